@@ -1,0 +1,110 @@
+"""Artifacts on disk, found again by what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import platformdirs
+
+from nnbehave.converters._base import Converter
+from nnbehave.graph import Graph
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a platform loads, and where it came from.
+
+    Attributes
+    ----------
+    path : str
+        Of the main file.
+    sha256 : str
+        Of the content of all its files.
+    subject, converter, version : str
+        The graph's id; the converter and what it depends on.
+    seed : int
+        Of the weights.
+    size_bytes : int
+    graph_s, convert_s : float
+        What making it took, when it was made.
+    """
+
+    path: str
+    sha256: str
+    subject: str
+    converter: str
+    version: str
+    seed: int
+    size_bytes: int
+    graph_s: float
+    convert_s: float
+
+
+class ArtifactCache:
+    """A folder of artifacts, each in a folder named by graph, converter, versions and seed.
+
+    An entry appears whole or not at all, so that a killed conversion leaves nothing half-written.
+
+    Parameters
+    ----------
+    root : path, optional
+        By default ``$NNBEHAVE_CACHE_DIR``, or ``nnbehave`` in the user's cache directory.
+    """
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        default = os.environ.get("NNBEHAVE_CACHE_DIR") or platformdirs.user_cache_dir("nnbehave")
+        self.root = Path(root or default)
+
+    def _folder(self, converter: Converter, graph: Graph, seed: int) -> Path:
+        text = json.dumps([graph.id, converter.version(), seed])
+        return self.root / converter.name / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def get(self, converter: Converter, graph: Graph, seed: int) -> Artifact | None:
+        """Return the artifact if it has been made before."""
+        folder = self._folder(converter, graph, seed)
+        try:
+            facts = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return Artifact(path=str(folder / converter.file), **facts)
+
+    def make(self, converter: Converter, graph: Graph, seed: int) -> Artifact:
+        """Convert the graph and keep the artifact. Another process that makes the same one does no harm."""
+        folder = self._folder(converter, graph, seed)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="draft-"))
+        try:
+            phases = converter.convert(graph, seed, draft)
+            content = hashlib.sha256()
+            size = 0
+            for file in sorted(draft.iterdir()):
+                data = file.read_bytes()
+                content.update(data)
+                size += len(data)
+            artifact = Artifact(
+                path=str(folder / converter.file),
+                sha256=content.hexdigest(),
+                subject=graph.id,
+                converter=converter.name,
+                version=converter.version(),
+                seed=seed,
+                size_bytes=size,
+                graph_s=phases.get("graph", 0.0),
+                convert_s=phases.get("convert", 0.0),
+            )
+            facts = {key: value for key, value in asdict(artifact).items() if key != "path"}
+            (draft / "artifact.json").write_text(json.dumps(facts), encoding="utf-8")
+            try:
+                draft.rename(folder)
+            except OSError:
+                if not (folder / "artifact.json").exists():
+                    raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return artifact

@@ -1,0 +1,222 @@
+"""One point of the design space."""
+
+from __future__ import annotations
+
+import operator
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from nnbehave.errors import InvalidLayerError
+from nnbehave.operators import OPERATORS, Operator, get_operator
+from nnbehave.operators._base import ACTIVATIONS
+
+
+def _plain_int(value: Any) -> Any:
+    """Turn NumPy's integers into Python's; leave all else to the validator."""
+    if isinstance(value, bool):
+        raise ValueError("must be an integer, not a bool")
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value
+
+
+PositiveInt = Annotated[int, BeforeValidator(_plain_int), Field(strict=True, ge=1, le=1_000_000)]
+_SHORT = {"height": "h", "width": "w", "in_channels": "cin", "out_channels": "cout", "kernel": "k", "stride": "s"}
+
+
+class Layer(BaseModel):
+    """A layer: (O, K, S, H, W, Cin, Cout, P) of the paper, batch, and what an operator adds.
+
+    Layers are immutable, hashable and compare by value. ``Layer(**layer.model_dump())`` copies one;
+    :meth:`replace` changes some of its fields.
+
+    Parameters
+    ----------
+    op : str
+        The operator's name: ``"conv"``, ``"dwconv"``.
+    height, width : int
+        Of the input, in pixels; ``width`` is ``height`` where it is left out.
+    in_channels, out_channels : int
+        ``dwconv`` takes ``in_channels`` alone.
+    kernel, stride : int
+        The same in both directions.
+    precision : str
+        ``"fp32"``.
+    batch : int
+    padding : {"same", "valid"}
+    bias : bool
+    activation : {None, "relu", "relu6"}
+        Applied to the output.
+    groups, dilation : int
+    expansion : float, optional
+        For operators that have them; refused by the others.
+
+    Raises
+    ------
+    InvalidLayerError
+        With all that is wrong, field by field.
+
+    Examples
+    --------
+    >>> layer = Layer(op="conv", height=28, in_channels=320, out_channels=64, kernel=3)
+    >>> layer.ops, layer.mac, layer.id
+    (144506880, 485376, 'conv_h28_w28_cin320_cout64_k3_s1_fp32')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    op: str = Field(strict=True)
+    height: PositiveInt
+    width: PositiveInt
+    in_channels: PositiveInt
+    out_channels: PositiveInt
+    kernel: PositiveInt = 1
+    stride: PositiveInt = 1
+    precision: Literal["fp32"] = "fp32"
+    batch: PositiveInt = 1
+    padding: Literal["same", "valid"] = "same"
+    bias: bool = Field(default=True, strict=True)
+    activation: Literal["relu", "relu6"] | None = None
+    groups: PositiveInt = 1
+    dilation: PositiveInt = 1
+    expansion: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            problems = _problems(error)
+            # A width that follows from a bad height is no second mistake.
+            raise InvalidLayerError([p for p in problems if p[0] != "width" or "width" in fields]) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: Any) -> Any:
+        """Fill in what follows from the rest (the width; dwconv's output channels); refuse what the operator lacks."""
+        if not isinstance(data, dict):
+            raise ValueError(f"a layer is given by its fields, got {type(data).__name__}")
+        data = dict(data)
+        if not isinstance(data.get("op"), str):
+            return data
+        try:
+            op = get_operator(data["op"])
+        except KeyError as error:
+            raise ValueError(f"op: {error.args[0]}") from None
+        foreign = sorted(
+            name
+            for name, value in data.items()
+            if name not in {"op", "precision", *op.required, *op.optional}
+            and not _is_implied(name, value, data)
+        )
+        missing = sorted(name for name in op.required if name not in data)
+        if foreign or missing:
+            allowed = ", ".join((*op.required, *op.optional))
+            wrong = [f"{name}: operator {op.name!r} has no such dimension, only {allowed}" for name in foreign]
+            wrong += [f"{name}: operator {op.name!r} needs it" for name in missing]
+            raise ValueError("\n".join(wrong))
+        if "width" not in data:
+            data["width"] = data["height"]
+        if "out_channels" not in op.required:
+            data.setdefault("out_channels", data["in_channels"])
+        return data
+
+    @model_validator(mode="after")
+    def _possible(self) -> Layer:
+        wrong = [f"{field}: {why}" for field, why in self.operator.problems(self)]
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        return self
+
+    @property
+    def operator(self) -> Operator:
+        """What ``op`` names."""
+        return OPERATORS[self.op]
+
+    @property
+    def ops(self) -> int:
+        """Multiply-adds of one inference (paper, Table 3)."""
+        return self.operator.ops(self)
+
+    @property
+    def mac(self) -> int:
+        """Memory accesses of one inference, in elements (paper, Table 3)."""
+        return self.operator.mac(self)
+
+    @property
+    def intensity(self) -> float:
+        """OPs / mac, the paper's data reuse rate."""
+        return self.ops / self.mac
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        """Batch, height, width, input channels."""
+        return self.batch, self.height, self.width, self.in_channels
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Batch first, channels last."""
+        return self.operator.output_shape(self)
+
+    @cached_property
+    def id(self) -> str:
+        """Canonical name: equal for equal layers, on every machine and in every run.
+
+        Fields at their default are left out, so that a field added later renames no layer.
+        """
+        parts = [self.op]
+        parts += [f"{short}{getattr(self, field)}" for field, short in _SHORT.items()]
+        parts.append(self.precision)
+        for field in ("batch", "padding", "bias", "activation", "groups", "dilation", "expansion"):
+            value = getattr(self, field)
+            if value != type(self).model_fields[field].default:
+                parts.append(f"{field}={value}")
+        return "_".join(parts)
+
+    def replace(self, **changes: Any) -> Layer:
+        """Return a copy with some fields changed; what followed from them (width, dwconv's output) follows again.
+
+        Raises
+        ------
+        InvalidLayerError
+            Where the changed layer cannot exist.
+        """
+        fields = self.model_dump(exclude_defaults=True)
+        if "height" in changes and self.width == self.height:
+            fields.pop("width")
+        if "out_channels" not in self.operator.required:
+            fields.pop("out_channels")
+        return Layer(**{**fields, **changes})
+
+    def __str__(self) -> str:
+        return self.id
+
+
+def _is_implied(name: str, value: Any, data: dict[str, Any]) -> bool:
+    """Whether a field that the operator lacks says only what holds anyway, so that a dumped layer loads again."""
+    if name == "out_channels":
+        return "in_channels" in data  # the operator checks the value itself
+    field = Layer.model_fields.get(name)
+    return field is not None and type(value) is type(field.default) and bool(value == field.default)
+
+
+def _problems(error: ValidationError) -> list[tuple[str, str]]:
+    """Turn pydantic's report into (field, reason) pairs."""
+    found: list[tuple[str, str]] = []
+    for item in error.errors():
+        field = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "value_error":
+            for line in str(item["ctx"]["error"]).splitlines():
+                name, _, why = line.partition(": ")
+                found.append((name, why) if not field and why else (field, line))
+        elif item["type"] == "missing":
+            found.append((field, "missing"))
+        else:
+            message = item["msg"][0].lower() + item["msg"][1:]
+            found.append((field, f"{message}, got {item['input']!r}"))
+    return found
+
+
+__all__ = ["ACTIVATIONS", "Layer", "PositiveInt"]

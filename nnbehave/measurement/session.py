@@ -1,0 +1,224 @@
+"""A session: one unbroken stretch of measuring many layers on one platform, round by round."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nnbehave.converters import Artifact
+from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.statistics import block_ms, estimate
+from nnbehave.platforms import Platform
+from nnbehave.targets import LocalTarget
+from nnbehave.worker import Worker
+
+_START_LIMIT_S = 120.0
+_FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A layer was loaded; the runtime's word on what will run."""
+
+    subject: str
+    load_s: float
+    executed_precision: str
+    kernels: list[str]
+    placement: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block was measured.
+
+    Attributes
+    ----------
+    subject : str
+    round, position, process : int
+        Which round, which place in its order, which worker process of the session.
+    inner : int
+        Calls a span.
+    times_ns : list of int
+        The spans, in order.
+    witnesses : dict
+        What was seen meanwhile (:func:`nnbehave.runner.timing.time_block`).
+    taken_at : float
+        Seconds since the epoch.
+    """
+
+    subject: str
+    round: int
+    position: int
+    process: int
+    inner: int
+    times_ns: list[int]
+    witnesses: dict[str, Any]
+    taken_at: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A layer left the session without a latency: ``status`` is unsupported, failed or timeout."""
+
+    subject: str
+    status: str
+    reason: str
+
+
+class Session:
+    """Measures artifacts on a platform in shuffled rounds until each is known well enough.
+
+    Iterate over it: each event must be stored before the next is asked for. A layer that kills its worker, hangs it
+    or is refused by it becomes an :class:`Outcome`, and the session goes on in a new worker.
+
+    Parameters
+    ----------
+    platform : Platform
+    target : LocalTarget
+    artifacts : mapping of str to Artifact
+        By subject.
+    settings : Settings
+    companions : sequence of str
+        Subjects that are measured in every round whatever their interval (references, anchors).
+
+    Attributes
+    ----------
+    hello : dict
+        What the runner said of its machine and versions; there once ``start`` has been called.
+    done : set of str
+        Subjects that need no more rounds.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        target: LocalTarget,
+        artifacts: Mapping[str, Artifact],
+        settings: Settings,
+        companions: Sequence[str] = (),
+    ) -> None:
+        self._platform, self._target, self._settings = platform, target, settings
+        self._artifacts = dict(artifacts)
+        self._companions = set(companions)
+        self._loaded: dict[str, None] = {}  # in the order of loading
+        self._rounds_ms: dict[str, list[float]] = {}
+        self._process = -1
+        self._worker: Worker | None = None
+        self.hello: dict[str, Any] = {}
+        self.done: set[str] = set()
+
+    def start(self) -> dict[str, Any]:
+        """Start a runner, with what was loaded in the last one loaded again; return its ``hello``.
+
+        Raises
+        ------
+        WorkerError
+            The runner does not start, or its runtime does not load.
+        """
+        self.close()
+        self._process += 1
+        self._worker = self._target.start(self._platform)
+        self.hello = self._worker.request("hello", _START_LIMIT_S)
+        if not self.hello.pop("ok"):
+            raise WorkerError(f"the runner of {self._platform} does not start: {self.hello['error']}")
+        return self.hello
+
+    def close(self) -> None:
+        """End the runner."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def __iter__(self) -> Iterator[Loaded | Block | Outcome]:
+        if self._worker is None:
+            self.start()
+        try:
+            for subject in self._artifacts:
+                yield self._load(subject)
+            rng = np.random.default_rng(self._settings.seed)
+            for number in range(self._settings.max_rounds):
+                yield from self._round(number, rng)
+                if self._settle():
+                    return
+        finally:
+            self.close()
+
+    def _load(self, subject: str) -> Loaded | Outcome:
+        assert self._worker is not None
+        path = self._artifacts[subject].path
+        limit = self._settings.time_limit_s
+        try:
+            answer = self._worker.request("load", limit, handle=subject, path=path, seed=self._settings.seed)
+        except WorkerError as error:
+            self._restart()
+            return _outcome(subject, error, "loading")
+        if not answer.pop("ok"):
+            return Outcome(subject, answer["kind"], answer["error"])
+        self._loaded[subject] = None
+        self._rounds_ms.setdefault(subject, [])
+        return Loaded(subject, **answer)
+
+    def _restart(self) -> None:
+        """Start a new runner and load there all that was loaded; what worked once is expected to work again."""
+        self.start()
+        assert self._worker is not None
+        for subject in self._loaded:
+            self._worker.request(
+                "load",
+                self._settings.time_limit_s,
+                handle=subject,
+                path=self._artifacts[subject].path,
+                seed=self._settings.seed,
+            )
+
+    def _round(self, number: int, rng: np.random.Generator) -> Iterator[Block | Outcome]:
+        """Measure one block of each active layer, in random order."""
+        active = [subject for subject in self._loaded if subject not in self.done]
+        active += [subject for subject in self._loaded if subject in self.done and subject in self._companions]
+        spare = [subject for subject in self._loaded if subject not in active]
+        if len(active) < _FEWEST_PER_ROUND and spare:
+            active += [str(s) for s in rng.permutation(spare)[: _FEWEST_PER_ROUND - len(active)]]
+        order = [str(subject) for subject in rng.permutation(active)]
+        position = 0
+        while order:
+            assert self._worker is not None
+            value_ns, block_ns = self._settings.value_ms * 1e6, self._settings.block_ms * 1e6
+            try:
+                self._worker.send("time", handles=order, value_ns=int(value_ns), block_ns=int(block_ns))
+                while order:
+                    answer = self._worker.receive(self._settings.time_limit_s)
+                    if not answer.pop("ok"):
+                        raise WorkerError(answer["error"])
+                    order.pop(0)
+                    yield self._block(number, position, answer)
+                    position += 1
+            except WorkerError as error:
+                subject = order.pop(0)
+                del self._loaded[subject]
+                yield _outcome(subject, error, f"round {number + 1}")
+                self._restart()
+
+    def _block(self, number: int, position: int, answer: dict[str, Any]) -> Block:
+        subject = answer.pop("handle")
+        self._rounds_ms[subject].append(block_ms(answer["times_ns"], answer["inner"]))
+        return Block(subject, number, position, self._process, taken_at=time.time(), **answer)
+
+    def _settle(self) -> bool:
+        """Note which layers need no more rounds; return whether none does."""
+        for subject in self._loaded:
+            rounds = self._rounds_ms[subject]
+            if subject not in self.done and len(rounds) >= self._settings.min_rounds:
+                if estimate(rounds).interval <= self._settings.interval:
+                    self.done.add(subject)
+        return all(subject in self.done for subject in self._loaded)
+
+
+def _outcome(subject: str, error: WorkerError, during: str) -> Outcome:
+    status = "timeout" if isinstance(error, WorkerTimeout) else "failed"
+    known = isinstance(error, WorkerTimeout | WorkerDied)
+    return Outcome(subject, status, f"{error} ({during})" if known else str(error))

@@ -1,0 +1,122 @@
+"""What every platform says of itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, ClassVar
+
+from nnbehave.errors import InvalidInputError, MissingExtraError
+
+Option = bool | int | float | str
+
+
+class Platform:
+    """An inference framework on a processor, with a variant and options: ``name[:variant][?key=value&…]``.
+
+    A subclass says what its framework is; an instance adds the variant and the options. A plug-in registers its
+    subclass under the entry point group ``nnbehave.platforms``.
+
+    Attributes
+    ----------
+    name : str
+    variants : dict of str to dict
+        Variant to the backend options that it stands for; ``""`` is the platform's plain name.
+    options : dict of str to value
+        What a user may set, with defaults; the type of the default is the type of the option.
+    choices : dict of str to tuple
+        Options that take only some values.
+    converter : str
+        What makes its artifacts (:data:`nnbehave.converters.CONVERTERS`).
+    backend : str
+        ``module:class`` that the runner loads.
+    package, extra : str
+        The distribution that holds the runtime and the extra of nnbehave that brings it; empty where none is needed.
+    methods, precisions : tuple of str
+        How it can be measured, the default first, and what it can be asked for.
+    wall_clock : bool
+        Whether its latencies are spans of this machine's time, so that two sweeps must not measure at once.
+    """
+
+    name: ClassVar[str]
+    variants: ClassVar[dict[str, dict[str, Option]]] = {"": {}}
+    options: ClassVar[dict[str, Option]] = {}
+    choices: ClassVar[dict[str, tuple[Option, ...]]] = {}
+    converter: ClassVar[str]
+    backend: ClassVar[str]
+    package: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
+    methods: ClassVar[tuple[str, ...]] = ("whole",)
+    precisions: ClassVar[tuple[str, ...]] = ("fp32",)
+    wall_clock: ClassVar[bool] = True
+
+    def __init__(self, variant: str = "", options: Mapping[str, str] | None = None) -> None:
+        if variant not in self.variants:
+            names = ", ".join(f"{self.name}:{known}" for known in self.variants if known) or "none"
+            raise InvalidInputError(f"platform {self.name!r} has no variant {variant!r}; it has {names}")
+        self.variant = variant
+        self.settings = {**self.options}
+        for key, text in (options or {}).items():
+            if key not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise InvalidInputError(f"platform {self.name!r} has no option {key!r}; it has {known}")
+            self.settings[key] = self._parse(key, text)
+
+    def _parse(self, key: str, text: str) -> Option:
+        kind = type(self.options[key])
+        allowed = self.choices.get(key)
+        try:
+            value = kind(text)
+        except ValueError:
+            raise InvalidInputError(
+                f"platform {self.name!r}: option {key!r} takes a value like {self.options[key]!r}, got {text!r}"
+            ) from None
+        if allowed and value not in allowed:
+            names = ", ".join(map(str, allowed))
+            raise InvalidInputError(f"platform {self.name!r}: option {key!r} is one of {names}, got {text!r}")
+        if key == "threads" and not 1 <= int(value) <= 1024:
+            raise InvalidInputError(f"platform {self.name!r}: threads must be 1 or more, got {text!r}")
+        return value
+
+    def __str__(self) -> str:
+        """Return the canonical name: the variant, and the options that are not at their default, in order."""
+        changed = {key: value for key, value in sorted(self.settings.items()) if value != self.options[key]}
+        query = "&".join(f"{key}={value}" for key, value in changed.items())
+        return self.name + (f":{self.variant}" if self.variant else "") + (f"?{query}" if query else "")
+
+    @property
+    def threads(self) -> int:
+        """Number of cores that an inference uses."""
+        return int(self.settings.get("threads", 1))
+
+    def backend_options(self) -> dict[str, Any]:
+        """Return what the runner gives the backend."""
+        return {**self.settings, **self.variants[self.variant]}
+
+    @classmethod
+    def version(cls) -> str:
+        """Return the runtime's version without importing it.
+
+        Raises
+        ------
+        MissingExtraError
+            It is not installed.
+        """
+        if not cls.package:
+            return ""
+        try:
+            return version(cls.package)
+        except PackageNotFoundError:
+            raise MissingExtraError(
+                f"platform {cls.name!r} needs {cls.package}: pip install 'nnbehave[{cls.extra}]'"
+            ) from None
+
+
+def parse_name(text: str) -> tuple[str, str, dict[str, str]]:
+    """Split ``name[:variant][?key=value&…]``. Raises InvalidInputError."""
+    match = re.fullmatch(r"([\w.-]+)(?::([\w.-]+))?(?:\?(.*))?", text)
+    pairs = [part.partition("=") for part in (match[3] or "").split("&") if part] if match else []
+    if match is None or not all(equals and value for _, equals, value in pairs):
+        raise InvalidInputError(f"platform {text!r} is not of the form name[:variant][?key=value&key=value]")
+    return match[1], match[2] or "", {key: value for key, _, value in pairs}

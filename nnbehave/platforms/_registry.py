@@ -1,0 +1,81 @@
+"""Finding platforms by name: the built-in ones and those of plug-ins."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from nnbehave.errors import MissingExtraError, UnknownPlatformError
+from nnbehave.platforms._base import Platform, parse_name
+from nnbehave.platforms.openvino import OpenVINO
+from nnbehave.platforms.simulated import Simulated
+from nnbehave.platforms.tflite import TFLite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, Simulated)
+
+
+def registered_platforms() -> dict[str, type[Platform]]:
+    """Return every platform class by name; a plug-in that cannot be loaded warns and is left out."""
+    found = {cls.name: cls for cls in _BUILT_IN}
+    for entry in entry_points(group="nnbehave.platforms"):
+        try:
+            cls = entry.load()
+            found.setdefault(cls.name, cls)
+        except Exception as error:  # whatever is wrong with a plug-in must not stop the others
+            warnings.warn(f"platform plug-in {entry.name!r} ({entry.value}) is left out: {error}", stacklevel=2)
+    return found
+
+
+def get_platform(name: str) -> Platform:
+    """Return the platform that ``name[:variant][?key=value&…]`` names.
+
+    Raises
+    ------
+    UnknownPlatformError
+        Nobody registered it; the message lists the near names.
+    InvalidInputError
+        It has no such variant or option.
+    """
+    plain, variant, options = parse_name(name)
+    known = registered_platforms()
+    if plain not in known:
+        full = [f"{cls.name}:{v}" if v else cls.name for cls in known.values() for v in cls.variants]
+        near = difflib.get_close_matches(name, full) or difflib.get_close_matches(plain, full) or full
+        raise UnknownPlatformError(f"unknown platform {name!r}; did you mean {' or '.join(near)}?")
+    return known[plain](variant, options)
+
+
+def platforms() -> pd.DataFrame:
+    """Return every platform and variant with whether it can be used here.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``name``, ``available``, ``version``, ``why_not``, ``methods``, ``precisions``, ``options``.
+    """
+    import pandas as pd
+
+    rows = []
+    for cls in registered_platforms().values():
+        try:
+            available, version, why_not = True, cls.version(), ""
+        except MissingExtraError as error:
+            available, version, why_not = False, "", str(error)
+        rows += [
+            {
+                "name": f"{cls.name}:{variant}" if variant else cls.name,
+                "available": available,
+                "version": version,
+                "why_not": why_not,
+                "methods": ", ".join(cls.methods),
+                "precisions": ", ".join(cls.precisions),
+                "options": "&".join(f"{key}={value}" for key, value in cls.options.items()),
+            }
+            for variant in cls.variants
+        ]
+    return pd.DataFrame(rows)

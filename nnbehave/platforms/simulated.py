@@ -1,0 +1,25 @@
+"""A platform with a known latency law, for tests, examples and authors of plug-ins."""
+
+from nnbehave.platforms._base import Platform
+
+
+class Simulated(Platform):
+    """Spends simulated time by a known law with seeded noise (:mod:`nnbehave.runner.backends.simulated`)."""
+
+    name = "simulated"
+    options = {
+        "law": "staircase",
+        "dimension": "out_channels",
+        "width": 16,
+        "step_us": 40.0,
+        "overhead_us": 20.0,
+        "noise": 0.01,
+        "seed": 0,
+        "fail_at": 0,
+        "crash_at": 0,
+        "hang_at": 0,
+    }
+    choices = {"law": ("flat", "linear", "staircase")}
+    converter = "layer_spec"
+    backend = "nnbehave.runner.backends.simulated:SimulatedBackend"
+    wall_clock = False

@@ -1,0 +1,15 @@
+"""TensorFlow Lite through LiteRT, its maintained runtime, on the CPU."""
+
+from nnbehave.platforms._base import Platform
+
+
+class TFLite(Platform):
+    """``tflite`` gives the graph to XNNPACK, as LiteRT does by default; ``tflite:builtin`` runs LiteRT's own kernels."""
+
+    name = "tflite"
+    variants = {"": {"xnnpack": True}, "builtin": {"xnnpack": False}}
+    options = {"threads": 1}
+    converter = "tflite"
+    backend = "nnbehave.runner.backends.litert:LiteRTBackend"
+    package = "ai-edge-litert"
+    extra = "litert"

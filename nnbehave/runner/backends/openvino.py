@@ -1,0 +1,58 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import numpy as np
+import openvino as ov
+
+from nnbehave.runner.backends.base import Backend, Model, random_input
+
+_PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "I8": "int8", "i8": "int8", "u8": "int8"}
+_NOT_RUN = {"Input", "Output", "Const", "Reshape"}  # nodes of the executed graph that take no time
+
+
+class OpenVINOModel(Model):
+    placement = "full"  # the CPU plug-in compiles a whole graph or refuses it
+
+    def __init__(self, compiled: ov.CompiledModel, seed: int) -> None:
+        self._request = compiled.create_infer_request()
+        rng = np.random.default_rng(seed)
+        for i, port in enumerate(compiled.inputs):
+            value = random_input(tuple(port.shape), port.element_type.to_dtype(), rng)
+            self._request.set_input_tensor(i, ov.Tensor(value))
+        self.invoke = self._request.infer
+        facts = [
+            {key: value.value if hasattr(value, "value") else value for key, value in node.get_rt_info().items()}
+            for node in compiled.get_runtime_model().get_ops()
+        ]
+        ran = [(str(f["layerType"]), str(f["primitiveType"])) for f in facts if f["layerType"] not in _NOT_RUN]
+        self.kernels = [f"{kind}:{primitive}" for kind, primitive in ran]
+        # A reorder at the graph's edge moves data and does not speak for the layer's precision.
+        types = {primitive.rsplit("_", 1)[-1] for kind, primitive in ran if kind != "Reorder"}
+        self.executed_precision = "+".join(sorted(_PRECISIONS.get(name, name) for name in types)) or "unknown"
+
+    def run(self, inputs: list) -> list:
+        results = self._request.infer(list(inputs))
+        return [np.array(results[i]) for i in range(len(results))]
+
+
+class OpenVINOBackend(Backend):
+    """Options: ``threads``; ``precision_hint``, without which OpenVINO computes in bf16 where the processor can."""
+
+    def __init__(self, threads: int = 1, precision_hint: str = "f32") -> None:
+        self._core = ov.Core()
+        self._config = {
+            "INFERENCE_PRECISION_HINT": precision_hint,
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            "ENABLE_CPU_PINNING": False,  # the runner is pinned as a whole
+        }
+
+    def versions(self) -> dict:
+        return {"openvino": version("openvino")}
+
+    def load(self, path: str, seed: int) -> OpenVINOModel:
+        return OpenVINOModel(self._core.compile_model(path, "CPU", self._config), seed)

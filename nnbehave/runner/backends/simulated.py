@@ -1,0 +1,102 @@
+"""A runtime that runs nothing: it spends time on a clock of its own, by a known law and with seeded noise.
+
+What a layer takes is ``overhead_us + law``, with ``n`` the swept dimension:
+
+============  ===========================================
+``law``       microseconds
+============  ===========================================
+``flat``      ``step_us``
+``linear``    ``step_us · n / width``
+``staircase`` ``step_us · ⌈n / width⌉``
+============  ===========================================
+
+A call takes that times a log-normal factor of standard deviation ``noise``; one call in fifty takes 1.5 times as
+long. ``fail_at``, ``crash_at`` and ``hang_at`` name a value of the dimension at which loading fails as unsupported,
+the process dies, and a call never returns.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+
+import numpy as np
+
+from nnbehave.runner.backends.base import Backend, Model
+from nnbehave.runner.protocol import Unsupported
+
+_SPIKE_SHARE, _SPIKE = 0.02, 1.5
+
+
+class SimulatedModel(Model):
+    placement = "full"
+
+    def __init__(self, backend: SimulatedBackend, layers: list, true_us: float) -> None:
+        self._backend = backend
+        self._true_ns = true_us * 1e3
+        self._values = {layer[backend.dimension] for layer in layers}
+        self.executed_precision = layers[0].get("precision", "fp32")
+        self.kernels = ["simulated"] * len(layers)
+        self.invoke = self._spend
+
+    def _spend(self) -> None:
+        backend = self._backend
+        if backend.crash_at in self._values:
+            os._exit(42)
+        while backend.hang_at in self._values:
+            time.sleep(60)
+        factor = math.exp(backend.noise * backend.rng.standard_normal()) if backend.noise else 1.0
+        if backend.noise and backend.rng.random() < _SPIKE_SHARE:
+            factor *= _SPIKE
+        backend.now_ns += round(self._true_ns * factor)
+
+    def run(self, inputs: list) -> list:
+        self._spend()
+        return [np.array(array) for array in inputs]
+
+
+class SimulatedBackend(Backend):
+    """Options: those of the module's docstring, ``dimension`` and ``seed``."""
+
+    def __init__(
+        self,
+        law: str = "staircase",
+        dimension: str = "out_channels",
+        width: int = 16,
+        step_us: float = 40.0,
+        overhead_us: float = 20.0,
+        noise: float = 0.01,
+        seed: int = 0,
+        fail_at: int = 0,
+        crash_at: int = 0,
+        hang_at: int = 0,
+    ) -> None:
+        self.law, self.dimension, self.width = law, dimension, width
+        self.step_us, self.overhead_us, self.noise = step_us, overhead_us, noise
+        self.fail_at, self.crash_at, self.hang_at = fail_at, crash_at, hang_at
+        self.rng = np.random.default_rng(seed)
+        self.now_ns = 0
+
+    def clock(self) -> int:
+        """Return the simulated time in ns."""
+        return self.now_ns
+
+    def versions(self) -> dict:
+        return {"simulated": "1"}
+
+    def load(self, path: str, seed: int) -> SimulatedModel:
+        with open(path, encoding="utf-8") as file:
+            layers = json.load(file)["layers"]
+        if self.fail_at in {layer[self.dimension] for layer in layers}:
+            raise Unsupported(f"the simulated platform takes no {self.dimension} of {self.fail_at}")
+        true_us = self.overhead_us + sum(self._law_us(layer[self.dimension]) for layer in layers)
+        return SimulatedModel(self, layers, true_us)
+
+    def _law_us(self, n: int) -> float:
+        return {
+            "flat": self.step_us,
+            "linear": self.step_us * n / self.width,
+            "staircase": self.step_us * math.ceil(n / self.width),
+        }[self.law]
