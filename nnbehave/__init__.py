@@ -1,0 +1,62 @@
+"""nnbehave: measure how latency really behaves on an inference platform, find the steps, keep what is worth keeping.
+
+Importing it loads no TensorFlow, runtime, pandas or SQLAlchemy: names are looked up when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# These two are a module and a function of one name: bound here and now, the function is what the name means.
+from nnbehave.platforms import platforms
+from nnbehave.sweep import measure, sweep
+
+if TYPE_CHECKING:
+    from nnbehave.analysers import StepMap, detect_steps, load_step_map
+    from nnbehave.errors import NNBehaveError
+    from nnbehave.graph import Graph
+    from nnbehave.layer import Layer
+    from nnbehave.results import Results, load_results
+    from nnbehave.space import Space, load_space
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Graph": "graph",
+    "Layer": "layer",
+    "NNBehaveError": "errors",
+    "Results": "results",
+    "Space": "space",
+    "StepMap": "analysers",
+    "detect_steps": "analysers",
+    "load_results": "results",
+    "load_space": "space",
+    "load_step_map": "analysers",
+}
+
+__all__ = [
+    "Graph",
+    "Layer",
+    "NNBehaveError",
+    "Results",
+    "Space",
+    "StepMap",
+    "detect_steps",
+    "load_results",
+    "load_space",
+    "load_step_map",
+    "measure",
+    "platforms",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -105,9 +105,7 @@ class Graph:
         try:
             import tensorflow as tf
         except ImportError as error:
-            raise MissingExtraError(
-                "building a graph needs TensorFlow: pip install 'nnbehave[tensorflow]'"
-            ) from error
+            raise MissingExtraError("building a graph needs TensorFlow: pip install 'nnbehave[tensorflow]'") from error
         import numpy as np
 
         rng = np.random.default_rng(seed)
@@ -123,9 +121,9 @@ class Graph:
         return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Graph)
-            and (self.arrangement, self.layers) == (other.arrangement, other.layers)
+        return isinstance(other, Graph) and (self.arrangement, self.layers) == (
+            other.arrangement,
+            other.layers,
         )
 
     def __hash__(self) -> int:

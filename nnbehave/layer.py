@@ -24,7 +24,14 @@ def _plain_int(value: Any) -> Any:
 
 
 PositiveInt = Annotated[int, BeforeValidator(_plain_int), Field(strict=True, ge=1, le=1_000_000)]
-_SHORT = {"height": "h", "width": "w", "in_channels": "cin", "out_channels": "cout", "kernel": "k", "stride": "s"}
+_SHORT = {
+    "height": "h",
+    "width": "w",
+    "in_channels": "cin",
+    "out_channels": "cout",
+    "kernel": "k",
+    "stride": "s",
+}
 
 
 class Layer(BaseModel):
@@ -108,8 +115,7 @@ class Layer(BaseModel):
         foreign = sorted(
             name
             for name, value in data.items()
-            if name not in {"op", "precision", *op.required, *op.optional}
-            and not _is_implied(name, value, data)
+            if name not in {"op", "precision", *op.required, *op.optional} and not _is_implied(name, value, data)
         )
         missing = sorted(name for name in op.required if name not in data)
         if foreign or missing:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-
 from nnbehave.errors import InvalidInputError, InvalidLayerError, SpaceError
 from nnbehave.layer import Layer, PositiveInt
 
@@ -345,8 +344,8 @@ def _dump_values(values: tuple[Any, ...]) -> Any:
 class _Lines:
     """Finds the line of a place in a YAML document."""
 
-    def __init__(self, root: yaml.Node) -> None:
-        self._line: dict[tuple[Any, ...], int] = dict(self._walk(root, ()))
+    def __init__(self, root: yaml.Node | None) -> None:
+        self._line: dict[_Location, int] = dict(self._walk(root, ()) if root else ())
 
     def _walk(self, node: yaml.Node, loc: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:
         yield loc, node.start_mark.line + 1

@@ -92,6 +92,8 @@ class Session:
         What the runner said of its machine and versions; there once ``start`` has been called.
     done : set of str
         Subjects that need no more rounds.
+    expected_blocks : int
+        How many blocks the whole session is likely to take, as far as can be told by now.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Session:
         self._worker: Worker | None = None
         self.hello: dict[str, Any] = {}
         self.done: set[str] = set()
+        self.expected_blocks = 0
 
     def start(self) -> dict[str, Any]:
         """Start a runner, with what was loaded in the last one loaded again; return its ``hello``.
@@ -141,6 +144,7 @@ class Session:
             for subject in self._artifacts:
                 yield self._load(subject)
             rng = np.random.default_rng(self._settings.seed)
+            self.expected_blocks = len(self._loaded) * self._settings.min_rounds
             for number in range(self._settings.max_rounds):
                 yield from self._round(number, rng)
                 if self._settle():
@@ -209,12 +213,20 @@ class Session:
         return Block(subject, number, position, self._process, taken_at=time.time(), **answer)
 
     def _settle(self) -> bool:
-        """Note which layers need no more rounds; return whether none does."""
+        """Note which layers need no more rounds, and how many the others may need; return whether none does."""
+        few, most = self._settings.min_rounds, self._settings.max_rounds
+        expected = 0
         for subject in self._loaded:
             rounds = self._rounds_ms[subject]
-            if subject not in self.done and len(rounds) >= self._settings.min_rounds:
-                if estimate(rounds).interval <= self._settings.interval:
-                    self.done.add(subject)
+            expected += max(few, len(rounds))
+            if subject in self.done or len(rounds) < few:
+                continue
+            excess = estimate(rounds).interval / self._settings.interval
+            if excess <= 1:
+                self.done.add(subject)
+            else:  # an interval shrinks with the square root of the rounds
+                expected += max(1, min(most, round(len(rounds) * excess**2)) - len(rounds))
+        self.expected_blocks = expected
         return all(subject in self.done for subject in self._loaded)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nnbehave.operators._base import LayerFields, Operator, apply_activation
 
@@ -20,12 +20,15 @@ def _output_size(size: int, layer: LayerFields) -> int:
 class _Convolution(Operator):
     """What the convolutions share: the shape of the output and the check of the kernel against the input."""
 
-    required = ("height", "in_channels", "out_channels", "kernel")
+    required: ClassVar[tuple[str, ...]] = ("height", "in_channels", "out_channels", "kernel")
     optional = ("width", "stride", "padding", "bias", "activation", "batch")
 
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         if layer.padding == "valid" and layer.kernel > min(layer.height, layer.width):
-            yield "kernel", f"{layer.kernel} does not fit into {layer.height}×{layer.width} with padding 'valid'"
+            yield (
+                "kernel",
+                f"{layer.kernel} does not fit into {layer.height}×{layer.width} with padding 'valid'",
+            )
 
     def output_shape(self, layer: LayerFields) -> tuple[int, int, int, int]:
         return (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
 from nnbehave.errors import InvalidInputError, MissingExtraError
@@ -103,6 +102,8 @@ class Platform:
         MissingExtraError
             It is not installed.
         """
+        from importlib.metadata import PackageNotFoundError, version  # slow to import
+
         if not cls.package:
             return ""
         try:

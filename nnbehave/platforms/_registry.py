@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from nnbehave.errors import MissingExtraError, UnknownPlatformError
@@ -21,6 +20,8 @@ _BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, Simulated)
 
 def registered_platforms() -> dict[str, type[Platform]]:
     """Return every platform class by name; a plug-in that cannot be loaded warns and is left out."""
+    from importlib.metadata import entry_points  # slow to import
+
     found = {cls.name: cls for cls in _BUILT_IN}
     for entry in entry_points(group="nnbehave.platforms"):
         try:

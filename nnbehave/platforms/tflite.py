@@ -4,7 +4,7 @@ from nnbehave.platforms._base import Platform
 
 
 class TFLite(Platform):
-    """``tflite`` gives the graph to XNNPACK, as LiteRT does by default; ``tflite:builtin`` runs LiteRT's own kernels."""
+    """``tflite`` gives the graph to XNNPACK, as LiteRT does; ``tflite:builtin`` runs LiteRT's own kernels."""
 
     name = "tflite"
     variants = {"": {"xnnpack": True}, "builtin": {"xnnpack": False}}

@@ -8,7 +8,9 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from typing import Any
 
+from nnbehave.runner.backends.base import Backend
 from nnbehave.runner.machine import machine
 from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array, serve
 from nnbehave.runner.timing import calibrate, time_block
@@ -17,13 +19,13 @@ from nnbehave.runner.timing import calibrate, time_block
 class Runner:
     """Answers the requests of :mod:`nnbehave.runner.protocol` with one backend."""
 
-    def __init__(self, backend: object, cpus: list) -> None:
+    def __init__(self, backend: Backend, cpus: list[Any]) -> None:
         self.backend = backend
         self.cpus = cpus
-        self.models: dict = {}
-        self.inner: dict = {}
+        self.models: dict[str, Any] = {}
+        self.inner: dict[str, Any] = {}
 
-    def hello(self, request: dict) -> Iterator[dict]:
+    def hello(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
             "protocol": PROTOCOL_VERSION,
             "machine": machine(),
@@ -31,7 +33,7 @@ class Runner:
             "cpus": self.cpus,
         }
 
-    def load(self, request: dict) -> Iterator[dict]:
+    def load(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         start = time.perf_counter()
         model = self.backend.load(request["path"], request["seed"])
         self.models[request["handle"]] = model
@@ -42,12 +44,12 @@ class Runner:
             "placement": model.placement,
         }
 
-    def run(self, request: dict) -> Iterator[dict]:
+    def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         model = self.models[request["handle"]]
         outputs = model.run([decode_array(array) for array in request["inputs"]])
         yield {"outputs": [encode_array(array) for array in outputs]}
 
-    def time(self, request: dict) -> Iterator[dict]:
+    def time(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         clock = self.backend.clock
         for handle in request["handles"]:
             model = self.models[handle]
@@ -56,7 +58,7 @@ class Runner:
             spans, witnesses = time_block(model.invoke, clock, self.inner[handle], request["block_ns"])
             yield {"handle": handle, "inner": self.inner[handle], "times_ns": spans, "witnesses": witnesses}
 
-    def unload(self, request: dict) -> Iterator[dict]:
+    def unload(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         del self.models[request["handle"]]
         self.inner.pop(request["handle"], None)
         yield {}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+from typing import Any
 
 
-def machine() -> dict:
+def machine() -> dict[str, Any]:
     """Return host name, processor, its instruction sets that kernels choose by, number of cores, system, Python."""
-    model, flags = "", []
+    model = ""
+    flags: list[str] = []
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             for line in file:

@@ -37,7 +37,7 @@ import numpy as np
 
 PROTOCOL_VERSION = 1
 
-Handler = Callable[[dict], Iterable[dict]]
+Handler = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 
 
 class Unsupported(Exception):
@@ -49,7 +49,7 @@ def serve(handlers: dict[str, Handler]) -> None:
 
     Parameters
     ----------
-    handlers : dict of str to callable
+    handlers : dict[str, Any] of str to callable
         For each ``cmd``, what takes the request and yields the answers.
     """
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
@@ -78,21 +78,21 @@ def _read(requests: queue.SimpleQueue[str]) -> None:
     os._exit(0)
 
 
-def _say(answers: Any, answer: dict) -> None:
+def _say(answers: Any, answer: dict[str, Any]) -> None:
     try:
         answers.write(json.dumps(answer) + "\n")
     except BrokenPipeError:
         os._exit(0)
 
 
-def encode_array(array: np.ndarray) -> dict:
+def encode_array(array: np.ndarray) -> dict[str, Any]:
     """Return an array as JSON can hold it."""
     array = np.ascontiguousarray(array)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": str(array.dtype), "shape": list(array.shape), "data": data}
 
 
-def decode_array(encoded: dict) -> np.ndarray:
+def decode_array(encoded: dict[str, Any]) -> np.ndarray:
     """Return the array that ``encode_array`` encoded."""
     flat = np.frombuffer(base64.b64decode(encoded["data"]), dtype=encoded["dtype"])
     return flat.reshape(encoded["shape"])

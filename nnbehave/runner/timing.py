@@ -12,6 +12,7 @@ import gc
 import time
 from collections.abc import Callable
 from itertools import repeat
+from typing import Any
 
 try:
     import resource
@@ -37,7 +38,7 @@ def calibrate(call: Callable[[], object], clock: Callable[[], int], value_ns: in
 
 def time_block(
     call: Callable[[], object], clock: Callable[[], int], inner: int, block_ns: int
-) -> tuple[list[int], dict]:
+) -> tuple[list[int], dict[str, Any]]:
     """Return the spans of one block in ns, and what was witnessed meanwhile.
 
     One call goes unrecorded, to bring the layer's weights back into the caches after the layer before it. Then as

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class Model:
     ----------
     executed_precision : str
         Of the kernels that run, as the runtime tells it, such as ``"fp32"``; ``"unknown"`` where it does not.
-    kernels : list of str
+    kernels : list[Any] of str
         Names of the kernels that run, as the runtime calls them.
     placement : {"full", "partial", "fallback"}
         How much of the graph runs where the platform means it to.
@@ -24,11 +25,11 @@ class Model:
     """
 
     executed_precision: str
-    kernels: list
+    kernels: list[Any]
     placement: str
     invoke: Callable[[], object]
 
-    def run(self, inputs: list) -> list:
+    def run(self, inputs: list[Any]) -> list[Any]:
         """Run one inference on arrays and return copies of the outputs."""
         raise NotImplementedError
 
@@ -38,7 +39,7 @@ class Backend:
 
     clock: Callable[[], int] = staticmethod(time.perf_counter_ns)
 
-    def versions(self) -> dict:
+    def versions(self) -> dict[str, Any]:
         """Return the packages that matter to a latency, and their versions."""
         raise NotImplementedError
 
@@ -47,6 +48,6 @@ class Backend:
         raise NotImplementedError
 
 
-def random_input(shape: tuple, dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+def random_input(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
     """Return an input of standard normal values."""
     return rng.standard_normal(shape, dtype=np.float32).astype(dtype)

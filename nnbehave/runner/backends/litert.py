@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -17,9 +18,7 @@ _PRECISIONS = {"float32": "fp32", "float16": "fp16"}
 class LiteRTModel(Model):
     def __init__(self, path: str, seed: int, threads: int, xnnpack: bool) -> None:
         resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        self._interpreter = Interpreter(
-            model_path=path, num_threads=threads, experimental_op_resolver_type=resolver
-        )
+        self._interpreter = Interpreter(model_path=path, num_threads=threads, experimental_op_resolver_type=resolver)
         self._interpreter.allocate_tensors()
         self._inputs = self._interpreter.get_input_details()
         rng = np.random.default_rng(seed)
@@ -34,9 +33,7 @@ class LiteRTModel(Model):
         details = self._interpreter._get_ops_details()
         nodes = [node for node in details if node["op_name"] != _DELEGATE]
         taken = _delegated(nodes, [node for node in details if node["op_name"] == _DELEGATE])
-        self.kernels = [
-            f"{'xnnpack' if node['index'] in taken else 'builtin'}:{node['op_name']}" for node in nodes
-        ]
+        self.kernels = [f"{'xnnpack' if node['index'] in taken else 'builtin'}:{node['op_name']}" for node in nodes]
         if xnnpack and len(taken) < len(nodes):
             self.placement = "partial" if taken else "fallback"
         else:
@@ -44,17 +41,17 @@ class LiteRTModel(Model):
         types = {np.dtype(result).name for node in nodes for result in node["result_types"]}
         self.executed_precision = "+".join(sorted(_PRECISIONS.get(name, name) for name in types))
 
-    def run(self, inputs: list) -> list:
+    def run(self, inputs: list[Any]) -> list[Any]:
         for detail, value in zip(self._inputs, inputs):
             self._interpreter.set_tensor(detail["index"], value)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(d["index"]) for d in self._interpreter.get_output_details()]
 
 
-def _delegated(nodes: list, delegates: list) -> set:
+def _delegated(nodes: list[Any], delegates: list[Any]) -> set[int]:
     """Return the indices of the nodes that delegates run: all between a delegate's inputs and its outputs."""
     makers = {tensor: node for node in nodes for tensor in node["outputs"]}
-    taken: set = set()
+    taken: set[int] = set()
     for delegate in delegates:
         wanted = list(delegate["outputs"])
         given = set(delegate["inputs"])
@@ -73,7 +70,7 @@ class LiteRTBackend(Backend):
         self._threads = threads
         self._xnnpack = xnnpack
 
-    def versions(self) -> dict:
+    def versions(self) -> dict[str, Any]:
         return {"ai-edge-litert": version("ai-edge-litert")}
 
     def load(self, path: str, seed: int) -> LiteRTModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -33,7 +34,7 @@ class OpenVINOModel(Model):
         types = {primitive.rsplit("_", 1)[-1] for kind, primitive in ran if kind != "Reorder"}
         self.executed_precision = "+".join(sorted(_PRECISIONS.get(name, name) for name in types)) or "unknown"
 
-    def run(self, inputs: list) -> list:
+    def run(self, inputs: list[Any]) -> list[Any]:
         results = self._request.infer(list(inputs))
         return [np.array(results[i]) for i in range(len(results))]
 
@@ -51,7 +52,7 @@ class OpenVINOBackend(Backend):
             "ENABLE_CPU_PINNING": False,  # the runner is pinned as a whole
         }
 
-    def versions(self) -> dict:
+    def versions(self) -> dict[str, Any]:
         return {"openvino": version("openvino")}
 
     def load(self, path: str, seed: int) -> OpenVINOModel:

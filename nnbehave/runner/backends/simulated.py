@@ -21,6 +21,7 @@ import json
 import math
 import os
 import time
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ _SPIKE_SHARE, _SPIKE = 0.02, 1.5
 class SimulatedModel(Model):
     placement = "full"
 
-    def __init__(self, backend: SimulatedBackend, layers: list, true_us: float) -> None:
+    def __init__(self, backend: SimulatedBackend, layers: list[Any], true_us: float) -> None:
         self._backend = backend
         self._true_ns = true_us * 1e3
         self._values = {layer[backend.dimension] for layer in layers}
@@ -52,7 +53,7 @@ class SimulatedModel(Model):
             factor *= _SPIKE
         backend.now_ns += round(self._true_ns * factor)
 
-    def run(self, inputs: list) -> list:
+    def run(self, inputs: list[Any]) -> list[Any]:
         self._spend()
         return [np.array(array) for array in inputs]
 
@@ -83,7 +84,7 @@ class SimulatedBackend(Backend):
         """Return the simulated time in ns."""
         return self.now_ns
 
-    def versions(self) -> dict:
+    def versions(self) -> dict[str, Any]:
         return {"simulated": "1"}
 
     def load(self, path: str, seed: int) -> SimulatedModel:

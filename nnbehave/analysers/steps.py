@@ -1,0 +1,384 @@
+"""Finding the steps in a curve of latency over one dimension.
+
+Every width from 2 to 128 is fitted to all points at once, so that the many small late jumps of a staircase are
+judged together; a segmentation would judge them one by one and lose those below the noise. The fits compete, with
+the flat and the linear law, on a robust misfit and a price for each parameter (BIC); the winner must then explain
+the points, or the answer is ``unexplained``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nnbehave.analysers.step_map import StepMap
+from nnbehave.errors import InvalidInputError
+
+Array = npt.NDArray[np.float64]
+
+_MAX_WIDTH = 128
+_FEWEST_POINTS = 8
+_FEWEST_STEPS = 3
+_FINALISTS = 16  # shapes that a quick fit leaves for the robust one
+_CLIP = 16.0  # a point four sigmas off costs no more than that, however far it is
+_FLOOR = 1e-4  # smallest relative error that is believed
+_MODEL_ERROR = 0.005  # curves of real runtimes leave their law by about this much, however well they are measured
+_TOLERATED = 0.015  # relative spread around a law that needs no other explanation
+_STEP_SHARE = 0.85  # of a rise over one width: above it the slope is none, below 1 − it the steps are none
+
+
+def detect_steps(n: Any, latency_ms: Any, std_error_ms: Any = None) -> StepMap:
+    """Find how latency follows ``n``: flat, linear, a staircase of constant width, or unexplained.
+
+    The answer does not depend on the order of the points nor on the unit of the latencies. A step finer than the
+    gaps between the measured n cannot be seen; on such a curve the answer is the law that the points show.
+
+    Parameters
+    ----------
+    n : array_like of int, shape (points,)
+        Where the curve was measured; no n twice, gaps allowed.
+    latency_ms : array_like of float, shape (points,)
+    std_error_ms : array_like of float, shape (points,), optional
+        Standard errors; estimated from the curve where they are left out.
+
+    Returns
+    -------
+    StepMap
+
+    Raises
+    ------
+    InvalidInputError
+        Empty, of unequal length, not finite, not above zero, or with an n twice.
+    """
+    points, y, relative_error = _validated(n, latency_ms, std_error_ms)
+    if len(points) < _FEWEST_POINTS:
+        reason = f"{len(points)} points; at least {_FEWEST_POINTS} are needed"
+        return _step_map(_UNEXPLAINED, points, y, 0.0, reason)
+    unit = float(np.median(y))
+    curve = _Curve(points.astype(float), y / unit, relative_error)
+    laws = [curve.flat(), curve.linear(), *curve.staircases()]
+    curve.score(laws)
+    laws.sort(key=lambda law: law.score)
+    best = laws[0]
+    if best.width:
+        best = min(best, curve.with_free_levels(best), key=lambda law: law.score)
+    if why_not := curve.misfit(best):
+        return _step_map(_UNEXPLAINED, points, y, 0.0, why_not)
+    rivals = [law.score for law in laws if law.identity != best.identity]
+    gap = min(rivals) - best.score if rivals else 0.0
+    confidence = float(1 / (1 + np.exp(-max(0.0, gap) / 2))) * (1 - curve.outliers(best))
+    return _step_map(best.in_units(unit), points, y, confidence, curve.blind_to(best))
+
+
+@dataclass
+class _Law:
+    """A law fitted to a curve: a level at the beginning of each step and one slope for all."""
+
+    kind: str
+    edges: tuple[int, ...]
+    levels: tuple[float, ...]
+    slope: float
+    residuals: Array  # relative
+    price: float
+    width: int | None = None
+    phase: int | None = None
+    score: float = np.inf
+
+    @property
+    def identity(self) -> tuple[str, int | None, int | None]:
+        """What makes it another answer; a staircase with a slope is no other answer than one without."""
+        return ("staircase" if self.width else self.kind), self.width, self.phase
+
+    def in_units(self, unit: float) -> _Law:
+        levels = tuple(level * unit for level in self.levels)
+        return replace(self, levels=levels, slope=self.slope * unit)
+
+
+_UNEXPLAINED = _Law("unexplained", (), (), 0.0, np.empty(0), 0.0)
+
+
+class _Curve:
+    """A curve scaled to a median of one, and the laws that can be fitted to it."""
+
+    def __init__(self, n: Array, y: Array, relative_error: Array | None) -> None:
+        self.n, self.y = n, y
+        self.error = relative_error
+        model = np.full(len(n), _MODEL_ERROR)
+        sigma = model if relative_error is None else np.hypot(relative_error, model)
+        self.sigma = sigma / np.median(sigma)  # relative to one another
+        self.scale = max(_FLOOR, _local_noise(np.log(y) / self.sigma))  # an upper bound; score() lowers it
+        self._first_steps: _Pieces | None = None
+
+    # ---------------------------------------------------------------- laws
+
+    def flat(self) -> _Law:
+        return self._straight("flat", np.ones((1, len(self.n))))
+
+    def linear(self) -> _Law:
+        return self._straight("linear", np.stack([np.ones(len(self.n)), self.n]))
+
+    def _straight(self, kind: str, columns: Array) -> _Law:
+        coefficients = _fit(columns[None], self.y, (1 / (self.y * self.sigma) ** 2)[None])[0]
+        slope = float(coefficients[1]) if len(columns) > 1 else 0.0
+        fitted = coefficients @ columns
+        price = len(columns) * np.log(len(self.n))
+        return _Law(kind, (), (float(fitted[0]),), slope, (self.y - fitted) / self.y, price)
+
+    def staircases(self) -> list[_Law]:
+        """Fit a staircase and a sloped one for every width, at phase 0 and at the phase that its jumps suggest.
+
+        The straight rise of the levels is fitted to all steps but the first. Runtimes leave it there (small layers
+        take other kernels: XNNPACK has a first step at half the width), so the first step is cut into constant
+        pieces, as many as pay for themselves.
+        """
+        span = self.n[-1] - self.n[0]
+        narrowest = max(2, 2 * int(np.median(np.diff(self.n))))
+        widths = np.arange(narrowest, min(_MAX_WIDTH, int(span / _FEWEST_STEPS)) + 1)
+        if not len(widths):
+            return []
+        shapes = [(int(w), 0) for w in widths]
+        shapes += [(int(w), phase) for w in widths if (phase := self._likely_phase(int(w))) != 0]
+        width, phase = np.array(shapes, dtype=float).T
+        steps = np.ceil((self.n[None] - phase[:, None]) / width[:, None])
+        weights = (steps > steps[:, :1]) / (self.y * self.sigma) ** 2
+        self._first_steps = _Pieces(self.n, self.y, self.sigma * self.scale, 2 * _MAX_WIDTH)
+        found: list[_Law] = []
+        for kind in ("staircase", "sloped-staircase"):
+            columns = [np.ones_like(steps), steps, np.broadcast_to(self.n, steps.shape)]
+            columns = columns[: 2 if kind == "staircase" else 3]
+            quick = _fit(np.stack(columns, axis=1), self.y, weights, rounds=1)
+            off = (self.y - sum(quick[:, [i]] * column for i, column in enumerate(columns))) / self.y
+            misfit = np.minimum((off / self.sigma / self.scale) ** 2, _CLIP) * (weights > 0)
+            likely = np.argsort(misfit.sum(axis=1) + (weights == 0).sum(axis=1))[:_FINALISTS]
+            chosen = np.stack([column[likely] for column in columns], axis=1)
+            coefficients = _fit(chosen, self.y, weights[likely])
+            for i, which in enumerate(likely):
+                law = self._staircase(kind, shapes[which], coefficients[i], steps[which])
+                if law is not None:
+                    found.append(law)
+        return found
+
+    def _staircase(self, kind: str, shape: tuple[int, int], coefficients: Array, steps: Array) -> _Law | None:
+        width, phase = shape
+        base, jump = coefficients[0], coefficients[1]
+        slope = float(coefficients[2]) if len(coefficients) > 2 else 0.0
+        if slope:
+            share = jump / (jump + slope * width) if jump * slope > 0 else 1 - _STEP_SHARE
+            if not 1 - _STEP_SHARE < share < _STEP_SHARE:
+                return None  # a plain staircase or a line says it better
+        numbers = np.arange(steps[0] + 1, steps[-1] + 1)
+        edges = [int(phase + (k - 1) * width + 1) for k in numbers]
+        levels = [float(level) for level in base + jump * numbers + slope * np.array(edges)]
+        assert self._first_steps is not None
+        inner_edges: list[int] = []
+        first_levels = [float(base + jump * steps[0] + slope * self.n[0])]
+        if not slope:
+            inner_edges, first_levels = self._first_steps.of(int(np.searchsorted(self.n, edges[0])))
+        law = _Law(kind, (*inner_edges, *edges), (*first_levels, *levels), slope, self.y, 0.0, width, phase)
+        law.residuals = (self.y - self._values(law)) / self.y
+        # A pair of parameters for each cut of the first step; the last is for having looked at so many shapes.
+        parameters = len(coefficients) + 1 + 2 * len(inner_edges)
+        law.price = parameters * np.log(len(self.n)) + 2 * np.log(4 * _MAX_WIDTH)
+        return law
+
+    def _values(self, law: _Law) -> Array:
+        step = np.searchsorted(law.edges, self.n, side="right")
+        begins = np.array([self.n[0], *law.edges])
+        result: Array = np.array(law.levels)[step] + law.slope * (self.n - begins[step])
+        return result
+
+    def _likely_phase(self, width: int) -> int:
+        """Return the phase at which the jumps between neighbours, folded by the width, are largest."""
+        rise = np.diff(self.y) / np.diff(self.n) / self.y[1:]
+        residue = (self.n[1:].astype(int) - 1) % width
+        total = np.bincount(residue, np.clip(rise, -0.5, 0.5), minlength=width)
+        count = np.bincount(residue, minlength=width)
+        mean = np.abs(np.divide(total, count, out=np.zeros(width), where=count > 0))
+        return int(np.argmax(mean))
+
+    # ---------------------------------------------------------------- choosing
+
+    def score(self, laws: list[_Law]) -> None:
+        """Give each law its misfit and price; sigma is what the best of the laws leaves over."""
+        spreads = np.median(np.abs([law.residuals / self.sigma for law in laws]), axis=1) * 1.4826
+        self.scale = max(_FLOOR, min(self.scale, float(spreads.min())))
+        for law in laws:
+            law.score = self._misfit(law) + law.price
+
+    def _misfit(self, law: _Law) -> float:
+        return float(np.minimum((law.residuals / self.sigma / self.scale) ** 2, _CLIP).sum())
+
+    def with_free_levels(self, law: _Law) -> _Law:
+        """Return a staircase with a level of its own for each step: caches bend the straight rise of the levels."""
+        if law.slope:
+            return law
+        steps = np.searchsorted(law.edges, self.n, side="right")
+        levels = [
+            float(np.median(self.y[steps == k])) if (steps == k).any() else level for k, level in enumerate(law.levels)
+        ]
+        free = replace(law, levels=tuple(levels), price=law.price + (len(levels) - 3) * np.log(len(self.n)))
+        free.residuals = (self.y - self._values(free)) / self.y
+        free.score = self._misfit(free) + free.price
+        return free
+
+    # ---------------------------------------------------------------- doubting
+
+    def outliers(self, law: _Law) -> float:
+        """Return the share of points that are over four sigmas off."""
+        return float(np.mean(np.abs(law.residuals / self.sigma / self.scale) > 4))
+
+    def misfit(self, law: _Law) -> str:
+        """Return why the law does not explain the points; empty where it does."""
+        spread = 1.4826 * float(np.median(np.abs(law.residuals)))
+        noise = _local_noise(law.residuals) if self.error is None else float(np.median(self.error))
+        jump = float(np.median(np.abs(np.diff(law.levels)))) if law.edges else 0.0
+        if spread > max(2 * noise, _TOLERATED, 0.25 * jump):
+            return f"the points lie {spread:.1%} off a {law.kind} law, where {noise:.1%} would be noise"
+        if (share := self.outliers(law)) > 0.2:
+            return f"{share:.0%} of the points are far off a {law.kind} law"
+        clipped = np.clip(law.residuals / self.sigma / self.scale, -3, 3)
+        clipped -= clipped.mean()
+        memory = float(np.mean(clipped[1:] * clipped[:-1]) / max(1e-12, np.mean(clipped**2)))
+        if memory * len(clipped) ** 0.5 > 5 and spread > _TOLERATED:
+            return f"neighbouring points leave a {law.kind} law in the same direction"
+        if (share := self.contradicted(law)) > 0.15:
+            return f"{share:.0%} of the edges that can be seen lie elsewhere than width {law.width} has them"
+        period, swing = self._ripple(law)
+        if period and swing > max(_TOLERATED, 0.5 * jump):
+            return f"the points swing around a {law.kind} law by {swing:.1%} with period {period}"
+        return ""
+
+    def contradicted(self, law: _Law) -> float:
+        """Return the share of the visible edges at which a neighbouring point is on the wrong side."""
+        wrong = seen = 0
+        for k, edge in enumerate(law.edges):
+            before, after = law.levels[k], law.levels[k + 1]
+            i = int(np.searchsorted(self.n, edge))
+            if not 0 < i < len(self.n):
+                continue
+            if abs(after - before) < 6 * self.y[i] * self.sigma[i] * self.scale:
+                continue
+            seen += 1
+            middle = (before + after) / 2
+            wrong += bool((self.y[i] > middle) != (after > before) or (self.y[i - 1] > middle) == (after > before))
+        return wrong / seen if seen else 0.0
+
+    def _ripple(self, law: _Law) -> tuple[int, float]:
+        """Return the period of a pattern that the residuals repeat, and its swing; period 0 for none."""
+        n = self.n.astype(int)
+        residuals = np.clip(law.residuals, -4 * self.scale, 4 * self.scale)
+        if not residuals.any():
+            return 0, 0.0
+        best = (0.0, 0, 0.0)
+        for period in range(2, min(33, len(n) // 4)):
+            count = np.bincount(n % period, minlength=period)
+            mean = np.bincount(n % period, residuals, minlength=period) / np.maximum(count, 1)
+            between = float((count * mean**2).sum())
+            within = max(float((residuals**2).sum()) - between, 1e-12)
+            strength = (between / period) / (within / max(1, len(n) - period))  # an F ratio
+            if strength > best[0]:
+                best = strength, period, float(np.ptp(mean))
+        return (best[1], best[2]) if best[0] > 6 else (0, 0.0)
+
+    def blind_to(self, law: _Law) -> str:
+        """Return, beside a law without steps, the smallest jump that would have been seen."""
+        if law.width:
+            return ""
+        # Two halves of 16 neighbours, told apart at four sigmas: the least favourable of the usual widths.
+        smallest = 4 * self.scale * (2 / min(16, len(self.n) / 4)) ** 0.5
+        return f"repeated jumps under {max(smallest, 1e-3):.1%} of the latency would not have been seen"
+
+
+# -------------------------------------------------------------------- arithmetic
+
+
+def _fit(columns: Array, y: Array, weights: Array, rounds: int = 5) -> Array:
+    """Fit ``columns`` (laws, parameters, points) to ``y`` by weighted least squares, all laws at once.
+
+    From the second round on, points far off are weighted down after Huber.
+    """
+    coefficients = np.zeros(columns.shape[:2])
+    ridge = 1e-12 * np.eye(columns.shape[1])
+    robust = weights
+    for round_number in range(rounds):
+        weighted = columns * robust[:, None]
+        normal = weighted @ columns.transpose(0, 2, 1)
+        size = np.sqrt(np.einsum("jpp->jp", normal)) + 1e-12
+        normal = normal / size[:, :, None] / size[:, None, :] + ridge
+        coefficients = np.linalg.solve(normal, (weighted @ y / size)[..., None])[..., 0] / size
+        if round_number < rounds - 1:
+            off = np.abs(y - np.einsum("jp,jpn->jn", coefficients, columns)) * np.sqrt(weights)
+            scale = 1.4826 * np.median(off, axis=1, keepdims=True) + 1e-12
+            robust = weights * np.minimum(1, 1.5 * scale / np.maximum(off, 1e-12))
+    return coefficients
+
+
+class _Pieces:
+    """The best cuts into constant pieces of every beginning of a curve, by dynamic programming."""
+
+    def __init__(self, n: Array, y: Array, relative_sigma: Array, longest: int) -> None:
+        self._n, self._y = n, y
+        length = min(int(np.searchsorted(n, n[0] + longest, side="right")), len(n))
+        weights = 1 / (y * relative_sigma)[:length] ** 2
+        moments = (weights, weights * y[:length], weights * y[:length] ** 2)
+        w, wy, wyy = (np.concatenate([[0.0], np.cumsum(moment)]) for moment in moments)
+        price = 3 * np.log(len(n)) + 6
+        cost = np.zeros(length + 1)
+        self._origin = np.zeros(length + 1, dtype=int)
+        for end in range(1, length + 1):
+            begin = np.arange(end)
+            errors = wyy[end] - wyy[begin] - (wy[end] - wy[begin]) ** 2 / (w[end] - w[begin])
+            total = cost[begin] + errors + price
+            self._origin[end] = int(np.argmin(total))
+            cost[end] = total[self._origin[end]]
+
+    def of(self, length: int) -> tuple[list[int], list[float]]:
+        """Return the edges inside the first ``length`` points, and the levels."""
+        cuts = [length]
+        while cuts[-1] > 0:
+            cuts.append(int(self._origin[cuts[-1]]))
+        cuts.reverse()
+        levels = [float(np.median(self._y[a:b])) for a, b in pairwise(cuts)]
+        return [int(self._n[cut]) for cut in cuts[1:-1]], levels
+
+
+def _local_noise(residuals: Array) -> float:
+    """Return the noise as neighbours show it."""
+    return float(1.4826 * np.median(np.abs(np.diff(residuals))) / 2**0.5)
+
+
+def _validated(n: Any, latency_ms: Any, std_error_ms: Any) -> tuple[npt.NDArray[np.int64], Array, Array | None]:
+    try:
+        points, y = np.asarray(n, dtype=float), np.asarray(latency_ms, dtype=float)
+        errors = None if std_error_ms is None else np.asarray(std_error_ms, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidInputError("n, latency_ms and std_error_ms are arrays of numbers") from None
+    for name, values in (("n", points), ("latency_ms", y), ("std_error_ms", errors)):
+        if values is None:
+            continue
+        if values.ndim != 1 or not len(values):
+            raise InvalidInputError(f"{name}: expected one dimension and at least one point, got {values.shape}")
+        if len(values) != len(points):
+            raise InvalidInputError(f"{name} has {len(values)} values for {len(points)} n")
+        if not np.isfinite(values).all():
+            raise InvalidInputError(f"{name}: {int((~np.isfinite(values)).sum())} values are not finite")
+    if (points != np.round(points)).any():
+        raise InvalidInputError("n: expected whole numbers")
+    if (y <= 0).any():
+        raise InvalidInputError(f"latency_ms: must be above 0, got {y.min():g}")
+    if errors is not None and (errors < 0).any():
+        raise InvalidInputError(f"std_error_ms: must not be negative, got {errors.min():g}")
+    order = np.argsort(points, kind="stable")
+    points = points[order].astype(np.int64)
+    if (np.diff(points) == 0).any():
+        raise InvalidInputError(f"n: {points[:-1][np.diff(points) == 0][0]} is there twice")
+    return points, y[order], None if errors is None else (errors / y)[order]
+
+
+def _step_map(law: _Law, n: npt.NDArray[np.int64], y: Array, confidence: float, reason: str) -> StepMap:
+    measured = tuple((int(a), float(b)) for a, b in zip(n, y, strict=True))
+    return StepMap(law.kind, law.width, law.phase, law.edges, law.levels, law.slope, confidence, reason, measured)

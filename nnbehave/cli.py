@@ -1,0 +1,211 @@
+"""The command ``nnbehave``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nnbehave.errors import InvalidInputError, MissingExtraError, NNBehaveError, StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nnbehave.results import Results
+
+
+class Exit(IntEnum):
+    """What an exit code means."""
+
+    OK = 0  # all is done
+    FAILED = 1  # something broke on the way; what was measured until then is in the store
+    USAGE = 2  # the input cannot be used; nothing was measured
+    INCOMPLETE = 3  # done, but some layers have no latency; the table says how many and why
+    INTERRUPTED = 130  # Ctrl-C
+
+
+app = typer.Typer(
+    help="Measure how latency behaves on an inference platform, find the steps, keep the channels worth keeping.",
+    epilog="Exit codes: 0 done; 1 broke on the way; 2 unusable input; 3 done, but some layers have no latency; "
+    "130 stopped by Ctrl-C.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _reports(command: Callable[..., Exit]) -> Callable[..., None]:
+    """Turn what a command returns or raises into an exit code, and an error of ours into one message."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            code = command(*arguments, **options)
+        except KeyboardInterrupt:
+            typer.echo("\nStopped. What was measured is in the store; run the same command again to go on.", err=True)
+            code = Exit.INTERRUPTED
+        except NNBehaveError as error:
+            typer.echo(f"nnbehave: {error}", err=True)
+            usage = isinstance(error, InvalidInputError | MissingExtraError | StoreError)
+            code = Exit.USAGE if usage else Exit.FAILED
+        raise typer.Exit(int(code))
+
+    return run
+
+
+@app.command("sweep")
+@_reports
+def sweep_command(
+    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    store: Annotated[
+        str,
+        typer.Option(help="Where to keep the measurements: a file, or a database URL.", show_default=True),
+    ] = "results.db",
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(help="Such as tflite, tflite:builtin or 'openvino?threads=2'; may be repeated. [default: tflite]"),
+    ] = None,
+    interval: Annotated[
+        float,
+        typer.Option(help="Measure a layer until its 95 % interval is within this share of it; 0.05 is quick."),
+    ] = 0.02,
+    time_limit: Annotated[float, typer.Option(help="Seconds for loading a layer, and for a block of it.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Measure again what failed, timed out or stayed noisy.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no closing line.")] = False,
+) -> Exit:
+    """Measure every layer of a space, one dimension at a time, on some platforms.
+
+    What the store holds already is not measured again: after Ctrl-C, run the same command to go on.
+
+    Example: nnbehave sweep quickstart --platform tflite --platform openvino --store results.db
+    """
+    from nnbehave.sweep import sweep
+
+    results = sweep(
+        space,
+        platforms=platform or ["tflite"],
+        store=store,
+        interval=interval,
+        time_limit_s=time_limit,
+        seed=seed,
+        retry=retry,
+        progress=not quiet,
+    )
+    frame = results.frame
+    if not quiet:
+        typer.echo(_summary(results))
+        typer.echo(f"Next: nnbehave steps {store}")
+    return Exit.INCOMPLETE if frame["latency_ms"].isna().any() else Exit.OK
+
+
+@app.command()
+@_reports
+def steps(
+    store: Annotated[str, typer.Argument(help="What 'nnbehave sweep' wrote: a store, or a saved .csv.")],
+    png: Annotated[
+        Path | None, typer.Option(help="A folder for a picture of each curve with its steps. [default: none]")
+    ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(help="A larger value also counts as fast when it takes up to this share more time."),
+    ] = 0.0,
+) -> Exit:
+    """Find the steps of every curve in a store, and print which values are worth keeping.
+
+    A value is worth keeping when no larger one is as fast.
+
+    Example: nnbehave steps results.db --png pictures
+    """
+    from nnbehave.results import load_results
+
+    results = load_results(store)
+    table = results.steps(tolerance)
+    if table.empty:
+        raise InvalidInputError(f"{store} holds no sweep over a numeric dimension; run 'nnbehave sweep' first")
+    typer.echo(_steps_table(table))
+    if png is not None:
+        png.mkdir(parents=True, exist_ok=True)
+        for row in table.to_dict("records"):
+            file = png / f"{'-'.join(_file_name(row[key]) for key in ('space', 'slot', 'dimension', 'platform'))}.png"
+            ax = results.plot(platform=row["platform"], slot=row["slot"], dimension=row["dimension"])
+            ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")
+            ax.figure.savefig(file, dpi=120)
+            typer.echo(f"wrote {file}")
+    return Exit.INCOMPLETE if table["low"].isna().any() else Exit.OK
+
+
+@app.command("platforms")
+@_reports
+def platforms_command() -> Exit:
+    """List the platforms: available here or why not, versions, options."""
+    from nnbehave.platforms import platforms
+
+    table = platforms()
+    for row in table.to_dict("records"):
+        state = f"available {row['version']}".strip() if row["available"] else f"not available: {row['why_not']}"
+        typer.echo(f"{row['name']:<16} {state}")
+        typer.echo(f"{'':<16} methods {row['methods']}; precisions {row['precisions']}; ?{row['options']}")
+    return Exit.OK
+
+
+@app.command()
+@_reports
+def spaces() -> Exit:
+    """List the spaces that come with nnbehave."""
+    from nnbehave.space import load_space, shipped_spaces
+
+    for name in shipped_spaces():
+        space = load_space(name)
+        layers = sum(len(sweep.layers) for sweep in space.sweeps())
+        typer.echo(f"{name:<16} {layers} layers: {space.source}")
+    return Exit.OK
+
+
+def _summary(results: Results) -> str:
+    """Say what there is by platform and status, and why there is not more."""
+    frame = results.frame
+    lines = []
+    for platform, rows in frame.groupby("platform", sort=False):
+        counts = ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items())
+        lines.append(f"{platform}: {counts}")
+        bad = rows[rows["latency_ms"].isna()]
+        reasons = bad.groupby(["status", "reason"], sort=False)["subject"].agg(["first", "size"])
+        for (status, reason), first, size in reasons.itertuples():
+            lines.append(f"  {status} ({size}, such as {first}): {reason}")
+    return "\n".join(lines)
+
+
+def _steps_table(table: pd.DataFrame) -> str:
+    """Lay out the steps for a terminal: a line a curve, then what to keep."""
+    lines = []
+    for (space, slot, dimension), rows in table.groupby(["space", "slot", "dimension"], sort=False):
+        lines.append(f"{space}: {slot}, {dimension}")
+        lines.append(f"  {'platform':<18} {'kind':<17} {'width':>5} {'confidence':>10}  keep")
+        for row in rows.to_dict("records"):
+            lines.append("  " + _steps_line(row))
+    return "\n".join(lines)
+
+
+def _steps_line(row: dict[Any, Any]) -> str:
+    import pandas as pd
+
+    if pd.isna(row["low"]):
+        return f"{row['platform']:<18} {'—':<17} {'':>5} {'':>10}  {row['note']}"
+    width = "" if pd.isna(row["width"]) else str(row["width"])
+    keep = row["keep"]
+    shown = ", ".join(map(str, keep if len(keep) <= 16 else [*keep[:6], "…", *keep[-3:]]))
+    line = f"{row['platform']:<18} {row['kind']:<17} {width:>5} {row['confidence']:>10.2f}  "
+    line += f"{len(keep)} of {row['candidates']} ({row['low']} to {row['high']}): {shown}"
+    return line + (f"\n  {'':<18} ({row['note']})" if row["note"] else "")
+
+
+def _file_name(text: Any) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in str(text))

@@ -1,0 +1,412 @@
+"""What was measured, raw, in a database: a SQLite file by default.
+
+Everything is written when it is taken, each block in a transaction of its own, so that a killed sweep leaves a store
+that opens and lacks at most the block that was in flight. Latencies are derived from it, never stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from nnbehave.converters import Artifact
+from nnbehave.errors import InvalidInputError, StoreError
+from nnbehave.graph import Graph
+from nnbehave.measurement import Block, Loaded, Outcome, Settings
+from nnbehave.space import Space
+
+SCHEMA_VERSION = 1
+_BUSY_TIMEOUT_S = 60
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+_metadata = sa.MetaData()
+_meta = sa.Table(
+    "meta",
+    _metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+_spaces = sa.Table(
+    "spaces",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("yaml", sa.Text, nullable=False),
+)
+_points = sa.Table(
+    "points",
+    _metadata,
+    sa.Column("space", sa.String, sa.ForeignKey("spaces.id"), primary_key=True),
+    sa.Column("slot", sa.String, primary_key=True),
+    sa.Column("dimension", sa.String, primary_key=True),
+    sa.Column("subject", sa.String, sa.ForeignKey("subjects.id"), primary_key=True),
+)
+_subjects = sa.Table(
+    "subjects",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("graph", sa.JSON, nullable=False),
+)
+_artifacts = sa.Table(
+    "artifacts",
+    _metadata,
+    sa.Column("sha256", sa.String, primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("converter", sa.String, primary_key=True),
+    sa.Column("version", sa.String, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("graph_s", sa.Float, nullable=False),
+    sa.Column("convert_s", sa.Float, nullable=False),
+)
+_environments = sa.Table(
+    "environments",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("facts", sa.JSON, nullable=False),
+)
+_sessions = sa.Table(
+    "sessions",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("platform", sa.String, nullable=False),
+    sa.Column("target", sa.String, nullable=False),
+    sa.Column("environment", sa.String, sa.ForeignKey("environments.id"), nullable=False),
+    sa.Column("method", sa.String, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("cpus", sa.JSON, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+)
+_loads = sa.Table(
+    "loads",
+    _metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("artifact", sa.String, nullable=False),
+    sa.Column("load_s", sa.Float, nullable=False),
+    sa.Column("executed_precision", sa.String, nullable=False),
+    sa.Column("kernels", sa.JSON, nullable=False),
+    sa.Column("placement", sa.String, nullable=False),
+)
+_blocks = sa.Table(
+    "blocks",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), nullable=False, index=True),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("process", sa.Integer, nullable=False),
+    sa.Column("inner", sa.Integer, nullable=False),
+    sa.Column("times_ns", sa.JSON, nullable=False),
+    sa.Column("witnesses", sa.JSON, nullable=False),
+    sa.Column("taken_at", sa.Float, nullable=False),
+)
+_outcomes = sa.Table(
+    "outcomes",
+    _metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+
+@dataclass
+class SessionRecord:
+    """A session as the store holds it.
+
+    Attributes
+    ----------
+    id : int
+    platform, target, environment, method : str
+    settings : Settings
+    finished : bool
+        Whether it came to its end; an interrupted one did not.
+    loads, outcomes : dict of str to dict
+        By subject.
+    blocks : dict of str to list of (inner, times_ns)
+        By subject, in the order taken.
+    """
+
+    id: int
+    platform: str
+    target: str
+    environment: str
+    method: str
+    settings: Settings
+    finished: bool
+    loads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blocks: dict[str, list[tuple[int, list[int]]]] = field(default_factory=lambda: defaultdict(list))
+
+
+class Store:
+    """A database of raw measurements.
+
+    Parameters
+    ----------
+    url : str or path, optional
+        An SQLAlchemy URL, or the path of a SQLite file; nothing for a store in memory.
+    must_exist : bool
+        Refuse to create a new one, and only read.
+
+    Raises
+    ------
+    StoreError
+        It cannot be opened, is not such a store, or was written by a newer nnbehave.
+    """
+
+    def __init__(self, url: str | Path | None = None, must_exist: bool = False) -> None:
+        self.name = "in memory" if url is None else str(url)
+        options: dict[str, Any] = {}
+        address = _address(url, must_exist)
+        if address.get_backend_name() == "sqlite":
+            options = {"connect_args": {"timeout": _BUSY_TIMEOUT_S}}
+        with self._errors():
+            self._engine = sa.create_engine(address, **options)
+            self._dialect = self._engine.dialect.name
+            if self._dialect not in _INSERT:
+                known = " or ".join(_INSERT)
+                raise InvalidInputError(f"store {self.name!r}: nnbehave writes to {known}, not {self._dialect}")
+            if self._dialect == "sqlite" and not must_exist:
+                sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            self._connection = self._engine.connect()
+            self._check_schema(must_exist)
+
+    def _check_schema(self, must_exist: bool) -> None:
+        """Make the tables where there are none, all or nothing; refuse what is not ours or too new."""
+        if self._dialect == "sqlite" and not must_exist:
+            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
+        tables = set(sa.inspect(self._connection).get_table_names())
+        if "meta" not in tables:
+            if must_exist or tables:
+                raise StoreError(f"{self.name} is a database, but not a store of nnbehave")
+            _metadata.create_all(self._connection)
+            self._add(_meta, [{"key": "schema_version", "value": str(SCHEMA_VERSION)}])
+        query = sa.select(_meta.c.value).where(_meta.c.key == "schema_version")
+        found = self._connection.execute(query).scalar()
+        self._connection.commit()
+        if found is None or not found.isdigit() or int(found) > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.name} was written by a newer nnbehave (schema {found}, this one reads up to "
+                f"{SCHEMA_VERSION}): update nnbehave to use it"
+            )
+
+    # ------------------------------------------------------------------ writing
+
+    def add_space(self, space: Space) -> None:
+        """Note a space, its subjects, and which of them are the points of which sweep."""
+        text = space.to_yaml()
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        sweeps = space.sweeps()
+        graphs = {layer.id: Graph([layer]) for sweep in sweeps for layer in sweep.layers}
+        self.add_subjects(graphs.values())
+        points = [
+            {"space": key, "slot": sweep.slot, "dimension": sweep.dimension, "subject": layer.id}
+            for sweep in sweeps
+            for layer in sweep.layers
+        ]
+        with self._errors():
+            self._add(_spaces, [{"id": key, "name": space.name, "yaml": text}])
+            self._add(_points, points)
+            self._connection.commit()
+
+    def add_subjects(self, graphs: Iterable[Graph]) -> None:
+        """Note graphs by their ids."""
+        with self._errors():
+            self._add(_subjects, [{"id": graph.id, "graph": graph.to_dict()} for graph in graphs])
+            self._connection.commit()
+
+    def add_environment(self, facts: Mapping[str, Any]) -> str:
+        """Note an environment and return its id, equal for equal facts."""
+        text = json.dumps(facts, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:16]
+        with self._errors():
+            self._add(_environments, [{"id": key, "facts": dict(facts)}])
+            self._connection.commit()
+        return key
+
+    def begin_session(
+        self, platform: str, target: str, environment: str, method: str, settings: Settings, cpus: list[int]
+    ) -> int:
+        """Open a session and return its id."""
+        row = {
+            "platform": platform,
+            "target": target,
+            "environment": environment,
+            "method": method,
+            "settings": settings.to_dict(),
+            "cpus": cpus,
+            "started_at": time.time(),
+        }
+        with self._errors():
+            key = self._connection.execute(_sessions.insert().values(row)).inserted_primary_key
+            self._connection.commit()
+        assert key is not None
+        return int(key[0])
+
+    def add_event(self, session: int, event: Loaded | Block | Outcome, artifact: Artifact | None = None) -> None:
+        """Write what a session told; ``artifact`` is that of a load."""
+        row = {"session": session, **vars(event)}
+        with self._errors():
+            if isinstance(event, Block):
+                self._connection.execute(_blocks.insert(), row)
+            elif isinstance(event, Outcome):
+                self._add(_outcomes, [row])
+            else:
+                assert artifact is not None
+                facts = {key: value for key, value in vars(artifact).items() if key != "path"}
+                self._add(_artifacts, [facts])
+                self._add(_loads, [{**row, "artifact": artifact.sha256}])
+            self._connection.commit()
+
+    def end_session(self, session: int) -> None:
+        """Note that a session came to its end."""
+        with self._errors():
+            query = _sessions.update().where(_sessions.c.id == session)
+            self._connection.execute(query.values(finished_at=time.time()))
+            self._connection.commit()
+
+    def _add(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        """Insert the rows whose keys are not there yet; another sweep may be adding them at the same moment."""
+        if rows:
+            self._connection.execute(_INSERT[self._dialect](table).on_conflict_do_nothing(), rows)
+
+    # ------------------------------------------------------------------ reading
+
+    def sessions(self) -> list[SessionRecord]:
+        """Return every session with its loads, outcomes and blocks, in the order begun."""
+        with self._errors():
+            rows = self._connection.execute(sa.select(_sessions).order_by(_sessions.c.id)).mappings().all()
+            records = {
+                row["id"]: SessionRecord(
+                    row["id"],
+                    row["platform"],
+                    row["target"],
+                    row["environment"],
+                    row["method"],
+                    Settings(**row["settings"]),
+                    row["finished_at"] is not None,
+                )
+                for row in rows
+            }
+            for row in self._connection.execute(sa.select(_loads)).mappings():
+                records[row["session"]].loads[row["subject"]] = dict(row)
+            for row in self._connection.execute(sa.select(_outcomes)).mappings():
+                records[row["session"]].outcomes[row["subject"]] = dict(row)
+            query = sa.select(_blocks.c.session, _blocks.c.subject, _blocks.c.inner, _blocks.c.times_ns)
+            for session, subject, inner, times_ns in self._connection.execute(query.order_by(_blocks.c.id)):
+                records[session].blocks[subject].append((inner, times_ns))
+            self._connection.rollback()
+        return list(records.values())
+
+    def subjects(self) -> dict[str, Graph]:
+        """Return every subject by id."""
+        with self._errors():
+            rows = self._connection.execute(sa.select(_subjects)).all()
+            self._connection.rollback()
+        return {key: Graph.from_dict(graph) for key, graph in rows}
+
+    def points(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Return, for each subject, the (space, slot, dimension) of every sweep that it is a point of.
+
+        Two spaces of one name are told apart by the beginning of their ids.
+        """
+        with self._errors():
+            spaces = self._connection.execute(sa.select(_spaces.c.id, _spaces.c.name)).all()
+            rows = self._connection.execute(sa.select(_points)).all()
+            self._connection.rollback()
+        names = [name for _, name in spaces]
+        labels = {key: name if names.count(name) == 1 else f"{name}@{key[:6]}" for key, name in spaces}
+        found: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        for space, slot, dimension, subject in rows:
+            found[subject].append((labels[space], slot, dimension))
+        return found
+
+    def environments(self) -> dict[str, dict[str, Any]]:
+        """Return the facts of every environment by id."""
+        with self._errors():
+            rows = self._connection.execute(sa.select(_environments)).all()
+            self._connection.rollback()
+        return {str(key): facts for key, facts in rows}
+
+    def artifacts(self) -> list[dict[str, Any]]:
+        """Return what is known of every artifact, its content apart."""
+        with self._errors():
+            rows = self._connection.execute(sa.select(_artifacts)).mappings().all()
+            self._connection.rollback()
+        return [dict(row) for row in rows]
+
+    # ------------------------------------------------------------------ life
+
+    def close(self) -> None:
+        """Close the store; what was added is in it."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn the database's errors into one line of ours."""
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            why = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise StoreError(f"store {self.name}: {why}") from error
+
+
+def _address(url: str | Path | None, must_exist: bool) -> sa.URL:
+    """Return the URL to open: a path is a SQLite file, and one that must exist is opened for reading alone."""
+    if url is None:
+        return sa.make_url("sqlite://")
+    text = str(url)
+    path = Path(text)
+    if "://" in text:
+        try:
+            parsed = sa.make_url(text)
+        except sa.exc.ArgumentError:
+            raise InvalidInputError(f"store {text!r} is neither a database URL nor a path") from None
+        if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.query:
+            return parsed
+        path = Path(parsed.database)
+    if path.is_dir():
+        raise StoreError(f"store {text} is a directory; name a file in it")
+    if must_exist and not path.is_file():
+        raise StoreError(f"there is no store at {text}")
+    if not path.parent.is_dir():
+        raise StoreError(f"store {text}: there is no directory {path.parent}")
+    if not must_exist:
+        return sa.URL.create("sqlite", database=str(path))
+    query = {"mode": "ro", "uri": "true"}
+    if not path.with_name(path.name + "-wal").exists():
+        query["immutable"] = "1"  # without it, SQLite wants to write beside even a file that it only reads
+    return sa.URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query=query)
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    """A reader and a writer at once; a write survives the death of the process; two writers wait for one another."""
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,315 @@
+"""From a space to results: convert, measure, store, derive. ``nnbehave.sweep`` is this module and its function.
+
+What is heavy is imported inside the functions, since ``import nnbehave`` binds them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nnbehave.converters import Artifact, ArtifactCache, Converter
+    from nnbehave.errors import ConversionError
+    from nnbehave.graph import Graph
+    from nnbehave.layer import Layer
+    from nnbehave.measurement import Outcome, Settings
+    from nnbehave.platforms import Platform
+    from nnbehave.results import Results
+    from nnbehave.space import Space
+    from nnbehave.store import Store
+    from nnbehave.targets import LocalTarget
+
+_LOG = logging.getLogger("nnbehave")
+_SESSION_BYTES = 1 << 30  # artifacts that one runner holds at a time; it needs some three times that in memory
+
+
+def sweep(
+    space: str | Path | Space | None = None,
+    *,
+    platforms: str | Sequence[str] = ("tflite",),
+    store: str | Path | None = None,
+    layer: Layer | None = None,
+    dimension: str | None = None,
+    values: Iterable[Any] | None = None,
+    sampling: str = "exhaustive",
+    interval: float = 0.02,
+    time_limit_s: float = 60.0,
+    seed: int = 0,
+    retry: bool = False,
+    progress: bool = True,
+) -> Results:
+    """Measure every layer of a space's one-dimension-at-a-time sweeps on some platforms.
+
+    Layers that the store already holds for this machine, runtime and options are not measured again, so that a sweep
+    that was interrupted goes on where it was: call it again.
+
+    Parameters
+    ----------
+    space : str, path or Space
+        A shipped space's name, a YAML file, or a space; or give ``layer``, ``dimension`` and ``values``.
+    platforms : str or sequence of str
+        ``name[:variant][?key=value&…]``; :func:`nnbehave.platforms` lists them.
+    store : str or path, optional
+        A database URL or the path of a SQLite file, made where there is none; by default nothing is kept.
+    layer, dimension, values
+        A layer, one of its dimensions, and the values to give it.
+    sampling : {"exhaustive"}
+        Which of the values to measure.
+    interval : float
+        Measure a layer until its 95 % interval is within this share of its latency: 0.02, or 0.05 to be quick.
+    time_limit_s : float
+        For loading a layer, and for one block of it.
+    seed : int
+        Of weights, inputs and the order of rounds.
+    retry : bool
+        Measure again what failed, timed out or stayed noisy.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    Results
+        Of this space on these platforms.
+
+    Raises
+    ------
+    InvalidInputError, SpaceError, UnknownPlatformError
+        Before anything is measured, where the arguments cannot be used.
+    MissingExtraError
+        A runtime or TensorFlow is not installed.
+    StoreError
+        The store cannot be used; what was measured until then is in it.
+    """
+    from nnbehave.errors import InvalidInputError
+    from nnbehave.space import Space, load_space
+
+    if sampling != "exhaustive":
+        raise InvalidInputError(f"sampling: this version measures every value ('exhaustive'), got {sampling!r}")
+    if space is None:
+        if layer is None or dimension is None or values is None:
+            raise InvalidInputError("give a space, or layer=, dimension= and values=")
+        space = Space.from_layer(layer, dimension, list(values))
+    elif layer is not None or dimension is not None or values is not None:
+        raise InvalidInputError("give a space, or layer=, dimension= and values=, not both")
+    elif not isinstance(space, Space):
+        space = load_space(space)
+    subjects: list[Layer | Graph] = [one for curve in space.sweeps() for one in curve.layers]
+    return _run(subjects, space, platforms, store, interval, time_limit_s, seed, retry, progress)
+
+
+def measure(
+    subjects: Iterable[Layer | Graph],
+    platforms: str | Sequence[str] = ("tflite",),
+    store: str | Path | None = None,
+    *,
+    interval: float = 0.02,
+    time_limit_s: float = 60.0,
+    seed: int = 0,
+    retry: bool = False,
+    progress: bool = True,
+) -> Results:
+    """Measure layers and graphs on some platforms. Parameters, returns and errors as in :func:`sweep`."""
+    return _run(list(subjects), None, platforms, store, interval, time_limit_s, seed, retry, progress)
+
+
+# ---------------------------------------------------------------------- the pipeline
+
+
+@dataclass
+class _Plan:
+    """What is to be measured on one platform."""
+
+    platform: Platform
+    environment: str
+    missing: list[Graph]
+    anchors: list[Graph]
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    refused: list[Outcome] = field(default_factory=list)
+
+
+def _run(
+    subjects: Sequence[Layer | Graph],
+    space: Space | None,
+    platforms: str | Sequence[str],
+    store: str | Path | None,
+    interval: float,
+    time_limit_s: float,
+    seed: int,
+    retry: bool,
+    progress: bool,
+) -> Results:
+    from nnbehave.converters import ArtifactCache
+    from nnbehave.errors import InvalidInputError
+    from nnbehave.graph import as_graph
+    from nnbehave.measurement import Settings
+    from nnbehave.platforms import get_platform
+    from nnbehave.results import Results
+    from nnbehave.store import Store
+    from nnbehave.targets import LocalTarget
+
+    settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
+    graphs = list({graph.id: graph for graph in map(as_graph, subjects)}.values())
+    names = [platforms] if isinstance(platforms, str) else list(platforms)
+    chosen = list({str(platform): platform for platform in map(get_platform, names)}.values())
+    if not graphs or not chosen:
+        raise InvalidInputError("nothing to measure: no layers" if chosen else "nothing to measure: no platforms")
+    for platform in chosen:
+        platform.version()  # a missing runtime shows before anything is measured
+    target, cache = LocalTarget(), ArtifactCache()
+    with Store(store) as opened:
+        if space is not None:
+            opened.add_space(space)
+        opened.add_subjects(graphs)
+        plans = [_plan(platform, target, opened, graphs, settings, retry) for platform in chosen]
+        _convert(plans, settings, cache, progress)
+        for plan in plans:
+            _measure(plan, target, opened, settings, progress)
+        wanted = {graph.id for graph in graphs}
+        results = Results.from_store(opened, {str(platform) for platform in chosen}, wanted)
+    if space is not None:
+        results.frame = results.frame[results.frame["space"].str.split("@").str[0] == space.name]
+    return results
+
+
+def _plan(
+    platform: Platform,
+    target: LocalTarget,
+    store: Store,
+    graphs: list[Graph],
+    settings: Settings,
+    retry: bool,
+) -> _Plan:
+    """Find what the store lacks for this platform here, and which points it has can link the old to the new."""
+    from nnbehave.measurement import Session
+    from nnbehave.results import Results
+
+    session = Session(platform, target, {}, settings)
+    try:
+        hello = session.start()
+    finally:
+        session.close()
+    environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
+    known = Results.from_store(store, {str(platform)}, {graph.id for graph in graphs}).frame
+    known = known[known["environment"] == environment].drop_duplicates("subject")
+    met = known["latency_high_ms"] - known["latency_low_ms"] <= 2 * settings.interval * known["latency_ms"]
+    ended = known["session_finished"].astype(bool) & (known["interval_asked"] <= settings.interval)
+    ended |= known["status"].isin(["failed", "timeout", "unsupported"])
+    settled = (known["status"] == "ok") & met
+    settled |= ended & ~(retry & (known["status"] != "ok"))
+    done = set(known.loc[settled, "subject"])
+    measured = set(known.loc[known["latency_ms"].notna(), "subject"]) & done
+    missing = [graph for graph in graphs if graph.id not in done]
+    anchors = _spread([graph for graph in graphs if graph.id in measured]) if missing else []
+    return _Plan(platform, environment, missing, anchors)
+
+
+def _spread(graphs: list[Graph]) -> list[Graph]:
+    """Choose anchors evenly among graphs."""
+    from nnbehave.results import FEWEST_ANCHORS
+
+    if len(graphs) <= FEWEST_ANCHORS:
+        return graphs
+    return [graphs[i * (len(graphs) - 1) // (FEWEST_ANCHORS - 1)] for i in range(FEWEST_ANCHORS)]
+
+
+def _reference() -> Graph:
+    """Return the layer that every session measures beside the others, for ``relative_latency``."""
+    from nnbehave.graph import Graph
+    from nnbehave.layer import Layer
+
+    return Graph([Layer(op="conv", height=14, in_channels=64, out_channels=64, kernel=3)])
+
+
+def _convert(plans: list[_Plan], settings: Settings, cache: ArtifactCache, progress: bool) -> None:
+    """Convert all that the plans need, all platforms together; what cannot be converted is a failed outcome."""
+    from tqdm.auto import tqdm
+
+    from nnbehave.converters import CONVERTERS, Artifact, convert_all
+    from nnbehave.measurement import Outcome
+
+    jobs: dict[tuple[str, str], tuple[Converter, Graph]] = {}
+    for plan in plans:
+        converter = CONVERTERS[plan.platform.converter]
+        for graph in [*plan.missing, *plan.anchors, _reference()] if plan.missing else []:
+            jobs[converter.name, graph.id] = converter, graph
+    results: dict[tuple[str, str], Artifact | ConversionError] = {}
+    finished = convert_all(list(jobs.values()), settings.seed, cache)
+    for (converter, graph), result in tqdm(
+        finished, "convert", len(jobs), unit="layer", disable=not (progress and jobs)
+    ):
+        results[converter.name, graph.id] = result
+    for plan in plans:
+        for (name, subject), result in results.items():
+            if name != plan.platform.converter:
+                continue
+            if isinstance(result, Artifact):
+                plan.artifacts[subject] = result
+            else:
+                plan.refused.append(Outcome(subject, "failed", f"conversion to {name}: {result}"))
+
+
+def _measure(plan: _Plan, target: LocalTarget, store: Store, settings: Settings, progress: bool) -> None:
+    """Measure a plan in as many sessions as its artifacts need memory for; each after the first repeats anchors."""
+    convertible = [graph.id for graph in plan.missing if graph.id in plan.artifacts]
+    refused = {outcome.subject for outcome in plan.refused}
+    anchors = [graph.id for graph in plan.anchors if graph.id in plan.artifacts]
+    shards = _shards({subject: plan.artifacts[subject].size_bytes for subject in convertible})
+    if not shards and plan.missing:
+        shards = [[]]  # a session for the refused alone
+    for i, shard in enumerate(shards):
+        outcomes = [o for o in plan.refused if o.subject in {g.id for g in plan.missing}] if i == 0 and refused else []
+        _session(plan, shard, anchors, outcomes, target, store, settings, progress)
+        if not anchors:
+            by_id = {graph.id: graph for graph in plan.missing}
+            anchors = [graph.id for graph in _spread([by_id[subject] for subject in shard])]
+
+
+def _shards(sizes: dict[str, int]) -> list[list[str]]:
+    """Deal subjects out to sessions of at most ``_SESSION_BYTES``, so that each spans all of a curve."""
+    count = -(-sum(sizes.values()) // _SESSION_BYTES)
+    return [list(sizes)[i::count] for i in range(count)]
+
+
+def _session(
+    plan: _Plan,
+    subjects: Collection[str],
+    anchors: Collection[str],
+    refused: list[Outcome],
+    target: LocalTarget,
+    store: Store,
+    settings: Settings,
+    progress: bool,
+) -> None:
+    from contextlib import nullcontext
+
+    from tqdm.auto import tqdm
+
+    from nnbehave.measurement import Block, Loaded, Session
+    from nnbehave.results import REFERENCE
+
+    platform = str(plan.platform)
+    artifacts = {subject: plan.artifacts[subject] for subject in [*subjects, *anchors]}
+    reference = _reference().id
+    if subjects and reference in plan.artifacts:
+        artifacts[REFERENCE + reference] = plan.artifacts[reference]
+    companions = [*anchors, REFERENCE + reference]
+    session = Session(plan.platform, target, artifacts, settings, companions)
+    held = target.exclusive(_LOG.warning) if plan.platform.wall_clock and artifacts else nullcontext()
+    bar = tqdm(desc=f"measure {platform}", unit="block", disable=not progress)
+    with held, bar:
+        hello = session.start()
+        key = store.begin_session(platform, target.name, plan.environment, "whole", settings, hello["cpus"])
+        for outcome in refused:
+            store.add_event(key, outcome)
+        for event in session:
+            store.add_event(key, event, artifacts[event.subject] if isinstance(event, Loaded) else None)
+            if isinstance(event, Block):
+                bar.total = session.expected_blocks
+                bar.update()
+        bar.total = bar.n
+        bar.refresh()
+        store.end_session(key)
