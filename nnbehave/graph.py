@@ -84,7 +84,7 @@ class Graph:
         """Return the graph as plain data that ``from_dict`` takes back."""
         return {
             "arrangement": self.arrangement,
-            "layers": [layer.model_dump(exclude_defaults=True) for layer in self.layers],
+            "layers": [layer.fields() for layer in self.layers],
         }
 
     @classmethod

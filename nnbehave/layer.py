@@ -37,8 +37,8 @@ _SHORT = {
 class Layer(BaseModel):
     """A layer: (O, K, S, H, W, Cin, Cout, P) of the paper, batch, and what an operator adds.
 
-    Layers are immutable, hashable and compare by value. ``Layer(**layer.model_dump())`` copies one;
-    :meth:`replace` changes some of its fields.
+    Layers are immutable, hashable and compare by value. :meth:`replace` copies one with some
+    of its fields changed.
 
     Parameters
     ----------
@@ -189,12 +189,17 @@ class Layer(BaseModel):
         InvalidLayerError
             Where the changed layer cannot exist.
         """
-        fields = self.model_dump(exclude_defaults=True)
-        if "height" in changes and self.width == self.height:
-            fields.pop("width")
-        if "out_channels" not in self.operator.required:
-            fields.pop("out_channels")
-        return Layer(**{**fields, **changes})
+        return Layer(**{**self.fields(), **changes})
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fewest fields that make this layer: what its operator needs, and what is not at its default."""
+        defaults = {name: field.default for name, field in type(self).model_fields.items()} | {"width": self.height}
+        needed = {"op", *self.operator.required}
+        own = needed.union(self.operator.optional, {"precision"})
+        values = {name: getattr(self, name) for name in defaults}
+        return {
+            name: value for name, value in values.items() if name in own and (name in needed or value != defaults[name])
+        }
 
     def __str__(self) -> str:
         return self.id

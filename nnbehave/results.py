@@ -290,9 +290,8 @@ def _rows(
         for member_of in points.get(subject, [(None, None, None)]):
             curves.setdefault(member_of, []).append(subject)
     groups: dict[tuple[str, str, str], list[SessionRecord]] = {}
-    for session in store.sessions():
-        if platforms is None or session.platform in platforms:
-            groups.setdefault((session.platform, session.environment, session.method), []).append(session)
+    for session in store.sessions(platforms):
+        groups.setdefault((session.platform, session.environment, session.method), []).append(session)
     for sessions in groups.values():
         estimates = {session.id: _estimates(session) for session in sessions}
         rows = _best_rows(sessions, estimates)

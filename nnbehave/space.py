@@ -143,7 +143,7 @@ class Space:
                 "slots": [
                     {
                         "name": slot.name,
-                        "base": slot.base.model_dump(exclude_defaults=True),
+                        "base": slot.base.fields(),
                         "choices": {dim: _dump_values(values) for dim, values in slot.choices.items()},
                     }
                     for slot in stage.slots
@@ -329,6 +329,7 @@ def _values(base: Layer, dimension: str, choice: Any, loc: _Location, problems: 
             return ()
     if len(set(values)) < len(values):
         problems.append((loc, "holds a value twice"))
+        return ()
     return tuple(values)
 
 

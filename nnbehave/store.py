@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -290,10 +290,13 @@ class Store:
 
     # ------------------------------------------------------------------ reading
 
-    def sessions(self) -> list[SessionRecord]:
-        """Return every session with its loads, outcomes and blocks, in the order begun."""
+    def sessions(self, platforms: Collection[str] | None = None) -> list[SessionRecord]:
+        """Return every session, or those on some platforms, with loads, outcomes and blocks, in the order begun."""
+        chosen = sa.select(_sessions).order_by(_sessions.c.id)
+        if platforms is not None:
+            chosen = chosen.where(_sessions.c.platform.in_(platforms))
         with self._errors():
-            rows = self._connection.execute(sa.select(_sessions).order_by(_sessions.c.id)).mappings().all()
+            rows = self._connection.execute(chosen).mappings().all()
             records = {
                 row["id"]: SessionRecord(
                     row["id"],
@@ -306,12 +309,15 @@ class Store:
                 )
                 for row in rows
             }
-            for row in self._connection.execute(sa.select(_loads)).mappings():
+            loads = sa.select(_loads).where(_loads.c.session.in_(records))
+            for row in self._connection.execute(loads).mappings():
                 records[row["session"]].loads[row["subject"]] = dict(row)
-            for row in self._connection.execute(sa.select(_outcomes)).mappings():
+            outcomes = sa.select(_outcomes).where(_outcomes.c.session.in_(records))
+            for row in self._connection.execute(outcomes).mappings():
                 records[row["session"]].outcomes[row["subject"]] = dict(row)
-            query = sa.select(_blocks.c.session, _blocks.c.subject, _blocks.c.inner, _blocks.c.times_ns)
-            for session, subject, inner, times_ns in self._connection.execute(query.order_by(_blocks.c.id)):
+            blocks = sa.select(_blocks.c.session, _blocks.c.subject, _blocks.c.inner, _blocks.c.times_ns)
+            blocks = blocks.where(_blocks.c.session.in_(records)).order_by(_blocks.c.id)
+            for session, subject, inner, times_ns in self._connection.execute(blocks):
                 records[session].blocks[subject].append((inner, times_ns))
             self._connection.rollback()
         return list(records.values())
