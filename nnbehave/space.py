@@ -175,6 +175,8 @@ def load_space(name_or_path: str | Path) -> Space:
     SpaceError
         No such space, or the file is not one: the message gives line and key of every mistake.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise SpaceError(f"expected a space's name or the path of one, got {name_or_path!r}")
     path = shipped_spaces().get(str(name_or_path), Path(name_or_path))
     try:
         text = path.read_text(encoding="utf-8")

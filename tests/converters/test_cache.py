@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, Converter, convert_all
+from nnbehave.errors import ConversionError, MissingExtraError
+from nnbehave.graph import Graph
+
+SPEC = CONVERTERS["layer_spec"]
+
+
+def graphs(base: nb.Layer, count: int) -> list[Graph]:
+    return [Graph([base.replace(out_channels=n)]) for n in range(1, count + 1)]
+
+
+def test_what_was_made_is_found_again(base: nb.Layer, tmp_path: Path) -> None:
+    cache, graph = ArtifactCache(tmp_path), Graph([base])
+    assert cache.get(SPEC, graph, 0) is None
+    made = cache.make(SPEC, graph, 0)
+    assert cache.get(SPEC, graph, 0) == made
+    assert Path(made.path).read_text().count("conv") == 1
+    assert cache.get(SPEC, graph, 1) is None
+    assert cache.get(SPEC, Graph([base.replace(kernel=1)]), 0) is None
+
+
+def test_a_failed_conversion_leaves_nothing(base: nb.Layer, tmp_path: Path) -> None:
+    class Fails(Converter):
+        name, file = "fails", "x"
+
+        def convert(self, graph: Graph, seed: int, folder: Path) -> dict[str, float]:
+            (folder / "half").write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        ArtifactCache(tmp_path).make(Fails(), Graph([base]), 0)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list((tmp_path / "fails").iterdir()) == []
+
+
+def test_two_that_make_the_same_do_no_harm(base: nb.Layer, tmp_path: Path) -> None:
+    cache, graph = ArtifactCache(tmp_path), Graph([base])
+    assert cache.make(SPEC, graph, 0).sha256 == cache.make(SPEC, graph, 0).sha256
+    assert len(list((tmp_path / "layer_spec").iterdir())) == 1
+
+
+def test_other_versions_make_other_artifacts(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, graph = ArtifactCache(tmp_path), Graph([base])
+    cache.make(SPEC, graph, 0)
+    monkeypatch.setattr(type(SPEC), "revision", 2)
+    assert cache.get(SPEC, graph, 0) is None
+
+
+def test_a_package_that_is_not_there_names_its_extra(base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(SPEC), "packages", {"no-such-package": "tensorflow"})
+    with pytest.raises(MissingExtraError, match=r"needs no-such-package: pip install 'nnbehave\[tensorflow\]'"):
+        list(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache()))
+
+
+def test_all_are_converted_once_and_the_second_time_none(base: nb.Layer, tmp_path: Path) -> None:
+    cache, jobs = ArtifactCache(tmp_path), [(SPEC, graph) for graph in graphs(base, 70)]
+    first = dict(convert_all(jobs, 0, cache))
+    assert set(first) == set(jobs)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")}
+    assert dict(convert_all(jobs, 0, cache)) == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.json")} == times
+
+
+def test_what_cannot_be_converted_is_told_and_the_rest_goes_on(base: nb.Layer, tmp_path: Path) -> None:
+    cache, jobs = ArtifactCache(tmp_path), [(SPEC, graph) for graph in graphs(base, 3)]
+    victim = cache._folder(SPEC, jobs[1][1], 0)
+    victim.mkdir(parents=True)
+    (victim / "in the way").write_text("")
+    results = dict(convert_all(jobs, 0, cache))
+    assert isinstance(results[jobs[1]], ConversionError)
+    assert isinstance(results[jobs[0]], Artifact)
+    assert isinstance(results[jobs[2]], Artifact)
+
+
+def test_a_process_that_hangs_costs_its_graph(base: nb.Layer, tmp_path: Path) -> None:
+    results = dict(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache(tmp_path), time_limit_s=0.001))
+    (error,) = results.values()
+    assert "no answer within 0.001 s" in str(error)

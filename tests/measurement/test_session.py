@@ -1,0 +1,130 @@
+"""Sessions on the simulated platform: what goes wrong with one layer must not touch the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache
+from nnbehave.errors import InvalidInputError, WorkerError
+from nnbehave.graph import Graph
+from nnbehave.measurement import Block, Loaded, Outcome, Session, Settings
+from nnbehave.platforms import Platform, get_platform
+from nnbehave.platforms.simulated import Simulated
+from nnbehave.targets import LocalTarget
+
+
+@pytest.fixture
+def artifacts(base: nb.Layer) -> dict[str, Artifact]:
+    cache = ArtifactCache()
+    graphs = [Graph([base.replace(out_channels=n)]) for n in range(1, 13)]
+    return {graph.id: cache.make(CONVERTERS["layer_spec"], graph, 0) for graph in graphs}
+
+
+def run(name: str, artifacts: dict[str, Artifact], **settings: float) -> list[Loaded | Block | Outcome]:
+    return list(Session(get_platform(name), LocalTarget(), artifacts, Settings(**settings)))  # type: ignore[arg-type]
+
+
+def of(events: list[Loaded | Block | Outcome], kind: type) -> list[str]:
+    return [event.subject for event in events if isinstance(event, kind)]
+
+
+def test_every_round_holds_every_layer_once_in_an_order_of_its_own(artifacts: dict[str, Artifact]) -> None:
+    events = run("simulated", artifacts)
+    rounds: dict[int, list[str]] = {}
+    for event in events:
+        if isinstance(event, Block):
+            rounds.setdefault(event.round, []).append(event.subject)
+    assert all(sorted(order) == sorted(artifacts) for order in list(rounds.values())[:6])
+    assert len({tuple(order) for order in rounds.values()}) == len(rounds)
+
+
+def test_the_same_seed_gives_the_same_schedule_and_another_another(artifacts: dict[str, Artifact]) -> None:
+    orders = [of(run("simulated", artifacts, seed=seed), Block)[:36] for seed in (3, 3, 4)]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_layers_known_well_enough_leave_and_the_rest_goes_on(artifacts: dict[str, Artifact]) -> None:
+    quiet = of(run("simulated?noise=0.001", artifacts), Block)
+    loud = of(run("simulated?noise=0.2", artifacts), Block)
+    assert len(quiet) == 6 * len(artifacts)
+    assert len(quiet) < len(loud) <= 60 * len(artifacts)
+
+
+def test_a_layer_that_kills_its_worker_fails_alone(artifacts: dict[str, Artifact]) -> None:
+    events = run("simulated?crash_at=5", artifacts)
+    (outcome,) = [event for event in events if isinstance(event, Outcome)]
+    assert (outcome.status, "cout5_" in outcome.subject) == ("failed", True)
+    assert "died (exit code 42)" in outcome.reason
+    assert set(of(events, Block)) == set(artifacts) - {outcome.subject}
+    assert max(event.process for event in events if isinstance(event, Block)) == 1
+
+
+def test_a_layer_that_hangs_times_out_alone(artifacts: dict[str, Artifact]) -> None:
+    events = run("simulated?hang_at=5", artifacts, time_limit_s=0.5)
+    (outcome,) = [event for event in events if isinstance(event, Outcome)]
+    assert outcome.status == "timeout"
+    assert "no answer within 0.5 s" in outcome.reason
+    assert set(of(events, Block)) == set(artifacts) - {outcome.subject}
+
+
+def test_what_the_runtime_refuses_is_unsupported(artifacts: dict[str, Artifact]) -> None:
+    events = run("simulated?fail_at=5", artifacts)
+    (outcome,) = [event for event in events if isinstance(event, Outcome)]
+    assert (outcome.status, outcome.reason) == ("unsupported", "the simulated platform takes no out_channels of 5")
+
+
+def test_a_worker_killed_from_outside_costs_the_layer_in_flight(artifacts: dict[str, Artifact]) -> None:
+    session = Session(get_platform("simulated?noise=0.2"), LocalTarget(), artifacts, Settings())
+    killed, outcomes, after = False, [], 0
+    for event in session:
+        if isinstance(event, Block) and event.round == 2 and not killed:
+            os.kill(session._worker.pid, signal.SIGKILL)  # type: ignore[union-attr]
+            killed = True
+        elif isinstance(event, Outcome):
+            outcomes.append(event)
+        elif outcomes:
+            after += 1
+    assert [outcome.status for outcome in outcomes] == ["failed"]
+    assert "SIGKILL" in outcomes[0].reason
+    assert after > 6 * (len(artifacts) - 1)
+
+
+def test_an_artifact_that_cannot_be_loaded_fails_alone(artifacts: dict[str, Artifact], tmp_path: object) -> None:
+    broken = next(iter(artifacts))
+    events = run("simulated", artifacts | {broken: Artifact("/nowhere", "", broken, "", "", 0, 0, 0, 0)})
+    (outcome,) = [event for event in events if isinstance(event, Outcome)]
+    assert (outcome.subject, outcome.status) == (broken, "failed")
+    assert "FileNotFoundError" in outcome.reason
+    assert set(of(events, Block)) == set(artifacts) - {broken}
+
+
+def test_a_runner_that_cannot_start_says_why(artifacts: dict[str, Artifact]) -> None:
+    class Broken(Simulated):
+        backend = "nnbehave.runner.backends.nowhere:Backend"
+
+    platform: Platform = Broken()
+    with pytest.raises(WorkerError, match="nnbehave.runner.backends.nowhere"):
+        list(Session(platform, LocalTarget(), artifacts, Settings()))
+
+
+def test_estimates_hold_the_truth(artifacts: dict[str, Artifact]) -> None:
+    from nnbehave.measurement import block_ms, estimate
+
+    rounds: dict[str, list[float]] = {}
+    for event in run("simulated?law=flat&step_us=80&overhead_us=20&noise=0.01", artifacts):
+        if isinstance(event, Block):
+            rounds.setdefault(event.subject, []).append(block_ms(event.times_ns, event.inner))
+    found = [estimate(values) for values in rounds.values()]
+    assert all(abs(one.latency_ms - 0.1) < 0.002 for one in found)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"interval": 0.0}, {"interval": 2.0}, {"min_rounds": 5}, {"max_rounds": 3}, {"time_limit_s": 0.0}]
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(InvalidInputError):
+        Settings(**wrong)  # type: ignore[arg-type]

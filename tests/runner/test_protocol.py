@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnbehave
+from nnbehave.errors import WorkerDied, WorkerTimeout
+from nnbehave.platforms import get_platform
+from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array
+from nnbehave.targets import LocalTarget
+from nnbehave.worker import Worker
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps({"layers": [{"out_channels": 17, "precision": "fp32"}]}))
+    return str(path)
+
+
+def start(name: str = "simulated") -> Worker:
+    return LocalTarget().start(get_platform(name))
+
+
+def test_a_conversation(spec: str) -> None:
+    with start("simulated?noise=0") as worker:
+        hello = worker.request("hello", 20)
+        assert hello["protocol"] == PROTOCOL_VERSION
+        assert hello["machine"]["cores"] == os.cpu_count()
+        loaded = worker.request("load", 20, handle="a", path=spec, seed=0)
+        assert (loaded["executed_precision"], loaded["placement"]) == ("fp32", "full")
+        array = np.arange(6, dtype=np.float32).reshape(2, 3)
+        answer = worker.request("run", 20, handle="a", inputs=[encode_array(array)])
+        np.testing.assert_array_equal(decode_array(answer["outputs"][0]), array)
+        worker.send("time", handles=["a", "a"], value_ns=200_000, block_ns=2_000_000)
+        for _ in range(2):
+            block = worker.receive(20)
+            assert block["handle"] == "a"
+            assert 3 <= len(block["times_ns"]) <= 10
+            assert all(span == 100_000 * block["inner"] for span in block["times_ns"])  # 20 µs + 2 steps of 40 µs
+            assert set(block["witnesses"]) == {"wall_ns", "cpu_ns", "involuntary_switches"}
+        assert worker.request("unload", 20, handle="a")["ok"]
+
+
+def test_a_bad_request_is_answered_and_the_worker_stays(spec: str) -> None:
+    with start() as worker:
+        for bad in ({"cmd": "dance"}, {"cmd": "load", "handle": "a"}, {"cmd": "time", "handles": ["never loaded"]}):
+            answer = worker.request(bad.pop("cmd"), 20, **bad)
+            assert (answer["ok"], answer["kind"]) == (False, "failed")
+            assert answer["error"]
+        assert worker.request("hello", 20)["ok"]
+
+
+def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
+    worker = start("simulated?hang_at=17")
+    worker.request("load", 20, handle="a", path=spec, seed=0)
+    worker.send("time", handles=["a"], value_ns=1, block_ns=1)
+    worker._to.close()
+    assert worker._process.wait(timeout=5) == 0
+    worker.close()
+
+
+def test_a_worker_that_says_nothing_in_time_is_killed(spec: str) -> None:
+    with start("simulated?hang_at=17") as worker:
+        worker.request("load", 20, handle="a", path=spec, seed=0)
+        worker.send("time", handles=["a"], value_ns=1, block_ns=1)
+        with pytest.raises(WorkerTimeout, match=r"0\.2 s"):
+            worker.receive(0.2)
+        assert worker._process.poll() is not None
+
+
+def test_a_dead_worker_gives_its_last_words() -> None:
+    with Worker("nnbehave.runner", ["--backend", "no.such:Thing"]) as worker, pytest.raises(WorkerDied, match="no"):
+        worker.request("hello", 20)
+
+
+def test_what_libraries_print_does_not_disturb_the_protocol(tmp_path: Path) -> None:
+    (tmp_path / "chatty.py").write_text(
+        "import os\n"
+        "from nnbehave.runner.backends.simulated import SimulatedBackend\n"
+        "class Chatty(SimulatedBackend):\n"
+        "    def versions(self):\n"
+        "        print('python noise', flush=True)\n"
+        "        os.write(1, b'native noise')\n"
+        "        return {}\n"
+    )
+    with Worker("nnbehave.runner", ["--backend", "chatty:Chatty"], {"PYTHONPATH": _path(tmp_path)}) as worker:
+        assert worker.request("hello", 20)["versions"] == {}
+
+
+def _path(folder: Path) -> str:
+    return os.pathsep.join([str(folder), str(Path(nnbehave.__file__).parent.parent)])
+
+
+def test_the_runner_needs_nothing_else_of_nnbehave(tmp_path: Path, spec: str) -> None:
+    """Copied beside an empty package, as on a board, it runs; and it imports only NumPy and the standard library."""
+    package = tmp_path / "nnbehave"
+    shutil.copytree(Path(nnbehave.__file__).parent / "runner", package / "runner")
+    (package / "__init__.py").write_text("")
+    code = (
+        "import sys; from nnbehave.runner import __main__, protocol; import nnbehave.runner.backends.simulated\n"
+        "others = {m.split('.')[0] for m in sys.modules} - set(sys.stdlib_module_names)\n"
+        "print(sorted(m for m in others if not m.startswith('_')))"
+    )
+    clean = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    said = subprocess.check_output([sys.executable, "-c", code], env=clean, text=True, cwd=tmp_path)
+    assert set(json.loads(said.replace("'", '"'))) <= {"nnbehave", "numpy", "site", "sitecustomize", "editable"}
+    backend = "nnbehave.runner.backends.simulated:SimulatedBackend"
+    talk = "\n".join(json.dumps(m) for m in ({"cmd": "hello"}, {"cmd": "load", "handle": "a", "path": spec, "seed": 0}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nnbehave.runner", "--backend", backend],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=clean,
+        cwd=tmp_path,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(talk + "\n")
+    process.stdin.flush()
+    answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+    process.stdin.close()
+    process.wait(timeout=10)
+    process.stdout.close()
+    assert [answer["ok"] for answer in answers] == [True, True]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8", "int64"])
+def test_arrays_survive_the_protocol(dtype: str) -> None:
+    array = np.arange(24).reshape(2, 3, 4).astype(dtype).transpose(0, 2, 1)
+    np.testing.assert_array_equal(decode_array(json.loads(json.dumps(encode_array(array)))), array)
