@@ -160,7 +160,9 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert [entry.split(":")[1] for entry in str(caught.value).splitlines()] == ["5", "12"]
 
 
-@pytest.mark.parametrize("text", ["", "# nothing", "- a\n- b", "just words", "name: x", "a: [1", "\tx: 1", "x: !!python/object:os.x"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing", "- a\n- b", "just words", "name: x", "a: [1", "\tx: 1", "x: !!python/object:os.x"]
+)
 def test_what_is_no_space_is_refused(text: str) -> None:
     with pytest.raises(SpaceError):
         parse_space(text)

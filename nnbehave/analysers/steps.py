@@ -24,6 +24,7 @@ _MAX_WIDTH = 128
 _FEWEST_POINTS = 8
 _FEWEST_STEPS = 3
 _FINALISTS = 16  # shapes that a quick fit leaves for the robust one
+_FREED = 8  # the best of these that are then also tried with a level of its own for each step
 _CLIP = 16.0  # a point four sigmas off costs no more than that, however far it is
 _FLOOR = 1e-4  # smallest relative error that is believed
 _MODEL_ERROR = 0.005  # curves of real runtimes leave their law by about this much, however well they are measured
@@ -60,12 +61,12 @@ def detect_steps(n: Any, latency_ms: Any, std_error_ms: Any = None) -> StepMap:
         return _step_map(_UNEXPLAINED, points, y, 0.0, reason)
     unit = float(np.median(y))
     curve = _Curve(points.astype(float), y / unit, relative_error)
-    laws = [curve.flat(), curve.linear(), *curve.staircases()]
+    laws = [*curve.smooth(), *curve.staircases()]
     curve.score(laws)
     laws.sort(key=lambda law: law.score)
-    best = laws[0]
-    if best.width:
-        best = min(best, curve.with_free_levels(best), key=lambda law: law.score)
+    laws += [curve.with_free_levels(law) for law in laws[:_FREED] if law.width and law.width > 3 and not law.slope]
+    curve.score(laws)
+    best = min(laws, key=lambda law: law.score)
     if why_not := curve.misfit(best):
         return _step_map(_UNEXPLAINED, points, y, 0.0, why_not)
     rivals = [law.score for law in laws if law.identity != best.identity]
@@ -83,6 +84,7 @@ class _Law:
     levels: tuple[float, ...]
     slope: float
     residuals: Array  # relative
+    parameters: int
     price: float
     width: int | None = None
     phase: int | None = None
@@ -98,7 +100,7 @@ class _Law:
         return replace(self, levels=levels, slope=self.slope * unit)
 
 
-_UNEXPLAINED = _Law("unexplained", (), (), 0.0, np.empty(0), 0.0)
+_UNEXPLAINED = _Law("unexplained", (), (), 0.0, np.empty(0), 0, 0.0)
 
 
 class _Curve:
@@ -115,23 +117,24 @@ class _Curve:
 
     # ---------------------------------------------------------------- laws
 
-    def flat(self) -> _Law:
-        return self._straight("flat", np.ones((1, len(self.n))))
-
-    def linear(self) -> _Law:
-        return self._straight("linear", np.stack([np.ones(len(self.n)), self.n]))
-
-    def _straight(self, kind: str, columns: Array) -> _Law:
-        coefficients = _fit(columns[None], self.y, (1 / (self.y * self.sigma) ** 2)[None])[0]
-        slope = float(coefficients[1]) if len(columns) > 1 else 0.0
-        fitted = coefficients @ columns
-        price = len(columns) * np.log(len(self.n))
-        return _Law(kind, (), (float(fitted[0]),), slope, (self.y - fitted) / self.y, price)
+    def smooth(self) -> list[_Law]:
+        """Fit the laws without steps. A bent one is none that is reported; it keeps stairs from being seen in it."""
+        ones, n = np.ones(len(self.n)), self.n / self.n[-1]
+        laws = []
+        for kind, columns in (("flat", [ones]), ("linear", [ones, n]), ("bent", [ones, n, n**2])):
+            (coefficients,) = _fit(np.stack(columns)[None], self.y, (1 / (self.y * self.sigma) ** 2)[None])
+            fitted = coefficients @ np.stack(columns)
+            slope = float(coefficients[1] / self.n[-1]) if kind == "linear" else 0.0
+            price = len(columns) * np.log(len(self.n))
+            residuals = (self.y - fitted) / self.y
+            laws.append(_Law(kind, (), (float(fitted[0]),), slope, residuals, len(columns), price))
+        return laws
 
     def staircases(self) -> list[_Law]:
-        """Fit a staircase and a sloped one for every width, at phase 0 and at the phase that its jumps suggest.
+        """Fit staircases of every width, at phase 0 and at the phase that its jumps suggest.
 
-        The straight rise of the levels is fitted to all steps but the first. Runtimes leave it there (small layers
+        Their levels rise in a straight line, in a bent one (caches do that), or in a straight one with a slope inside
+        the steps. The rise is fitted to all steps but the first. Runtimes leave it there (small layers
         take other kernels: XNNPACK has a first step at half the width), so the first step is cut into constant
         pieces, as many as pay for themselves.
         """
@@ -147,9 +150,12 @@ class _Curve:
         weights = (steps > steps[:, :1]) / (self.y * self.sigma) ** 2
         self._first_steps = _Pieces(self.n, self.y, self.sigma * self.scale, 2 * _MAX_WIDTH)
         found: list[_Law] = []
-        for kind in ("staircase", "sloped-staircase"):
-            columns = [np.ones_like(steps), steps, np.broadcast_to(self.n, steps.shape)]
-            columns = columns[: 2 if kind == "staircase" else 3]
+        ones, n = np.ones_like(steps), np.broadcast_to(self.n, steps.shape)
+        for kind, columns in (
+            ("staircase", [ones, steps]),
+            ("staircase", [ones, steps, steps**2]),
+            ("sloped-staircase", [ones, steps, n]),
+        ):
             quick = _fit(np.stack(columns, axis=1), self.y, weights, rounds=1)
             off = (self.y - sum(quick[:, [i]] * column for i, column in enumerate(columns))) / self.y
             misfit = np.minimum((off / self.sigma / self.scale) ** 2, _CLIP) * (weights > 0)
@@ -164,25 +170,26 @@ class _Curve:
 
     def _staircase(self, kind: str, shape: tuple[int, int], coefficients: Array, steps: Array) -> _Law | None:
         width, phase = shape
-        base, jump = coefficients[0], coefficients[1]
-        slope = float(coefficients[2]) if len(coefficients) > 2 else 0.0
+        base, jump, third = (*coefficients, 0.0)[:3]
+        slope, bend = (float(third), 0.0) if kind == "sloped-staircase" else (0.0, float(third))
         if slope:
             share = jump / (jump + slope * width) if jump * slope > 0 else 1 - _STEP_SHARE
             if not 1 - _STEP_SHARE < share < _STEP_SHARE:
                 return None  # a plain staircase or a line says it better
         numbers = np.arange(steps[0] + 1, steps[-1] + 1)
         edges = [int(phase + (k - 1) * width + 1) for k in numbers]
-        levels = [float(level) for level in base + jump * numbers + slope * np.array(edges)]
+        levels = (base + jump * numbers + bend * numbers**2 + slope * np.array(edges)).tolist()
         assert self._first_steps is not None
         inner_edges: list[int] = []
         first_levels = [float(base + jump * steps[0] + slope * self.n[0])]
         if not slope:
             inner_edges, first_levels = self._first_steps.of(int(np.searchsorted(self.n, edges[0])))
-        law = _Law(kind, (*inner_edges, *edges), (*first_levels, *levels), slope, self.y, 0.0, width, phase)
-        law.residuals = (self.y - self._values(law)) / self.y
-        # A pair of parameters for each cut of the first step; the last is for having looked at so many shapes.
+        # A level and a place for each cut of the first step; the last price is for having looked at so many shapes.
         parameters = len(coefficients) + 1 + 2 * len(inner_edges)
-        law.price = parameters * np.log(len(self.n)) + 2 * np.log(4 * _MAX_WIDTH)
+        price = parameters * np.log(len(self.n)) + 2 * np.log(4 * _MAX_WIDTH)
+        where = (*inner_edges, *edges), (*first_levels, *levels)
+        law = _Law(kind, *where, slope, self.y, parameters, price, width, phase)
+        law.residuals = (self.y - self._values(law)) / self.y
         return law
 
     def _values(self, law: _Law) -> Array:
@@ -204,25 +211,24 @@ class _Curve:
 
     def score(self, laws: list[_Law]) -> None:
         """Give each law its misfit and price; sigma is what the best of the laws leaves over."""
-        spreads = np.median(np.abs([law.residuals / self.sigma for law in laws]), axis=1) * 1.4826
+        freedom = np.array([max(0.2, 1 - law.parameters / len(self.n)) for law in laws])
+        spreads = 1.4826 * np.median(np.abs([law.residuals / self.sigma for law in laws]), axis=1) / freedom**0.5
         self.scale = max(_FLOOR, min(self.scale, float(spreads.min())))
         for law in laws:
-            law.score = self._misfit(law) + law.price
-
-    def _misfit(self, law: _Law) -> float:
-        return float(np.minimum((law.residuals / self.sigma / self.scale) ** 2, _CLIP).sum())
+            misfit = np.minimum((law.residuals / self.sigma / self.scale) ** 2, _CLIP).sum()
+            law.score = float(misfit) + law.price
 
     def with_free_levels(self, law: _Law) -> _Law:
         """Return a staircase with a level of its own for each step: caches bend the straight rise of the levels."""
-        if law.slope:
-            return law
         steps = np.searchsorted(law.edges, self.n, side="right")
-        levels = [
-            float(np.median(self.y[steps == k])) if (steps == k).any() else level for k, level in enumerate(law.levels)
-        ]
-        free = replace(law, levels=tuple(levels), price=law.price + (len(levels) - 3) * np.log(len(self.n)))
+        levels = np.array(law.levels)
+        seen, first, count = np.unique(steps, return_index=True, return_counts=True)
+        within = self.y[np.lexsort((self.y, steps))]  # sorted inside each step
+        levels[seen] = (within[first + (count - 1) // 2] + within[first + count // 2]) / 2
+        added = len(levels) - law.parameters
+        price = law.price + added * np.log(len(self.n))
+        free = replace(law, levels=tuple(levels.tolist()), price=price, parameters=len(levels))
         free.residuals = (self.y - self._values(free)) / self.y
-        free.score = self._misfit(free) + free.price
         return free
 
     # ---------------------------------------------------------------- doubting
@@ -236,6 +242,8 @@ class _Curve:
         spread = 1.4826 * float(np.median(np.abs(law.residuals)))
         noise = _local_noise(law.residuals) if self.error is None else float(np.median(self.error))
         jump = float(np.median(np.abs(np.diff(law.levels)))) if law.edges else 0.0
+        if law.kind == "bent":
+            return "the curve bends without steps"
         if spread > max(2 * noise, _TOLERATED, 0.25 * jump):
             return f"the points lie {spread:.1%} off a {law.kind} law, where {noise:.1%} would be noise"
         if (share := self.outliers(law)) > 0.2:
@@ -253,18 +261,22 @@ class _Curve:
         return ""
 
     def contradicted(self, law: _Law) -> float:
-        """Return the share of the visible edges at which a neighbouring point is on the wrong side."""
+        """Return the share of the edges to be seen at which there is no jump, or a point beside them says otherwise."""
+        jumps = np.abs(np.diff(law.levels))
+        usual = float(np.median(jumps)) if len(jumps) else 0.0
         wrong = seen = 0
         for k, edge in enumerate(law.edges):
             before, after = law.levels[k], law.levels[k + 1]
             i = int(np.searchsorted(self.n, edge))
             if not 0 < i < len(self.n):
                 continue
-            if abs(after - before) < 6 * self.y[i] * self.sigma[i] * self.scale:
+            noise = self.y[i] * self.scale * max(self.sigma[i - 1], self.sigma[i])
+            if max(jumps[k], usual) < 6 * noise:
                 continue
             seen += 1
-            middle = (before + after) / 2
-            wrong += bool((self.y[i] > middle) != (after > before) or (self.y[i - 1] > middle) == (after > before))
+            middle, rises = (before + after) / 2, after > before
+            other_side = (self.y[i] > middle) != rises or (self.y[i - 1] > middle) == rises
+            wrong += bool(other_side or jumps[k] < 0.25 * usual)
         return wrong / seen if seen else 0.0
 
     def _ripple(self, law: _Law) -> tuple[int, float]:

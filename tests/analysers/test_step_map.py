@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nnbehave.analysers import StepMap, detect_steps, load_step_map
+from nnbehave.errors import InvalidInputError
+
+
+@pytest.fixture
+def stairs() -> StepMap:
+    n = range(1, 65)
+    return detect_steps(n, [0.5 + -(-k // 16) for k in n])
+
+
+def test_rounding_goes_to_what_is_worth_keeping(stairs: StepMap) -> None:
+    assert [stairs.round_up(n) for n in (1, 16, 17, 64)] == [16, 16, 32, 64]
+    assert [stairs.round_down(n) for n in (16, 17, 63, 64)] == [16, 16, 48, 64]
+
+
+def test_past_the_measured_range_everything_is_refused(stairs: StepMap) -> None:
+    for ask in (stairs.round_up, stairs.round_down, stairs.latency):
+        for n in (0, 65, -1):
+            with pytest.raises(ValueError, match=f"{n} is outside the measured range, 1 to 64"):
+                ask(n)
+    with pytest.raises(ValueError, match="outside the measured range"):
+        stairs.best_channels(1, 65)
+    with pytest.raises(ValueError, match="nothing at or below 15 is worth keeping; the smallest is 16"):
+        stairs.round_down(15)
+
+
+def test_ranges_and_tolerances_that_make_no_sense_are_refused(stairs: StepMap) -> None:
+    with pytest.raises(InvalidInputError, match=r"low \(9\) is above high \(3\)"):
+        stairs.best_channels(9, 3)
+    with pytest.raises(InvalidInputError, match="tolerance must be 0 or more"):
+        stairs.best_channels(tolerance=-0.1)
+    with pytest.raises(InvalidInputError, match="no candidates"):
+        stairs.best_of([])
+
+
+def test_latency_is_that_of_the_step(stairs: StepMap) -> None:
+    assert [stairs.latency(n) for n in (1, 16, 17, 64)] == pytest.approx([1.5, 1.5, 2.5, 4.5])
+
+
+def test_the_best_among_candidates_need_not_be_the_best_of_all(stairs: StepMap) -> None:
+    assert stairs.best_of([3, 7, 15, 20, 31, 40]) == [15, 31, 40]
+    assert stairs.best_of([40, 3, 3]) == [3, 40]
+
+
+def test_tolerance_widens_what_counts_as_fast(stairs: StepMap) -> None:
+    assert stairs.best_channels() == [16, 32, 48, 64]
+    assert stairs.best_channels(tolerance=0.3) == [16, 32, 64]
+    assert stairs.best_channels(tolerance=9.0) == [64]
+
+
+def test_high_is_always_kept(stairs: StepMap) -> None:
+    assert stairs.best_channels(1, 37) == [16, 32, 37]
+    assert stairs.best_channels(20, 20) == [20]
+
+
+def test_falling_curves_keep_the_last_alone() -> None:
+    n = range(1, 65)
+    falling = detect_steps(n, [5.0 - -(-k // 16) for k in n])
+    assert (falling.kind, falling.width) == ("staircase", 16)
+    assert falling.best_channels() == [64]
+
+
+def test_an_unexplained_curve_is_interpolated() -> None:
+    found = StepMap("unexplained", None, None, (), (), 0.0, 0.0, "odd", ((2, 1.0), (4, 3.0), (8, 1.0)))
+    assert [found.latency(n) for n in (2, 3, 4, 6, 8)] == [1.0, 2.0, 3.0, 2.0, 1.0]
+    assert found.best_channels() == list(range(2, 9))
+
+
+def test_a_map_survives_a_file(stairs: StepMap, tmp_path: Path) -> None:
+    stairs.save(tmp_path / "map.json")
+    again = load_step_map(tmp_path / "map.json")
+    assert again == stairs
+    assert hash(again) == hash(stairs)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "not a saved step map"),
+        ("[]", "not a saved step map"),
+        ('{"kind": "flat"}', "not a saved step map"),
+        (json.dumps({"format": "nnbehave.step_map", "version": 99}), "version 99; this nnbehave reads"),
+        (json.dumps({"format": "other", "version": 1}), "other version 1"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "map.json").write_text(content)
+    with pytest.raises(InvalidInputError, match=says):
+        load_step_map(tmp_path / "map.json")
+    with pytest.raises(InvalidInputError, match="not a saved step map"):
+        load_step_map(tmp_path / "missing.json")
+
+
+def test_the_repr_reads_as_a_sentence(stairs: StepMap) -> None:
+    text = repr(stairs)
+    assert text.startswith("StepMap(staircase of width 16, 64 points from 1 to 64, confidence 1.00")

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from nnbehave.analysers import detect_steps
+from nnbehave.errors import InvalidInputError
+
+Law = Callable[[np.ndarray], np.ndarray]
+
+
+def curve(law: Law, high: int = 256, noise: float = 0.0, seed: int = 0, low: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    n = np.arange(low, high + 1)
+    return n, law(n) * np.exp(noise * np.random.default_rng(seed).standard_normal(len(n)))
+
+
+def stairs(width: int, phase: int = 0, overhead: float = 0.05, step: float = 0.04) -> Law:
+    return lambda n: overhead + step * np.ceil((n - phase) / width)
+
+
+def line(n: np.ndarray) -> np.ndarray:
+    return 0.05 + 0.0025 * n
+
+
+def flat(n: np.ndarray) -> np.ndarray:
+    return np.full(len(n), 0.3)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.003, 0.01, 0.02])
+@pytest.mark.parametrize("width", [4, 7, 8, 16, 24, 32, 64])
+def test_a_staircase_is_found_with_its_width_and_what_to_keep(width: int, noise: float) -> None:
+    found = detect_steps(*curve(stairs(width), noise=noise))
+    assert (found.kind, found.width, found.phase) == ("staircase", width, 0)
+    assert found.edges == tuple(range(width + 1, 257, width))
+    assert len(found.levels) == len(found.edges) + 1
+    assert found.best_channels(1, 256) == sorted({*range(width, 257, width), 256})
+    assert found.confidence > 0.9
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(("law", "kind"), [(line, "linear"), (flat, "flat")])
+def test_no_stairs_are_seen_where_there_are_none(law: Law, kind: str, seed: int) -> None:
+    found = detect_steps(*curve(law, noise=0.01, seed=seed))
+    assert (found.kind, found.width, found.edges) == (kind, None, ())
+    assert "would not have been seen" in found.reason
+
+
+def test_a_line_keeps_every_channel_and_a_flat_only_the_last() -> None:
+    assert detect_steps(*curve(line)).best_channels(3, 9) == [3, 4, 5, 6, 7, 8, 9]
+    assert detect_steps(*curve(flat)).best_channels(3, 9) == [9]
+
+
+@pytest.mark.parametrize("phase", [1, 3, 5, 11])
+def test_steps_that_begin_elsewhere_are_found(phase: int) -> None:
+    found = detect_steps(*curve(stairs(16, phase), noise=0.005))
+    assert (found.width, found.phase) == (16, phase)
+    assert found.best_channels(1, 256)[:3] == [phase, phase + 16, phase + 32]
+
+
+def test_a_first_step_of_another_width_and_a_fast_channel_in_it() -> None:
+    """XNNPACK's conv on AVX-512: 16 wide kernels up to 31, one that is made for 32, then steps of 32."""
+
+    def law(n: np.ndarray) -> np.ndarray:
+        return np.select([n <= 16, n <= 31, n == 32], [20.0, 40.0, 30.0], 30.0 * np.ceil(n / 32))
+
+    found = detect_steps(*curve(law, 128, noise=0.005))
+    assert (found.kind, found.width) == ("staircase", 32)
+    assert found.edges == (17, 32, 33, 65, 97)
+    assert found.best_channels(1, 128) == [16, 32, 64, 96, 128]
+
+
+def test_stairs_that_rise_unevenly_are_still_stairs() -> None:
+    def law(n: np.ndarray) -> np.ndarray:
+        k = np.ceil(n / 16)
+        return 0.1 * k + 0.004 * k**2
+
+    found = detect_steps(*curve(law, noise=0.005))
+    assert (found.kind, found.width) == ("staircase", 16)
+    for n in (1, 100, 256):
+        assert found.latency(n) == pytest.approx(float(law(np.array([n]))[0]), rel=0.01)
+
+
+def test_stairs_with_a_slope_keep_every_channel() -> None:
+    found = detect_steps(*curve(lambda n: 0.05 + 0.024 * np.ceil(n / 16) + 0.001 * n, noise=0.003))
+    assert (found.kind, found.width) == ("sloped-staircase", 16)
+    assert found.slope == pytest.approx(0.001, rel=0.2)
+    assert len(found.best_channels()) == 256
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda n: 0.05 + 2e-5 * n**2,
+        lambda n: 0.05 + 0.05 * np.searchsorted([9, 40, 52, 99, 110, 150, 171, 230], n),
+        lambda n: 0.1 + 0.0025 * n + 0.08 * (n % 8) / 8,
+        lambda n: 0.1 + 0.04 * np.where(n <= 128, np.ceil(n / 16), 8 + np.ceil((n - 128) / 40)),
+        lambda n: 0.3 + 0.1 * np.sin(n / 9),
+    ],
+    ids=["quadratic", "irregular", "zigzag", "changing width", "wave"],
+)
+def test_other_curves_are_unexplained_rather_than_guessed(law: Law, seed: int) -> None:
+    found = detect_steps(*curve(law, noise=0.01, seed=seed))
+    assert (found.kind, found.confidence) == ("unexplained", 0.0)
+    assert found.reason
+    assert found.best_channels(10, 20) == list(range(10, 21))
+
+
+def test_few_points_are_unexplained() -> None:
+    found = detect_steps([1, 2, 3], [1.0, 1.0, 2.0])
+    assert (found.kind, found.reason) == ("unexplained", "3 points; at least 8 are needed")
+    assert found.latency(2) == 1.0
+
+
+widths = st.integers(3, 40)
+seeds = st.integers(0, 10_000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(widths, seeds, st.floats(1e-6, 1e6))
+def test_the_unit_of_latency_is_of_no_consequence(width: int, seed: int, unit: float) -> None:
+    n, y = curve(stairs(width), 200, 0.01, seed)
+    ours, theirs = detect_steps(n, y), detect_steps(n, y * unit)
+    assert (ours.kind, ours.width, ours.edges) == (theirs.kind, theirs.width, theirs.edges)
+    assert ours.best_channels() == theirs.best_channels()
+    np.testing.assert_allclose(np.array(theirs.levels), np.array(ours.levels) * unit, rtol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(widths, seeds)
+def test_the_order_of_the_points_is_of_no_consequence(width: int, seed: int) -> None:
+    n, y = curve(stairs(width), 200, 0.02, seed)
+    order = np.random.default_rng(seed).permutation(len(n))
+    assert detect_steps(n[order], y[order]) == detect_steps(n, y)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(4, 40), seeds, st.floats(0.6, 1.0), st.integers(1, 100))
+def test_gaps_and_other_beginnings_do_not_change_the_width(width: int, seed: int, share: float, low: int) -> None:
+    n, y = curve(stairs(width), low + 250, 0.005, seed, low)
+    kept = np.random.default_rng(seed).random(len(n)) < share
+    found = detect_steps(n[kept], y[kept])
+    assert (found.kind, found.width) == ("staircase", width)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 500), st.floats(1e-3, 1e3)), min_size=1, max_size=60, unique_by=lambda p: p[0])
+)
+def test_any_curve_has_an_answer_that_keeps_its_promises(points: list[tuple[int, float]]) -> None:
+    n, y = zip(*points, strict=True)
+    found = detect_steps(n, y)
+    assert 0 <= found.confidence <= 1
+    assert (found.low, found.high) == (min(n), max(n))
+    best = found.best_channels()
+    assert best[-1] == found.high
+    law = {k: found.latency(k) for k in range(found.low, found.high + 1)}
+    assert all(np.isfinite(value) for value in law.values())
+    if found.kind != "unexplained":
+        for k in law:
+            dominated = any(law[m] <= law[k] for m in range(k + 1, found.high + 1))
+            assert (k in best) == (not dominated)
+
+
+@given(st.integers(10, 100), seeds)
+@settings(max_examples=20, deadline=None)
+def test_standard_errors_weigh_the_points(count: int, seed: int) -> None:
+    n, y = curve(stairs(8), 100, 0.002, seed)
+    rng = np.random.default_rng(seed)
+    bad = rng.random(len(n)) < 0.1
+    assume(bad.any())
+    y = np.where(bad, y * np.exp(0.3 * rng.standard_normal(len(n))), y)
+    found = detect_steps(n, y, np.where(bad, 0.3 * y, 0.002 * y))
+    assert (found.kind, found.width) == ("staircase", 8)
+
+
+@pytest.mark.parametrize(
+    ("n", "y", "errors", "says"),
+    [
+        ([], [], None, "at least one point"),
+        ([1, 2], [1.0], None, "latency_ms has 1 values for 2 n"),
+        ([1, 2], [1.0, float("nan")], None, "latency_ms: 1 values are not finite"),
+        ([1, 2], [1.0, float("inf")], None, "not finite"),
+        ([1, 2], [1.0, -1.0], None, "must be above 0, got -1"),
+        ([1, 2], [1.0, 0.0], None, "must be above 0"),
+        ([1, 1], [1.0, 2.0], None, "1 is there twice"),
+        ([1, 2.5], [1.0, 2.0], None, "whole numbers"),
+        ([1, 2], [1.0, 2.0], [0.1], "std_error_ms has 1 values"),
+        ([1, 2], [1.0, 2.0], [0.1, -0.1], "must not be negative"),
+        (["a", "b"], [1.0, 2.0], None, "arrays of numbers"),
+        ([[1, 2]], [[1.0, 2.0]], None, "one dimension"),
+    ],
+)
+def test_arrays_that_are_no_curve_are_refused(n: list, y: list, errors: list | None, says: str) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        detect_steps(n, y, errors)

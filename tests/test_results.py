@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnbehave as nb
+from nnbehave.errors import InvalidInputError, StoreError
+from nnbehave.graph import Graph
+from nnbehave.measurement import Block, Outcome, Settings
+from nnbehave.results import COLUMNS, REFERENCE, Results
+from nnbehave.space import Space
+from nnbehave.store import Store
+
+DESIGN_COLUMNS = (
+    "space slot dimension platform target session subject arrangement depth op kernel stride height width in_channels "
+    "out_channels precision batch activation groups dilation expansion latency_ms latency_low_ms latency_high_ms "
+    "std_error_ms relative_latency rounds method status reason executed_precision placement complete energy_mj power_w "
+    "ops mac"
+).split()
+
+
+def session(
+    store: Store, latencies: dict[str, float], rounds: int = 8, finished: bool = True, spread: float = 0.0
+) -> int:
+    """Write a session in which each subject takes so many ms in every round, give or take ``spread``."""
+    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [])
+    for number in range(rounds):
+        factor = 1 + spread * (-1) ** number
+        for subject, ms in latencies.items():
+            span = round(ms * factor * 1e6)
+            store.add_event(key, Block(subject, number, 0, 0, 1, [span] * 3, {}, 0.0))
+    if finished:
+        store.end_session(key)
+    return key
+
+
+def staircase(space: Space, scale: float = 1.0) -> dict[str, float]:
+    (sweep,) = space.sweeps()
+    return {layer.id: scale * (1 + -(-layer.out_channels // 4)) for layer in sweep.layers}
+
+
+@pytest.fixture
+def store(space: Space) -> Store:
+    store = Store()
+    store.add_space(space)
+    return store
+
+
+def test_the_columns_are_those_of_the_design(store: Store, space: Space) -> None:
+    session(store, staircase(space))
+    frame = Results.from_store(store).frame
+    assert list(frame.columns) == COLUMNS
+    assert COLUMNS[: len(DESIGN_COLUMNS)] == DESIGN_COLUMNS
+    assert (frame["status"] == "ok").all()
+    assert set(frame["dimension"]) == {"out_channels"}
+
+
+def test_latency_is_the_median_over_rounds_and_relative_to_the_reference(store: Store, space: Space) -> None:
+    session(store, staircase(space) | {REFERENCE + "some layer": 0.5})
+    frame = Results.from_store(store).frame.set_index("out_channels")
+    assert frame.loc[5, "latency_ms"] == pytest.approx(3.0)
+    assert frame.loc[5, "relative_latency"] == pytest.approx(6.0)
+    assert len(frame) == 20
+
+
+def test_a_wide_interval_is_noisy_and_says_how_wide(store: Store, space: Space) -> None:
+    session(store, staircase(space), spread=0.1)
+    frame = Results.from_store(store).frame
+    assert (frame["status"] == "noisy").all()
+    assert frame["reason"].str.contains(r"±10\.0% after 8 rounds, ±2\.0% asked").all()
+
+
+def test_too_few_rounds_are_no_measurement(store: Store, space: Space) -> None:
+    session(store, staircase(space), rounds=5, finished=False)
+    assert Results.from_store(store).frame.empty
+
+
+def test_what_failed_is_a_row_with_its_reason_and_no_latency(store: Store, space: Space) -> None:
+    latencies = staircase(space)
+    victim = next(iter(latencies))
+    key = session(store, latencies)
+    store.add_event(key, Outcome(victim, "timeout", "no answer"))
+    frame = Results.from_store(store).frame.set_index("subject")
+    assert (frame.loc[victim, "status"], frame.loc[victim, "reason"]) == ("timeout", "no answer")
+    assert np.isnan(frame.loc[victim, "latency_ms"])
+    assert len(frame) == 20
+
+
+def test_a_later_success_takes_the_place_of_a_failure(store: Store, space: Space) -> None:
+    latencies = staircase(space)
+    victim = next(iter(latencies))
+    key = session(store, {subject: ms for subject, ms in latencies.items() if subject != victim})
+    store.add_event(key, Outcome(victim, "failed", "once"))
+    session(store, latencies)
+    frame = Results.from_store(store).frame.set_index("subject")
+    assert frame.loc[victim, "status"] == "ok"
+
+
+def test_sessions_are_joined_by_the_points_they_share(store: Store, space: Space) -> None:
+    """The machine was 10 % slower the second time; eight anchors bring the two onto one scale."""
+    first = dict(list(staircase(space).items())[:12])
+    second = dict(list(staircase(space, 1.1).items())[4:])
+    session(store, first)
+    session(store, second)
+    results = Results.from_store(store)
+    frame = results.frame.sort_values("out_channels")
+    np.testing.assert_allclose(frame["latency_ms"], list(staircase(space).values()), rtol=1e-6)
+    assert set(frame["session"]) == {1, 2}
+    assert results.step_map().width == 4
+
+
+def test_sessions_that_share_too_little_are_not_joined_and_not_analysed(store: Store, space: Space) -> None:
+    session(store, dict(list(staircase(space).items())[:12]))
+    session(store, dict(list(staircase(space, 1.1).items())[10:]))
+    results = Results.from_store(store)
+    assert results.frame["join_factor"].isna().sum() == 8
+    with pytest.raises(InvalidInputError, match="fewer than 8 common points"):
+        results.step_map()
+    (row,) = results.steps().to_dict("records")
+    assert "fewer than 8 common points" in row["note"]
+
+
+def test_steps_say_what_to_keep_among_the_candidates(store: Store, space: Space) -> None:
+    session(store, staircase(space))
+    (row,) = Results.from_store(store).steps().to_dict("records")
+    assert (row["kind"], row["width"], row["kept"], row["candidates"]) == ("staircase", 4, 5, 20)
+    assert row["keep"] == [4, 8, 12, 16, 20]
+    assert (row["low"], row["high"]) == (1, 20)
+
+
+def test_a_curve_without_latencies_is_a_row_that_says_so(store: Store, space: Space) -> None:
+    key = session(store, {})
+    for subject in staircase(space):
+        store.add_event(key, Outcome(subject, "unsupported", "not here"))
+    (row,) = Results.from_store(store).steps().to_dict("records")
+    assert (row["kind"], row["note"]) == ("unexplained", "no latencies in this curve (20 unsupported)")
+
+
+def test_a_step_map_is_asked_for_by_name(store: Store, space: Space) -> None:
+    session(store, staircase(space))
+    results = Results.from_store(store)
+    assert results.step_map(platform="simulated", dimension="out_channels").kind == "staircase"
+    with pytest.raises(InvalidInputError, match="0 curves match.*there are.*platform='simulated'"):
+        results.step_map(platform="tflite")
+
+
+def test_results_survive_a_file(store: Store, space: Space, tmp_path: Path) -> None:
+    session(store, staircase(space))
+    results = Results.from_store(store)
+    results.save(tmp_path / "results.csv")
+    again = nb.load_results(tmp_path / "results.csv")
+    assert again.step_map() == results.step_map()
+    assert list(again.frame.columns) == COLUMNS
+    with pytest.raises(InvalidInputError, match="saved as .csv"):
+        results.save(tmp_path / "results.json")
+
+
+def test_files_that_hold_no_results_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InvalidInputError, match="lacks the columns space"):
+        nb.load_results(tmp_path / "other.csv")
+    with pytest.raises(InvalidInputError, match="cannot read"):
+        nb.load_results(tmp_path / "nothing.csv")
+    with pytest.raises(StoreError, match="there is no store"):
+        nb.load_results(tmp_path / "nothing.db")
+
+
+def test_a_graph_is_described_where_its_layers_agree(base: nb.Layer) -> None:
+    store = Store()
+    chain = Graph([base, base.replace(kernel=1)])
+    store.add_subjects([chain])
+    session(store, {chain.id: 1.0})
+    (row,) = Results.from_store(store).frame.to_dict("records")
+    assert (row["arrangement"], row["depth"], row["in_channels"], row["kernel"]) == ("chain", 2, 8, None)
+    assert row["ops"] == chain.ops
+
+
+def test_a_plot_draws_every_curve_with_its_steps(store: Store, space: Space) -> None:
+    matplotlib = pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
+    session(store, staircase(space))
+    results = Results.from_store(store)
+    ax = results.plot()
+    assert ax.get_xlabel() == "out_channels"
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["simulated: staircase 4"]
+    own = matplotlib.figure.Figure().subplots()
+    assert results.plot(ax=own) is own
+    with pytest.raises(InvalidInputError, match="these are over none"):
+        results.plot(platform="tflite")

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.converters import Artifact
+from nnbehave.errors import InvalidInputError, StoreError
+from nnbehave.graph import Graph
+from nnbehave.measurement import Block, Loaded, Outcome, Settings
+from nnbehave.space import Space
+from nnbehave.store import SCHEMA_VERSION, Store
+
+BLOCK = Block("layer", 0, 0, 0, 2, [10, 20, 30], {"cpu_ns": 60}, 1.0)
+
+
+def begin(store: Store) -> int:
+    environment = store.add_environment({"machine": "here"})
+    return store.begin_session("simulated", "local", environment, "whole", Settings(), [1])
+
+
+def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
+    path = tmp_path / "results.db"
+    graph = Graph([space.slots[0].base])
+    with Store(path) as store:
+        store.add_space(space)
+        store.add_space(space)
+        session = begin(store)
+        artifact = Artifact("/cache/x", "abc", graph.id, "tflite", "1", 0, 10, 0.1, 0.2)
+        store.add_event(session, Loaded(graph.id, 0.5, "fp32", ["kernel"], "full"), artifact)
+        store.add_event(session, BLOCK)
+        store.add_event(session, Outcome("other", "failed", "why"))
+        assert not store.sessions()[0].finished
+        store.end_session(session)
+    with Store(f"sqlite:///{path}", must_exist=True) as store:
+        (record,) = store.sessions()
+        assert (record.platform, record.finished, record.settings) == ("simulated", True, Settings())
+        assert record.blocks == {"layer": [(2, [10, 20, 30])]}
+        assert record.loads[graph.id]["kernels"] == ["kernel"]
+        assert record.outcomes["other"]["reason"] == "why"
+        assert store.subjects()[graph.id] == graph
+        assert set(store.points()[graph.id]) == {("twenty", "conv", "out_channels")}
+        assert store.artifacts()[0]["sha256"] == "abc"
+        assert list(store.environments().values()) == [{"machine": "here"}]
+        assert store.sessions(["tflite"]) == []
+
+
+def test_two_spaces_of_one_name_are_told_apart(tmp_path: Path, base: nb.Layer) -> None:
+    with Store(tmp_path / "results.db") as store:
+        store.add_space(Space.from_layer(base, "out_channels", [1, 2], name="same"))
+        store.add_space(Space.from_layer(base.replace(kernel=1), "out_channels", [1, 2], name="same"))
+        names = {space for points in store.points().values() for space, _, _ in points}
+    assert len(names) == 2
+    assert all(name.startswith("same@") for name in names)
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, only text", bytes(range(256)) * 40])
+@pytest.mark.parametrize("must_exist", [False, True])
+def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes, must_exist: bool) -> None:
+    path = tmp_path / "results.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(path, must_exist=must_exist)
+    assert path.read_bytes() == content
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("create table users (id integer)")
+    for must_exist in (False, True):
+        with pytest.raises(StoreError, match="not a store of nnbehave"):
+            Store(path, must_exist=must_exist)
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    Store(path).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("update meta set value = ? where key = 'schema_version'", (str(SCHEMA_VERSION + 1),))
+    for must_exist in (False, True):
+        with pytest.raises(StoreError, match="written by a newer nnbehave.*update nnbehave"):
+            Store(path, must_exist=must_exist)
+
+
+def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store at"):
+        Store(tmp_path / "nothing.db", must_exist=True)
+    with pytest.raises(StoreError, match="there is no directory"):
+        Store(tmp_path / "no" / "results.db")
+    with pytest.raises(StoreError, match="is a directory"):
+        Store(tmp_path)
+    with pytest.raises(InvalidInputError, match="neither a database URL nor a path"):
+        Store("://x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_store_is_read_and_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    with Store(path) as store:
+        store.add_event(begin(store), BLOCK)
+    with Store(path, must_exist=True) as store:
+        assert store.sessions()[0].blocks == {"layer": [(2, [10, 20, 30])]}
+        with pytest.raises(StoreError, match="readonly"):
+            store.add_event(1, BLOCK)
+    url = f"sqlite:///file:{path}?mode=ro&uri=true"
+    with pytest.raises(StoreError, match="readonly"):
+        begin(Store(url))
+
+
+def test_a_full_disk_is_told_and_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    with Store(path) as store:
+        session = begin(store)
+        store.add_event(session, BLOCK)
+        pages = store._connection.exec_driver_sql("pragma page_count").scalar()
+        store._connection.exec_driver_sql(f"pragma max_page_count = {pages}")
+        store._connection.commit()
+        big = Block("layer", 0, 0, 0, 2, [10] * 10_000, {}, 1.0)
+        with pytest.raises(StoreError, match="full"):
+            store.add_event(session, big)
+    with Store(path) as store:
+        assert store.sessions()[0].blocks == {"layer": [(2, [10, 20, 30])]}
+        store.add_event(session, BLOCK)
+
+
+def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    code = (
+        "import sys; from nnbehave.store import Store; from tests.test_store import BLOCK, begin\n"
+        "store = Store(sys.argv[1]); session = begin(store)\n"
+        "for _ in range(200): store.add_event(session, BLOCK)\n"
+    )
+    root = str(Path(__file__).parent.parent)
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root) for _ in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    with Store(path, must_exist=True) as store:
+        assert [len(record.blocks["layer"]) for record in store.sessions()] == [200, 200, 200]
+
+
+def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    code = (
+        "import sys; from nnbehave.store import Store; from tests.test_store import BLOCK, begin\n"
+        "store = Store(sys.argv[1]); session = begin(store)\n"
+        "for i in range(10**9): store.add_event(session, BLOCK); print(i + 1, flush=True)\n"
+    )
+    root = str(Path(__file__).parent.parent)
+    for wait_s in (0.0, 0.05, 0.2):
+        writer = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root, stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(wait_s)
+        os.kill(writer.pid, 9)
+        told = 1 + len(writer.stdout.read().splitlines())
+        writer.wait()
+        writer.stdout.close()
+        with Store(path, must_exist=True) as store:
+            written = len(store.sessions()[-1].blocks["layer"])
+        assert told <= written + 1
+        assert written <= told + 1
