@@ -209,3 +209,7 @@ def _steps_line(row: dict[Any, Any]) -> str:
 
 def _file_name(text: Any) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in str(text))
+
+
+if __name__ == "__main__":
+    app()

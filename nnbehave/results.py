@@ -67,6 +67,7 @@ COLUMNS = [
     "join_factor",
     "estimator",
 ]
+_LATENCIES = ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
 _CURVE = ["space", "slot", "dimension", "platform", "environment"]
 _LAYER = [
     "op",
@@ -293,14 +294,12 @@ def _rows(
     for session in store.sessions(platforms):
         groups.setdefault((session.platform, session.environment, session.method), []).append(session)
     for sessions in groups.values():
-        estimates = {session.id: _estimates(session) for session in sessions}
-        rows = _best_rows(sessions, estimates)
+        known = {session.id: _session_rows(session) for session in sessions}
         for (space, slot, dimension), members in curves.items():
-            curve = [rows[subject] for subject in members if subject in rows]
-            factors = _joins(curve, estimates) if dimension else {}
-            for row in curve:
+            rows = _joined(members, known) if dimension else filter(None, (_best(s, known) for s in members))
+            for row in rows:
                 named = {"space": space, "slot": slot, "dimension": dimension}
-                yield (_joined(row, factors.get(row["session"], 1.0)) | _describe(graphs[row["subject"]]) | named)
+                yield row | _describe(graphs[row["subject"]]) | named
 
 
 def _describe(graph: Graph) -> dict[str, Any]:
@@ -313,21 +312,55 @@ def _describe(graph: Graph) -> dict[str, Any]:
     return row
 
 
-def _best_rows(sessions: list[SessionRecord], estimates: dict[int, dict[str, Estimate]]) -> dict[str, dict[str, Any]]:
-    """Return, for each subject of one platform, environment and method, its row from the session that knows it best."""
-    found: dict[str, tuple[tuple[bool, bool, float], dict[str, Any]]] = {}
-    for session in sessions:
-        known = estimates[session.id]
-        references = [known[subject].latency_ms for subject in known if subject.startswith(REFERENCE)]
-        for subject in {**session.outcomes, **known}:
-            if subject.startswith(REFERENCE):
-                continue
-            row = _judge(session, subject, known.get(subject), references[0] if references else np.nan)
-            interval = known[subject].interval if subject in known else np.inf
-            rank = row["status"] == "ok", subject in known, -interval
-            if subject not in found or rank > found[subject][0]:
-                found[subject] = rank, row
-    return {subject: row for subject, (_, row) in found.items()}
+def _session_rows(session: SessionRecord) -> dict[str, dict[str, Any]]:
+    """Return a session's row for each of its subjects."""
+    known = _estimates(session)
+    references = [known[subject].latency_ms for subject in known if subject.startswith(REFERENCE)]
+    reference = references[0] if references else np.nan
+    return {
+        subject: _judge(session, subject, known.get(subject), reference)
+        for subject in {**session.outcomes, **known}
+        if not subject.startswith(REFERENCE)
+    }
+
+
+def _best(subject: str, known: dict[int, dict[str, dict[str, Any]]]) -> dict[str, Any] | None:
+    """Return the row of the session that knows a subject best."""
+    rows = [rows[subject] for rows in known.values() if subject in rows]
+    return min(rows, key=lambda row: (row["status"] != "ok", row["rounds"] == 0, _width(row)), default=None)
+
+
+def _width(row: dict[str, Any]) -> float:
+    return float((row["latency_high_ms"] - row["latency_low_ms"]) / row["latency_ms"])
+
+
+def _joined(members: list[str], known: dict[int, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return a curve's rows, brought to the session that most of them come from.
+
+    The factor from another session is the median ratio over the points of this curve that both measured. Where these
+    are too few, a point that the base session knows as well is taken from there; another keeps its latency, with a
+    factor of NaN.
+    """
+    rows = [row for row in (_best(subject, known) for subject in members) if row is not None]
+    latencies = {
+        session: {subject: of[subject]["latency_ms"] for subject in members if subject in of and of[subject]["rounds"]}
+        for session, of in known.items()
+    }
+    base = max(latencies, key=lambda session: len(latencies[session]))
+    joined = []
+    for row in rows:
+        session = row["session"]
+        common = latencies[base].keys() & latencies[session].keys()
+        factor = 1.0
+        if session != base and row["rounds"]:
+            ratios = [latencies[base][subject] / latencies[session][subject] for subject in common]
+            factor = float(np.median(ratios)) if len(common) >= FEWEST_ANCHORS else np.nan
+        if np.isnan(factor) and row["subject"] in latencies[base]:
+            row, factor = known[base][row["subject"]], 1.0
+        scale = 1.0 if np.isnan(factor) else factor
+        scaled = {name: row[name] * scale for name in _LATENCIES}
+        joined.append(row | scaled | {"join_factor": factor})
+    return joined
 
 
 def _estimates(session: SessionRecord) -> dict[str, Estimate]:
@@ -337,32 +370,6 @@ def _estimates(session: SessionRecord) -> dict[str, Estimate]:
         for subject, blocks in session.blocks.items()
         if len(blocks) >= session.settings.min_rounds and subject not in session.outcomes
     }
-
-
-def _joins(curve: list[dict[str, Any]], estimates: dict[int, dict[str, Estimate]]) -> dict[int, float]:
-    """Return, for each session of a curve, the factor to the one that most of its points come from.
-
-    It is the median ratio over the subjects that both measured; NaN where these are too few.
-    """
-    measured = [row["session"] for row in curve if row["rounds"]]
-    base = max(set(measured), key=measured.count, default=None)
-    factors = {}
-    for session in {row["session"] for row in curve}:
-        if base is None or session == base:
-            factors[session] = 1.0
-            continue
-        common = estimates[base].keys() & estimates[session].keys()
-        ratios = [estimates[base][subject].latency_ms / estimates[session][subject].latency_ms for subject in common]
-        enough = len(common) >= min(FEWEST_ANCHORS, measured.count(base))
-        factors[session] = float(np.median(ratios)) if enough else np.nan
-    return factors
-
-
-def _joined(row: dict[str, Any], factor: float) -> dict[str, Any]:
-    """Return a row with its latencies brought to the curve's base session; as they are where nothing links the two."""
-    scale = 1.0 if np.isnan(factor) else factor
-    latencies = ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
-    return row | {"join_factor": factor} | {name: row[name] * scale for name in latencies}
 
 
 def _judge(session: SessionRecord, subject: str, known: Estimate | None, reference: float) -> dict[str, Any]:
@@ -377,6 +384,7 @@ def _judge(session: SessionRecord, subject: str, known: Estimate | None, referen
         "seed": session.settings.seed,
         "interval_asked": session.settings.interval,
         "session_finished": session.finished,
+        "join_factor": 1.0,
         "estimator": ESTIMATOR,
         "executed_precision": load.get("executed_precision"),
         "placement": load.get("placement"),
@@ -388,9 +396,7 @@ def _judge(session: SessionRecord, subject: str, known: Estimate | None, referen
     }
     if known is None:
         outcome = session.outcomes[subject]
-        empty = dict.fromkeys(
-            ["latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms", "relative_latency"], np.nan
-        )
+        empty = dict.fromkeys([*_LATENCIES, "relative_latency"], np.nan)
         return row | empty | {"status": outcome["status"], "reason": outcome["reason"]}
     row |= {
         "latency_ms": known.latency_ms,

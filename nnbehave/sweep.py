@@ -97,8 +97,17 @@ def sweep(
         raise InvalidInputError("give a space, or layer=, dimension= and values=, not both")
     elif not isinstance(space, Space):
         space = load_space(space)
-    subjects: list[Layer | Graph] = [one for curve in space.sweeps() for one in curve.layers]
-    return _run(subjects, space, platforms, store, interval, time_limit_s, seed, retry, progress)
+    return _run(
+        [list(curve.layers) for curve in space.sweeps()],
+        space,
+        platforms,
+        store,
+        interval,
+        time_limit_s,
+        seed,
+        retry,
+        progress,
+    )
 
 
 def measure(
@@ -113,7 +122,9 @@ def measure(
     progress: bool = True,
 ) -> Results:
     """Measure layers and graphs on some platforms. Parameters, returns and errors as in :func:`sweep`."""
-    return _run(list(subjects), None, platforms, store, interval, time_limit_s, seed, retry, progress)
+    return _run(
+        [[subject] for subject in subjects], None, platforms, store, interval, time_limit_s, seed, retry, progress
+    )
 
 
 # ---------------------------------------------------------------------- the pipeline
@@ -125,14 +136,16 @@ class _Plan:
 
     platform: Platform
     environment: str
+    graphs: dict[str, Graph]
+    curves: list[list[str]]
+    measured: set[str]
     missing: list[Graph]
-    anchors: list[Graph]
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     refused: list[Outcome] = field(default_factory=list)
 
 
 def _run(
-    subjects: Sequence[Layer | Graph],
+    curves: Sequence[Sequence[Layer | Graph]],
     space: Space | None,
     platforms: str | Sequence[str],
     store: str | Path | None,
@@ -152,7 +165,8 @@ def _run(
     from nnbehave.targets import LocalTarget
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
-    graphs = list({graph.id: graph for graph in map(as_graph, subjects)}.values())
+    by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
+    graphs = list({graph.id: graph for curve in by_curve for graph in curve}.values())
     names = [platforms] if isinstance(platforms, str) else list(platforms)
     chosen = list({str(platform): platform for platform in map(get_platform, names)}.values())
     if not graphs or not chosen:
@@ -164,12 +178,12 @@ def _run(
         if space is not None:
             opened.add_space(space)
         opened.add_subjects(graphs)
-        plans = [_plan(platform, target, opened, graphs, settings, retry) for platform in chosen]
+        plans = [_plan(platform, target, opened, by_curve, settings, retry) for platform in chosen]
         _convert(plans, settings, cache, progress)
         for plan in plans:
             _measure(plan, target, opened, settings, progress)
-        wanted = {graph.id for graph in graphs}
-        results = Results.from_store(opened, {str(platform) for platform in chosen}, wanted)
+        wanted = [graph.id for graph in graphs]
+        results = Results.from_store(opened, [str(platform) for platform in chosen], wanted)
     if space is not None:
         results.frame = results.frame[results.frame["space"].str.split("@").str[0] == space.name]
     return results
@@ -179,13 +193,13 @@ def _plan(
     platform: Platform,
     target: LocalTarget,
     store: Store,
-    graphs: list[Graph],
+    curves: list[list[Graph]],
     settings: Settings,
     retry: bool,
 ) -> _Plan:
-    """Find what the store lacks for this platform here, and which points it has can link the old to the new."""
+    """Find what the store lacks for this platform here."""
     from nnbehave.measurement import Session
-    from nnbehave.results import Results
+    from nnbehave.results import FEWEST_ANCHORS, Results
 
     session = Session(platform, target, {}, settings)
     try:
@@ -193,7 +207,8 @@ def _plan(
     finally:
         session.close()
     environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
-    known = Results.from_store(store, {str(platform)}, {graph.id for graph in graphs}).frame
+    graphs = {graph.id: graph for curve in curves for graph in curve}
+    known = Results.from_store(store, [str(platform)], list(graphs)).frame
     known = known[known["environment"] == environment].drop_duplicates("subject")
     met = known["latency_high_ms"] - known["latency_low_ms"] <= 2 * settings.interval * known["latency_ms"]
     ended = known["session_finished"].astype(bool) & (known["interval_asked"] <= settings.interval)
@@ -201,19 +216,28 @@ def _plan(
     settled = (known["status"] == "ok") & met
     settled |= ended & ~(retry & (known["status"] != "ok"))
     done = set(known.loc[settled, "subject"])
-    measured = set(known.loc[known["latency_ms"].notna(), "subject"]) & done
-    missing = [graph for graph in graphs if graph.id not in done]
-    anchors = _spread([graph for graph in graphs if graph.id in measured]) if missing else []
-    return _Plan(platform, environment, missing, anchors)
+    measured = set(known.loc[settled & known["latency_ms"].notna(), "subject"])
+    names = [[graph.id for graph in curve] for curve in curves]
+    for curve in names:  # too few points to join what is missing to: measure them again beside it
+        if done.issuperset(curve) or len(measured.intersection(curve)) >= FEWEST_ANCHORS:
+            continue
+        done.difference_update(measured.intersection(curve))
+    missing = [graph for subject, graph in graphs.items() if subject not in done]
+    return _Plan(platform, environment, graphs, names, measured & done, missing)
 
 
-def _spread(graphs: list[Graph]) -> list[Graph]:
-    """Choose anchors evenly among graphs."""
+def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
+    """Choose, for each curve that some of the subjects are points of, points that were measured before."""
     from nnbehave.results import FEWEST_ANCHORS
 
-    if len(graphs) <= FEWEST_ANCHORS:
-        return graphs
-    return [graphs[i * (len(graphs) - 1) // (FEWEST_ANCHORS - 1)] for i in range(FEWEST_ANCHORS)]
+    chosen: dict[str, None] = {}
+    for curve in plan.curves:
+        if not set(curve).isdisjoint(subjects):
+            known = [subject for subject in curve if subject in plan.measured]
+            if len(known) > FEWEST_ANCHORS:
+                known = [known[i * (len(known) - 1) // (FEWEST_ANCHORS - 1)] for i in range(FEWEST_ANCHORS)]
+            chosen |= dict.fromkeys(known)
+    return [subject for subject in chosen if subject not in subjects]
 
 
 def _reference() -> Graph:
@@ -234,8 +258,11 @@ def _convert(plans: list[_Plan], settings: Settings, cache: ArtifactCache, progr
     jobs: dict[tuple[str, str], tuple[Converter, Graph]] = {}
     for plan in plans:
         converter = CONVERTERS[plan.platform.converter]
-        for graph in [*plan.missing, *plan.anchors, _reference()] if plan.missing else []:
-            jobs[converter.name, graph.id] = converter, graph
+        wanted = {graph.id: graph for graph in plan.missing}
+        if wanted:
+            wanted |= {subject: plan.graphs[subject] for subject in _anchors(plan, wanted)}
+            wanted[_reference().id] = _reference()
+        jobs |= {(converter.name, subject): (converter, graph) for subject, graph in wanted.items()}
     results: dict[tuple[str, str], Artifact | ConversionError] = {}
     finished = convert_all(list(jobs.values()), settings.seed, cache)
     for (converter, graph), result in tqdm(
@@ -253,19 +280,15 @@ def _convert(plans: list[_Plan], settings: Settings, cache: ArtifactCache, progr
 
 
 def _measure(plan: _Plan, target: LocalTarget, store: Store, settings: Settings, progress: bool) -> None:
-    """Measure a plan in as many sessions as its artifacts need memory for; each after the first repeats anchors."""
-    convertible = [graph.id for graph in plan.missing if graph.id in plan.artifacts]
-    refused = {outcome.subject for outcome in plan.refused}
-    anchors = [graph.id for graph in plan.anchors if graph.id in plan.artifacts]
-    shards = _shards({subject: plan.artifacts[subject].size_bytes for subject in convertible})
-    if not shards and plan.missing:
-        shards = [[]]  # a session for the refused alone
-    for i, shard in enumerate(shards):
-        outcomes = [o for o in plan.refused if o.subject in {g.id for g in plan.missing}] if i == 0 and refused else []
-        _session(plan, shard, anchors, outcomes, target, store, settings, progress)
-        if not anchors:
-            by_id = {graph.id: graph for graph in plan.missing}
-            anchors = [graph.id for graph in _spread([by_id[subject] for subject in shard])]
+    """Measure a plan in as many sessions as its artifacts need memory for; each repeats points of those before."""
+    missing = [graph.id for graph in plan.missing]
+    refused = [outcome for outcome in plan.refused if outcome.subject in missing]
+    shards = _shards({subject: plan.artifacts[subject].size_bytes for subject in missing if subject in plan.artifacts})
+    for shard in shards or [[] for _ in missing[:1]]:  # with nothing converted, a session for the refused alone
+        anchors = [subject for subject in _anchors(plan, shard) if subject in plan.artifacts]
+        _session(plan, shard, anchors, refused, target, store, settings, progress)
+        plan.measured.update(shard)
+        refused = []
 
 
 def _shards(sizes: dict[str, int]) -> list[list[str]]:

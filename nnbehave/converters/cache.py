@@ -13,6 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from nnbehave.converters._base import Converter
+from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
 
 
@@ -54,12 +55,23 @@ class ArtifactCache:
     Parameters
     ----------
     root : path, optional
-        By default ``$NNBEHAVE_CACHE_DIR``, or ``nnbehave`` in the user's cache directory.
+        By default ``$NNBEHAVE_CACHE_DIR``, or ``nnbehave`` in the user's cache directory; made where there is none.
+
+    Raises
+    ------
+    InvalidInputError
+        It cannot be made.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
         default = os.environ.get("NNBEHAVE_CACHE_DIR") or platformdirs.user_cache_dir("nnbehave")
         self.root = Path(root or default)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInputError(
+                f"the artifact cache {self.root} cannot be used ({error.strerror}); set NNBEHAVE_CACHE_DIR to a folder"
+            ) from None
 
     def _folder(self, converter: Converter, graph: Graph, seed: int) -> Path:
         text = json.dumps([graph.id, converter.version(), seed])

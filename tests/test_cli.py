@@ -1,0 +1,209 @@
+"""The command: what it prints, what it writes, and what its exit codes mean."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nnbehave.cli import Exit, app
+from nnbehave.store import SCHEMA_VERSION, Store
+from tests.test_sweep import until
+
+SPACE = """\
+name: small
+slots:
+  - name: conv
+    base: {op: conv, height: 7, in_channels: 8, out_channels: 8, kernel: 3}
+    choices:
+      out_channels: {low: 1, high: 40}
+"""
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SPACE)
+    return path
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_the_main_job(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    platforms = ["--platform", "simulated?width=8", "--platform", "simulated?law=linear"]
+    swept = call("sweep", space, *platforms, "--store", store)
+    assert swept.exit_code == Exit.OK, swept.output
+    assert "simulated?width=8: 40 ok" in swept.stdout
+    assert f"nnbehave steps {store}" in swept.stdout
+    pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
+    found = call("steps", store, "--png", tmp_path / "pictures")
+    assert found.exit_code == Exit.OK, found.output
+    lines = [line.split() for line in found.stdout.splitlines()]
+    stairs = next(line for line in lines if line[0] == "simulated?width=8")
+    assert stairs[1:3] == ["staircase", "8"]
+    assert found.stdout.count("5 of 40 (1 to 40): 8, 16, 24, 32, 40") == 1
+    assert re.search(r"simulated\?law=linear +linear .*40 of 40", found.stdout)
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert len(pictures) == 2
+    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_a_second_sweep_measures_nothing_and_quiet_says_nothing(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    for _ in range(2):
+        done = call("sweep", space, "--platform", "simulated", "--store", store, "--quiet")
+        assert (done.exit_code, done.output) == (Exit.OK, "")
+    with sqlite3.connect(store) as raw:
+        assert raw.execute("select count(*) from sessions").fetchone() == (1,)
+
+
+def test_layers_without_a_latency_are_told_and_make_another_exit_code(space: Path, tmp_path: Path) -> None:
+    done = call("sweep", space, "--platform", "simulated?crash_at=3", "--store", tmp_path / "r.db")
+    assert done.exit_code == Exit.INCOMPLETE
+    assert "39 ok, 1 failed" in done.stdout
+    assert "failed (1, such as conv_h7_w7_cin8_cout3_k3_s1_fp32): the worker process died (exit code 42)" in done.stdout
+
+
+def bad_spaces() -> dict[str, tuple[bytes, str]]:
+    text = SPACE.encode()
+    return {
+        "unknown operator": (text.replace(b"op: conv", b"op: convx"), "4: slots.0.base.op: unknown operator 'convx'"),
+        "negative size": (text.replace(b"height: 7", b"height: -7"), "4: slots.0.base.height"),
+        "a dimension the operator lacks": (text.replace(b"out_channels: {", b"groups: {"), "6: slots.0.choices.groups"),
+        "a string for a number": (text.replace(b"kernel: 3", b"kernel: three"), "4: slots.0.base.kernel"),
+        "empty": (b"", "this holds nothing"),
+        "binary": (bytes(range(256)), "not text"),
+        "not yaml": (b"a: [", "not YAML"),
+    }
+
+
+@pytest.mark.parametrize("case", sorted(bad_spaces()))
+def test_a_bad_space_is_one_message_and_code_2_and_nothing_is_written(case: str, tmp_path: Path) -> None:
+    content, says = bad_spaces()[case]
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    done = call("sweep", path, "--platform", "simulated", "--store", tmp_path / "r.db")
+    assert done.exit_code == Exit.USAGE
+    assert says in done.stderr
+    assert done.stderr.startswith("nnbehave: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["sweep", "quickstart", "--platform", "tflyte"], "did you mean tflite"),
+        (["sweep", "nowhere", "--platform", "simulated"], "neither a file nor one of conv_cout, quickstart"),
+        (["sweep", "quickstart", "--platform", "simulated", "--interval", "7"], "interval"),
+        (["sweep", "quickstart", "--platform", "simulated", "--interval", "x"], "Invalid value for '--interval'"),
+        (["sweep"], "Missing argument"),
+        (["steps", "nothing.db"], "there is no store at nothing.db"),
+        (["steps", "nothing.csv"], "cannot read nothing.csv"),
+        (["dance"], "No such command"),
+    ],
+)
+def test_bad_arguments_are_code_2(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = call(*arguments)
+    assert done.exit_code == Exit.USAGE
+    assert says in " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.stderr).split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["sweep", "steps"])
+def test_a_bad_store_is_code_2_and_left_alone(command: str, space: Path, tmp_path: Path) -> None:
+    newer = tmp_path / "newer.db"
+    Store(newer).close()
+    with sqlite3.connect(newer) as raw:
+        raw.execute("update meta set value = ?", (str(SCHEMA_VERSION + 1),))
+    text = tmp_path / "text.db"
+    text.write_text("this is text " * 100)
+    for path, says in ((newer, "written by a newer nnbehave"), (text, "not a database"), (tmp_path, "is a directory")):
+        extra = [space, "--platform", "simulated", "--store", path] if command == "sweep" else [path]
+        done = call(command, *extra)
+        assert done.exit_code == Exit.USAGE
+        assert says in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert text.read_text() == "this is text " * 100
+
+
+def test_a_store_without_sweeps_is_told(tmp_path: Path) -> None:
+    Store(tmp_path / "r.db").close()
+    done = call("steps", tmp_path / "r.db")
+    assert done.exit_code == Exit.USAGE
+    assert "run 'nnbehave sweep' first" in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix" or not os.path.isdir("/proc"), reason="needs setrlimit")
+def test_a_store_that_cannot_grow_is_told_and_keeps_what_it_has(space: Path, tmp_path: Path) -> None:
+    """A file-size limit stands for a full disk: SQLite is refused a write in the middle of the sweep."""
+    store = tmp_path / "r.db"
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "from nnbehave.cli import app\n"
+        "app(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", code, "sweep", space, "--platform", "simulated?noise=2", "--store", store, "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.USAGE, done.stderr
+    assert "nnbehave: store" in done.stderr
+    with Store(store, must_exist=True) as opened:
+        assert opened.sessions()
+    again = call("sweep", space, "--platform", "simulated?noise=2", "--store", store, "-q")
+    assert again.exit_code == Exit.OK
+
+
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    command = [
+        sys.executable,
+        "-m",
+        "nnbehave.cli",
+        "sweep",
+        space,
+        "--platform",
+        "simulated?noise=2",
+        "--store",
+        store,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until(store, 200)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == Exit.INTERRUPTED
+    assert "run the same command again to go on" in error
+    assert "Traceback" not in error
+    assert call("sweep", space, "--platform", "simulated?noise=2", "--store", store, "-q").exit_code == Exit.OK
+
+
+def test_platforms_and_spaces_are_listed() -> None:
+    listed = call("platforms")
+    assert listed.exit_code == Exit.OK
+    for name in ("tflite", "tflite:builtin", "openvino", "simulated"):
+        assert re.search(rf"^{name} +(available|not available)", listed.stdout, re.MULTILINE)
+    spaces = call("spaces")
+    assert re.search(r"^conv_cout +256 layers: Tang et al.", spaces.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [[], ["sweep"], ["steps"], ["platforms"], ["spaces"]])
+def test_help_teaches(command: list[str]) -> None:
+    done = call(*command, "--help")
+    assert done.exit_code == Exit.OK
+    assert "Usage" in done.stdout
+    if command in (["sweep"], ["steps"]):
+        assert "Example: nnbehave" in done.stdout

@@ -1,0 +1,301 @@
+"""The whole pipeline on the simulated platform: what is measured, kept, resumed and survived."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnbehave as nb
+from nnbehave.errors import InvalidInputError, StoreError
+from nnbehave.space import Space
+from nnbehave.store import Store
+
+LOUD = "simulated?noise=2.0"  # never within two per cent, so that a sweep takes all sixty rounds
+
+
+def counts(path: Path) -> dict[str, int]:
+    with sqlite3.connect(path) as raw:
+        tables = ("sessions", "blocks", "loads", "outcomes")
+        return {table: raw.execute(f"select count(*) from {table}").fetchone()[0] for table in tables}
+
+
+def test_a_sweep_finds_the_law_of_its_platform(space: Space, tmp_path: Path) -> None:
+    results = nb.sweep(space, platforms="simulated?width=4", store=tmp_path / "r.db", progress=False)
+    assert len(results) == 20
+    assert (results.frame["status"] == "ok").all()
+    truth = 0.02 + 0.04 * np.ceil(results.frame["out_channels"].astype(int) / 4)
+    np.testing.assert_allclose(results.frame["latency_ms"], truth, rtol=0.03)
+    assert results.step_map().best_channels(1, 20) == [4, 8, 12, 16, 20]
+    assert set(results.frame["executed_precision"]) == {"fp32"}
+    assert results.frame["relative_latency"].notna().all()
+
+
+@pytest.mark.parametrize("store", [None, "file"])
+def test_a_layer_a_dimension_and_values_are_a_space(base: nb.Layer, tmp_path: Path, store: str | None) -> None:
+    path = store and tmp_path / "r.db"
+    results = nb.sweep(
+        layer=base, dimension="kernel", values=[1, 3], platforms=["simulated"], store=path, progress=False
+    )
+    assert list(results.frame["kernel"]) == [1, 3]
+    assert set(results.frame["dimension"]) == {"kernel"}
+    assert store is None or path.exists()
+
+
+def test_measure_takes_layers_and_graphs(base: nb.Layer) -> None:
+    results = nb.measure([base, nb.Graph([base] * 3)], platforms="simulated?noise=0.001", progress=False)
+    alone, chain = results.frame["latency_ms"]
+    assert alone == pytest.approx(0.06, rel=0.02)
+    assert chain == pytest.approx(0.02 + 3 * 0.04, rel=0.02)
+    assert results.frame["space"].isna().all()
+    assert results.steps().empty
+
+
+def test_a_second_run_measures_only_what_is_missing(base: nb.Layer, tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    some = Space.from_layer(base, "out_channels", range(1, 21), name="grows")
+    more = Space.from_layer(base, "out_channels", range(1, 31), name="grows")
+    first = nb.sweep(some, platforms="simulated", store=path, progress=False)
+    before = counts(path)
+    again = nb.sweep(some, platforms="simulated", store=path, progress=False)
+    assert counts(path) == before
+    assert again.frame.equals(first.frame)
+    nb.sweep(more, platforms="simulated", store=path, progress=False)
+    after = counts(path)
+    assert after["sessions"] == before["sessions"] + 1
+    assert after["loads"] == before["loads"] + 10 + 8 + 1  # the new ones, eight anchors, the reference
+    results = nb.load_results(path)
+    curve = next(curve for what, curve in results.curves() if len(curve) == 30)
+    assert curve["join_factor"].notna().all()
+
+
+def test_other_options_and_seeds_of_a_platform_are_measured_anew(space: Space, tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    nb.sweep(space, platforms=["simulated", "simulated?width=8"], store=path, progress=False)
+    assert counts(path)["sessions"] == 2
+    assert set(nb.load_results(path).frame["platform"]) == {"simulated", "simulated?width=8"}
+
+
+def test_a_narrower_interval_measures_again_and_a_wider_one_does_not(space: Space, tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    noisy = "simulated?noise=0.3"
+    nb.sweep(space, platforms=noisy, store=path, interval=0.2, progress=False)
+    first = counts(path)["sessions"]
+    nb.sweep(space, platforms=noisy, store=path, interval=0.3, progress=False)
+    assert counts(path)["sessions"] == first
+    results = nb.sweep(space, platforms=noisy, store=path, interval=0.1, progress=False)
+    assert counts(path)["sessions"] == first + 1
+    width = (results.frame["latency_high_ms"] - results.frame["latency_low_ms"]) / results.frame["latency_ms"]
+    assert (width <= 0.2).all()
+
+
+def test_what_stayed_noisy_is_measured_again_only_when_asked(space: Space, tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    results = nb.sweep(space, platforms=LOUD, store=path, progress=False)
+    assert (results.frame["status"] == "noisy").sum() > 10
+    nb.sweep(space, platforms=LOUD, store=path, progress=False)
+    assert counts(path)["sessions"] == 1
+    nb.sweep(space, platforms=LOUD, store=path, retry=True, progress=False)
+    assert counts(path)["sessions"] == 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "says"),
+    [
+        ("crash_at", "failed", "exit code 42"),
+        ("hang_at", "timeout", "no answer"),
+        ("fail_at", "unsupported", "takes no"),
+    ],
+)
+def test_a_bad_layer_is_a_row_and_the_rest_is_measured(
+    space: Space, tmp_path: Path, trouble: str, status: str, says: str
+) -> None:
+    platform = f"simulated?{trouble}=7"
+    results = nb.sweep(space, platforms=platform, store=tmp_path / "r.db", time_limit_s=0.5, progress=False)
+    frame = results.frame.set_index("out_channels")
+    assert frame.loc[7, "status"] == status
+    assert says in frame.loc[7, "reason"]
+    assert np.isnan(frame.loc[7, "latency_ms"])
+    assert (frame.drop(7)["status"] == "ok").all()
+    assert results.steps()["kept"].notna().all()
+
+
+def test_a_conversion_that_fails_is_a_row(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnbehave.converters import CONVERTERS, ArtifactCache
+    from nnbehave.graph import Graph
+
+    monkeypatch.setenv("NNBEHAVE_CACHE_DIR", str(tmp_path / "cache"))
+    victim = ArtifactCache()._folder(CONVERTERS["layer_spec"], Graph([space.sweeps()[0].layers[6]]), 0)
+    (victim / "something in the way").mkdir(parents=True)
+    results = nb.sweep(space, platforms="simulated", store=tmp_path / "r.db", progress=False)
+    frame = results.frame.set_index("out_channels")
+    assert frame.loc[7, "status"] == "failed"
+    assert "conversion to layer_spec" in frame.loc[7, "reason"]
+    assert (frame.drop(7)["status"] == "ok").all()
+
+
+def test_a_cache_that_cannot_be_used_is_told(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NNBEHAVE_CACHE_DIR", str(tmp_path / "file" / "cache"))
+    with pytest.raises(InvalidInputError, match="set NNBEHAVE_CACHE_DIR"):
+        nb.sweep(space, platforms="simulated", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, "give a space, or layer="),
+        ({"space": "quickstart", "dimension": "kernel"}, "not both"),
+        ({"space": "quickstart", "platforms": []}, "no platforms"),
+        ({"space": "quickstart", "sampling": "adaptive"}, "exhaustive"),
+        ({"space": "quickstart", "interval": 0}, "interval"),
+        ({"space": "quickstart", "time_limit_s": -1}, "time_limit_s"),
+        ({"space": "nowhere"}, "no space"),
+        ({"space": "quickstart", "platforms": "tflit"}, "did you mean tflite"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused_before_anything_is_written(
+    arguments: dict[str, object], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        nb.sweep(**{"platforms": "simulated", "store": tmp_path / "r.db", "progress": False, **arguments})  # type: ignore[arg-type]
+    assert not (tmp_path / "r.db").exists()
+
+
+def run(path: Path, platform: str = LOUD, **options: object) -> subprocess.Popen[str]:
+    """Start a sweep of twenty layers in a process of its own."""
+    code = (
+        "import sys, nnbehave as nb\n"
+        "base = nb.Layer(op='conv', height=7, in_channels=8, out_channels=8, kernel=3)\n"
+        "nb.sweep(layer=base, dimension='out_channels', values=range(1, 21), platforms=sys.argv[2], store=sys.argv[1],"
+        " progress=False)\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(path), platform], text=True, stderr=subprocess.PIPE)
+
+
+def until(path: Path, blocks: int) -> None:
+    for _ in range(2000):
+        if path.exists():
+            try:
+                if counts(path)["blocks"] >= blocks:
+                    return
+            except sqlite3.OperationalError:
+                pass  # the tables are being made
+        time.sleep(0.005)
+    raise AssertionError("the sweep did not get that far")
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 50, 300])
+def test_a_killed_sweep_leaves_what_it_measured_and_is_gone_on_with(tmp_path: Path, blocks: int) -> None:
+    path = tmp_path / "r.db"
+    process = run(path)
+    until(path, blocks)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()  # type: ignore[union-attr]
+    with Store(path, must_exist=True) as store:
+        kept = sum(len(taken) for session in store.sessions() for taken in session.blocks.values())
+    assert kept >= blocks
+    again = run(path)
+    assert again.wait() == 0, again.stderr.read()  # type: ignore[union-attr]
+    again.stderr.close()  # type: ignore[union-attr]
+    assert len(nb.load_results(path)) == 20
+
+
+def test_nothing_is_left_running_after_a_kill(tmp_path: Path) -> None:
+    psutil = pytest.importorskip("psutil")
+    path = tmp_path / "r.db"
+    process = run(path, "simulated?hang_at=7")
+    until(path, 0)
+    deadline = time.monotonic() + 20
+    children: list[object] = []
+    while not children and time.monotonic() < deadline:
+        children = [c for c in psutil.Process(process.pid).children() if "nnbehave.runner" in " ".join(c.cmdline())]
+    process.kill()
+    process.wait()
+    process.stderr.close()  # type: ignore[union-attr]
+    gone, alive = psutil.wait_procs(children, timeout=5)
+    assert gone
+    assert not alive
+
+
+def test_ctrl_c_ends_a_sweep_with_a_store_to_go_on_from(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    process = run(path)
+    until(path, 200)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=20)
+    error = process.stderr.read()  # type: ignore[union-attr]
+    process.stderr.close()  # type: ignore[union-attr]
+    assert "KeyboardInterrupt" in error
+    assert nb.load_results(path).frame["reason"].str.contains("interrupted").any()
+
+
+def test_two_sweeps_share_a_store(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    platforms = ["simulated", "simulated?width=8", "simulated"]
+    processes = [run(path, platform) for platform in platforms]
+    for process in processes:
+        assert process.wait() == 0, process.stderr.read()  # type: ignore[union-attr]
+        process.stderr.close()  # type: ignore[union-attr]
+    frame = nb.load_results(path).frame
+    assert frame.groupby("platform").size().to_dict() == {"simulated": 20, "simulated?width=8": 20}
+    assert (frame["status"] == "ok").all()
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(space: Space, tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    Store(path).close()
+    with pytest.raises(StoreError, match="readonly"):
+        nb.sweep(space, platforms="simulated", store=f"sqlite:///file:{path}?mode=ro&uri=true", progress=False)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
+def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
+    from nnbehave.platforms import get_platform
+    from nnbehave.targets import LocalTarget
+
+    pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
+    with LocalTarget().start(get_platform("tflite")) as worker:
+        worker.request("hello", 60)
+        assert os.sched_getaffinity(worker.pid) == {max(os.sched_getaffinity(0))}
+
+
+def test_sweeps_that_take_wall_clock_wait_for_one_another() -> None:
+    from nnbehave.targets import LocalTarget
+
+    told: list[str] = []
+    code = (
+        "from nnbehave.targets import LocalTarget\n"
+        "with LocalTarget().exclusive(print): print('in', flush=True); input()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    assert holder.stdout.readline().strip() == "in"
+
+    def release(message: str) -> None:
+        told.append(message)
+        holder.stdin.write("\n")  # type: ignore[union-attr]
+        holder.stdin.flush()  # type: ignore[union-attr]
+
+    with LocalTarget().exclusive(release):
+        assert told == ["another sweep is measuring on this machine; waiting for it"]
+    holder.communicate()
+
+
+def test_more_artifacts_than_a_runner_may_hold_are_dealt_out_and_joined(
+    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["nnbehave.sweep"], "_SESSION_BYTES", 3500)
+    results = nb.sweep(space, platforms="simulated?width=4", store=tmp_path / "r.db", progress=False)
+    assert results.frame["session"].nunique() > 1
+    assert results.frame["join_factor"].notna().all()
+    assert results.step_map().width == 4
