@@ -31,7 +31,6 @@ test: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/light.py
-	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/throughput.py
 
 clean:

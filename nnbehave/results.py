@@ -12,7 +12,7 @@ import pandas as pd
 from nnbehave.analysers import StepMap, detect_steps
 from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
-from nnbehave.measurement import ESTIMATOR, Estimate, block_ms, estimate
+from nnbehave.measurement import ESTIMATOR, Estimate, block_ms, estimate_session
 from nnbehave.store import SessionRecord, Store
 
 REFERENCE = "reference:"  # what a session's reference layer is called in the store, before its id
@@ -365,10 +365,12 @@ def _joined(members: list[str], known: dict[int, dict[str, dict[str, Any]]]) -> 
 
 def _estimates(session: SessionRecord) -> dict[str, Estimate]:
     """Return what a session says of each subject that it measured in enough rounds for an interval."""
+    subjects = [subject for subject, _, _ in session.blocks]
+    blocks_ms = [block_ms(times_ns, inner) for _, inner, times_ns in session.blocks]
     return {
-        subject: estimate([block_ms(times_ns, inner) for inner, times_ns in blocks])
-        for subject, blocks in session.blocks.items()
-        if len(blocks) >= session.settings.min_rounds and subject not in session.outcomes
+        subject: found
+        for subject, found in estimate_session(subjects, blocks_ms).items()
+        if found.rounds >= session.settings.min_rounds and subject not in session.outcomes
     }
 
 

@@ -140,8 +140,8 @@ class SessionRecord:
         Whether it came to its end; an interrupted one did not.
     loads, outcomes : dict of str to dict
         By subject.
-    blocks : dict of str to list of (inner, times_ns)
-        By subject, in the order taken.
+    blocks : list of (str, int, list of int)
+        Subject, calls a span, spans in ns; in the order taken.
     """
 
     id: int
@@ -153,7 +153,7 @@ class SessionRecord:
     finished: bool
     loads: dict[str, dict[str, Any]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    blocks: dict[str, list[tuple[int, list[int]]]] = field(default_factory=lambda: defaultdict(list))
+    blocks: list[tuple[str, int, list[int]]] = field(default_factory=list)
 
 
 class Store:
@@ -318,7 +318,7 @@ class Store:
             blocks = sa.select(_blocks.c.session, _blocks.c.subject, _blocks.c.inner, _blocks.c.times_ns)
             blocks = blocks.where(_blocks.c.session.in_(records)).order_by(_blocks.c.id)
             for session, subject, inner, times_ns in self._connection.execute(blocks):
-                records[session].blocks[subject].append((inner, times_ns))
+                records[session].blocks.append((subject, inner, times_ns))
             self._connection.rollback()
         return list(records.values())
 

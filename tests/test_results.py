@@ -27,9 +27,8 @@ def session(
     """Write a session in which each subject takes so many ms in every round, give or take ``spread``."""
     key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [])
     for number in range(rounds):
-        factor = 1 + spread * (-1) ** number
-        for subject, ms in latencies.items():
-            span = round(ms * factor * 1e6)
+        for place, (subject, ms) in enumerate(latencies.items()):
+            span = round(ms * (1 + spread * (-1) ** (number + place)) * 1e6)  # neighbours up and down in turn
             store.add_event(key, Block(subject, number, 0, 0, 1, [span] * 3, {}, 0.0))
     if finished:
         store.end_session(key)

@@ -41,7 +41,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
     with Store(f"sqlite:///{path}", must_exist=True) as store:
         (record,) = store.sessions()
         assert (record.platform, record.finished, record.settings) == ("simulated", True, Settings())
-        assert record.blocks == {"layer": [(2, [10, 20, 30])]}
+        assert record.blocks == [("layer", 2, [10, 20, 30])]
         assert record.loads[graph.id]["kernels"] == ["kernel"]
         assert record.outcomes["other"]["reason"] == "why"
         assert store.subjects()[graph.id] == graph
@@ -106,7 +106,7 @@ def test_a_read_only_store_is_read_and_not_written(tmp_path: Path) -> None:
     with Store(path) as store:
         store.add_event(begin(store), BLOCK)
     with Store(path, must_exist=True) as store:
-        assert store.sessions()[0].blocks == {"layer": [(2, [10, 20, 30])]}
+        assert store.sessions()[0].blocks == [("layer", 2, [10, 20, 30])]
         with pytest.raises(StoreError, match="readonly"):
             store.add_event(1, BLOCK)
     url = f"sqlite:///file:{path}?mode=ro&uri=true"
@@ -126,7 +126,7 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_written(tmp_path: Path) 
         with pytest.raises(StoreError, match="full"):
             store.add_event(session, big)
     with Store(path) as store:
-        assert store.sessions()[0].blocks == {"layer": [(2, [10, 20, 30])]}
+        assert store.sessions()[0].blocks == [("layer", 2, [10, 20, 30])]
         store.add_event(session, BLOCK)
 
 
@@ -141,7 +141,7 @@ def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root) for _ in range(3)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     with Store(path, must_exist=True) as store:
-        assert [len(record.blocks["layer"]) for record in store.sessions()] == [200, 200, 200]
+        assert [len(record.blocks) for record in store.sessions()] == [200, 200, 200]
 
 
 def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Path) -> None:
@@ -162,6 +162,6 @@ def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Pa
         writer.wait()
         writer.stdout.close()
         with Store(path, must_exist=True) as store:
-            written = len(store.sessions()[-1].blocks["layer"])
+            written = len(store.sessions()[-1].blocks)
         assert told <= written + 1
         assert written <= told + 1

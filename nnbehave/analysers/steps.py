@@ -134,9 +134,9 @@ class _Curve:
         """Fit staircases of every width, at phase 0 and at the phase that its jumps suggest.
 
         Their levels rise in a straight line, in a bent one (caches do that), or in a straight one with a slope inside
-        the steps. The rise is fitted to all steps but the first. Runtimes leave it there (small layers
-        take other kernels: XNNPACK has a first step at half the width), so the first step is cut into constant
-        pieces, as many as pay for themselves.
+        the steps. The rise is fitted to all steps but the first. Runtimes leave it there (small layers take other
+        kernels: XNNPACK has a first step at half the width), so the first step is cut into constant pieces, as many
+        as pay for themselves.
         """
         span = self.n[-1] - self.n[0]
         narrowest = max(2, 2 * int(np.median(np.diff(self.n))))
@@ -151,21 +151,16 @@ class _Curve:
         self._first_steps = _Pieces(self.n, self.y, self.sigma * self.scale, 2 * _MAX_WIDTH)
         found: list[_Law] = []
         ones, n = np.ones_like(steps), np.broadcast_to(self.n, steps.shape)
-        for kind, columns in (
-            ("staircase", [ones, steps]),
-            ("staircase", [ones, steps, steps**2]),
-            ("sloped-staircase", [ones, steps, n]),
-        ):
-            quick = _fit(np.stack(columns, axis=1), self.y, weights, rounds=1)
-            off = (self.y - sum(quick[:, [i]] * column for i, column in enumerate(columns))) / self.y
-            misfit = np.minimum((off / self.sigma / self.scale) ** 2, _CLIP) * (weights > 0)
-            likely = np.argsort(misfit.sum(axis=1) + (weights == 0).sum(axis=1))[:_FINALISTS]
-            chosen = np.stack([column[likely] for column in columns], axis=1)
-            coefficients = _fit(chosen, self.y, weights[likely])
-            for i, which in enumerate(likely):
-                law = self._staircase(kind, shapes[which], coefficients[i], steps[which])
-                if law is not None:
-                    found.append(law)
+        for kind, third in (("staircase", steps**2), ("sloped-staircase", n)):
+            columns = np.stack([ones, steps, third], axis=1)
+            quick = _fit(columns, self.y, weights, rounds=1)
+            off = (self.y - (quick[:, None] @ columns)[:, 0]) / (self.y * self.sigma * self.scale)
+            misfit = np.where(weights > 0, np.minimum(off * off, _CLIP), 1.0)
+            likely = np.argsort(misfit.sum(axis=1))[:_FINALISTS]
+            for used in (2, 3) if kind == "staircase" else (3,):
+                coefficients = _fit(columns[likely, :used], self.y, weights[likely])
+                laws = [self._staircase(kind, shapes[j], coefficients[i], steps[j]) for i, j in enumerate(likely)]
+                found += [law for law in laws if law is not None]
         return found
 
     def _staircase(self, kind: str, shape: tuple[int, int], coefficients: Array, steps: Array) -> _Law | None:

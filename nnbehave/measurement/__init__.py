@@ -2,7 +2,7 @@
 
 from nnbehave.measurement.session import Block, Loaded, Outcome, Session
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import ESTIMATOR, Estimate, block_ms, estimate
+from nnbehave.measurement.statistics import ESTIMATOR, Estimate, block_ms, estimate_session
 
 __all__ = [
     "ESTIMATOR",
@@ -13,5 +13,5 @@ __all__ = [
     "Session",
     "Settings",
     "block_ms",
-    "estimate",
+    "estimate_session",
 ]

@@ -12,13 +12,14 @@ import numpy as np
 from nnbehave.converters import Artifact
 from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import block_ms, estimate
+from nnbehave.measurement.statistics import block_ms, estimate_session
 from nnbehave.platforms import Platform
 from nnbehave.targets import LocalTarget
 from nnbehave.worker import Worker
 
 _START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
+_FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Session:
     hello : dict
         What the runner said of its machine and versions; there once ``start`` has been called.
     done : set of str
-        Subjects that need no more rounds.
+        Subjects that need no more rounds, as things stand: a later round may show that one was stopped by luck.
     expected_blocks : int
         How many blocks the whole session is likely to take, as far as can be told by now.
     """
@@ -108,8 +109,9 @@ class Session:
         self._artifacts = dict(artifacts)
         self._companions = set(companions)
         self._loaded: dict[str, None] = {}  # in the order of loading
-        self._rounds_ms: dict[str, list[float]] = {}
+        self._measured: list[tuple[str, float]] = []  # every block's subject and latency, in order
         self._process = -1
+        self._round = 0
         self._worker: Worker | None = None
         self.hello: dict[str, Any] = {}
         self.done: set[str] = set()
@@ -145,10 +147,8 @@ class Session:
                 yield self._load(subject)
             rng = np.random.default_rng(self._settings.seed)
             self.expected_blocks = len(self._loaded) * self._settings.min_rounds
-            for number in range(self._settings.max_rounds):
-                yield from self._round(number, rng)
-                if self._settle():
-                    return
+            while not self._settle():
+                yield from self._rounds(rng)
         finally:
             self.close()
 
@@ -164,7 +164,6 @@ class Session:
         if not answer.pop("ok"):
             return Outcome(subject, answer["kind"], answer["error"])
         self._loaded[subject] = None
-        self._rounds_ms.setdefault(subject, [])
         return Loaded(subject, **answer)
 
     def _restart(self) -> None:
@@ -180,54 +179,60 @@ class Session:
                 seed=self._settings.seed,
             )
 
-    def _round(self, number: int, rng: np.random.Generator) -> Iterator[Block | Outcome]:
-        """Measure one block of each active layer, in random order."""
+    def _rounds(self, rng: np.random.Generator) -> Iterator[Block | Outcome]:
+        """Measure each active layer in random order: one round of many layers, or some rounds of a few."""
         active = [subject for subject in self._loaded if subject not in self.done]
         active += [subject for subject in self._loaded if subject in self.done and subject in self._companions]
         spare = [subject for subject in self._loaded if subject not in active]
         if len(active) < _FEWEST_PER_ROUND and spare:
             active += [str(s) for s in rng.permutation(spare)[: _FEWEST_PER_ROUND - len(active)]]
-        order = [str(subject) for subject in rng.permutation(active)]
-        position = 0
-        while order:
+        rounds = min(self._settings.min_rounds, -(-_FEWEST_AT_A_TIME // len(active)))
+        todo = [
+            (self._round + i, position, str(subject))
+            for i in range(rounds)
+            for position, subject in enumerate(rng.permutation(active))
+        ]
+        self._round += rounds
+        value_ns, block_ns = int(self._settings.value_ms * 1e6), int(self._settings.block_ms * 1e6)
+        while todo:
             assert self._worker is not None
-            value_ns, block_ns = self._settings.value_ms * 1e6, self._settings.block_ms * 1e6
             try:
-                self._worker.send("time", handles=order, value_ns=int(value_ns), block_ns=int(block_ns))
-                while order:
+                handles = [subject for _, _, subject in todo]
+                self._worker.send("time", handles=handles, value_ns=value_ns, block_ns=block_ns)
+                while todo:
                     answer = self._worker.receive(self._settings.time_limit_s)
                     if not answer.pop("ok"):
                         raise WorkerError(answer["error"])
-                    order.pop(0)
-                    yield self._block(number, position, answer)
-                    position += 1
+                    yield self._block(*todo.pop(0), answer)
             except WorkerError as error:
-                subject = order.pop(0)
-                del self._loaded[subject]
-                yield _outcome(subject, error, f"round {number + 1}")
+                number, _, failed = todo[0]
+                todo = [entry for entry in todo if entry[2] != failed]
+                del self._loaded[failed]
+                yield _outcome(failed, error, f"round {number + 1}")
                 self._restart()
 
-    def _block(self, number: int, position: int, answer: dict[str, Any]) -> Block:
-        subject = answer.pop("handle")
-        self._rounds_ms[subject].append(block_ms(answer["times_ns"], answer["inner"]))
+    def _block(self, number: int, position: int, subject: str, answer: dict[str, Any]) -> Block:
+        del answer["handle"]
+        self._measured.append((subject, block_ms(answer["times_ns"], answer["inner"])))
         return Block(subject, number, position, self._process, taken_at=time.time(), **answer)
 
     def _settle(self) -> bool:
-        """Note which layers need no more rounds, and how many the others may need; return whether none does."""
+        """Find which layers need no more rounds, and how many the others may need; return whether none does."""
         few, most = self._settings.min_rounds, self._settings.max_rounds
+        estimates = estimate_session(*zip(*self._measured, strict=True)) if self._measured else {}
+        self.done = set()
         expected = 0
         for subject in self._loaded:
-            rounds = self._rounds_ms[subject]
-            expected += max(few, len(rounds))
-            if subject in self.done or len(rounds) < few:
-                continue
-            excess = estimate(rounds).interval / self._settings.interval
-            if excess <= 1:
+            rounds, excess = 0, np.inf
+            if known := estimates.get(subject):
+                rounds, excess = known.rounds, known.interval / self._settings.interval
+            expected += max(few, rounds)
+            if rounds >= most or (rounds >= few and excess <= 1):
                 self.done.add(subject)
-            else:  # an interval shrinks with the square root of the rounds
-                expected += max(1, min(most, round(len(rounds) * excess**2)) - len(rounds))
+            elif rounds >= few:  # an interval shrinks with the square root of the rounds
+                expected += max(1, min(most, round(rounds * excess**2)) - rounds)
         self.expected_blocks = expected
-        return all(subject in self.done for subject in self._loaded)
+        return len(self.done) == len(self._loaded)
 
 
 def _outcome(subject: str, error: WorkerError, during: str) -> Outcome:

