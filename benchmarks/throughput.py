@@ -99,7 +99,8 @@ def run(name: str, layers: int, interval: float, cache: Path, folder: Path) -> N
     print(f"  until converted {found['convert_wall']:.1f} s, then measuring {found['measure_wall']:.1f} s")
     start = found["convert_wall"] - (found["graph"] + found["convert"]) / (os.cpu_count() or 1)
     if start > 1:
-        print(f"  of that, starting TensorFlow some {start:.1f} s; without it {layers / (seconds - start):.1f} layers/s")
+        without = layers / (seconds - start)
+        print(f"  of that, starting TensorFlow some {start:.1f} s; without it {without:.1f} layers/s")
     print(
         f"  a layer: graph {found['graph'] / layers * 1e3:.0f} ms, convert {found['convert'] / layers * 1e3:.0f} ms "
         f"(when it was made), load {found['load'] / layers * 1e3:.1f} ms, {found['rounds']:.1f} rounds, "

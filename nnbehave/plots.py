@@ -65,6 +65,6 @@ def plot_curve(curve: pd.DataFrame, dimension: str, step_map: StepMap | None, la
             ax.plot(best, [step_map.latency(value) for value in best], "v", color=colour, markersize=6)
     ax.set_xlabel(dimension)
     ax.set_ylabel("latency (ms)")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.05 * ax.dataLim.y1)
     ax.legend(loc="upper left", fontsize="small")
     return ax

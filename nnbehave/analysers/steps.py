@@ -68,7 +68,8 @@ def detect_steps(n: Any, latency_ms: Any, std_error_ms: Any = None) -> StepMap:
     curve.score(laws)
     best = min(laws, key=lambda law: law.score)
     if why_not := curve.misfit(best):
-        return _step_map(_UNEXPLAINED, points, y, 0.0, why_not)
+        nearest = best.kind + (f" of width {best.width}" if best.width else "")
+        return _step_map(_UNEXPLAINED, points, y, 0.0, f"the nearest law is {nearest}, but {why_not}")
     rivals = [law.score for law in laws if law.identity != best.identity]
     gap = min(rivals) - best.score if rivals else 0.0
     confidence = float(1 / (1 + np.exp(-max(0.0, gap) / 2))) * (1 - curve.outliers(best))
@@ -238,21 +239,21 @@ class _Curve:
         noise = _local_noise(law.residuals) if self.error is None else float(np.median(self.error))
         jump = float(np.median(np.abs(np.diff(law.levels)))) if law.edges else 0.0
         if law.kind == "bent":
-            return "the curve bends without steps"
+            return "a bend without steps is not among the kinds that are named"
         if spread > max(2 * noise, _TOLERATED, 0.25 * jump):
-            return f"the points lie {spread:.1%} off a {law.kind} law, where {noise:.1%} would be noise"
+            return f"the points lie {spread:.1%} off it, where {noise:.1%} would be noise"
         if (share := self.outliers(law)) > 0.2:
-            return f"{share:.0%} of the points are far off a {law.kind} law"
+            return f"{share:.0%} of the points are far off it"
         clipped = np.clip(law.residuals / self.sigma / self.scale, -3, 3)
         clipped -= clipped.mean()
         memory = float(np.mean(clipped[1:] * clipped[:-1]) / max(1e-12, np.mean(clipped**2)))
         if memory * len(clipped) ** 0.5 > 5 and spread > _TOLERATED:
-            return f"neighbouring points leave a {law.kind} law in the same direction"
+            return "neighbouring points leave it in the same direction"
         if (share := self.contradicted(law)) > 0.15:
-            return f"{share:.0%} of the edges that can be seen lie elsewhere than width {law.width} has them"
+            return f"{share:.0%} of its edges that should be seen are not there"
         period, swing = self._ripple(law)
         if period and swing > max(_TOLERATED, 0.5 * jump):
-            return f"the points swing around a {law.kind} law by {swing:.1%} with period {period}"
+            return f"the points swing around it by {swing:.1%} with period {period}"
         return ""
 
     def contradicted(self, law: _Law) -> float:
