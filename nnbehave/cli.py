@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,12 +132,7 @@ def steps(
         raise InvalidInputError(f"{store} holds no sweep over a numeric dimension; run 'nnbehave sweep' first")
     typer.echo(_steps_table(table))
     if png is not None:
-        png.mkdir(parents=True, exist_ok=True)
-        for row in table.to_dict("records"):
-            file = png / f"{'-'.join(_file_name(row[key]) for key in ('space', 'slot', 'dimension', 'platform'))}.png"
-            ax = results.plot(platform=row["platform"], slot=row["slot"], dimension=row["dimension"])
-            ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")
-            ax.figure.savefig(file, dpi=120)
+        for file in _draw(results, table, png):
             typer.echo(f"wrote {file}")
     return Exit.INCOMPLETE if table["low"].isna().any() else Exit.OK
 
@@ -205,6 +200,23 @@ def _steps_line(row: dict[Any, Any]) -> str:
     line = f"{row['platform']:<18} {row['kind']:<17} {width:>5} {row['confidence']:>10.2f}  "
     line += f"{len(keep)} of {row['candidates']} ({row['low']} to {row['high']}): {shown}"
     return line + (f"\n  {'':<18} ({row['note']})" if row["note"] else "")
+
+
+def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
+    """Draw a picture of each curve of the table."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"--png {folder}: {error.strerror}") from None
+    several = table["environment"].nunique() > 1
+    for row in table.to_dict("records"):
+        what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment")}
+        parts = [_file_name(value) for key, value in what.items() if several or key != "environment"]
+        ax = results.plot(**what)
+        ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")
+        file = folder / f"{'-'.join(parts)}.png"
+        ax.figure.savefig(file, dpi=120)
+        yield file
 
 
 def _file_name(text: Any) -> str:

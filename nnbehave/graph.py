@@ -31,6 +31,8 @@ class Graph:
     """
 
     def __init__(self, layers: Sequence[Layer], arrangement: Arrangement | None = None) -> None:
+        if isinstance(layers, Layer) or not all(isinstance(layer, Layer) for layer in layers):
+            raise InvalidInputError("a graph takes a sequence of layers: Graph([layer, …])")
         self.layers = tuple(layers)
         self.arrangement = arrangement or ("single" if len(self.layers) == 1 else "chain")
         if self.arrangement not in get_args(Arrangement):

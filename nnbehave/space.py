@@ -193,12 +193,14 @@ def load_space(name_or_path: str | Path) -> Space:
 def parse_space(text: str, origin: str = "space") -> Space:
     """Read a space from YAML text; ``origin`` names it in errors. Raises SpaceError."""
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _Loader)
         lines = _Lines(yaml.compose(text, Loader=yaml.SafeLoader))
+    except RecursionError:
+        raise SpaceError(f"{origin}: nested too deeply, or in itself") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}:{mark.line + 1}" if mark else origin
-        raise SpaceError(f"{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
+        raise SpaceError(f"{where}: cannot be read as YAML: {getattr(error, 'problem', None) or error}") from None
     if not isinstance(document, dict):
         found = "nothing" if document is None else f"a {type(document).__name__}"
         raise SpaceError(f"{origin}: a space is a mapping with 'name' and 'slots' or 'stages'; this holds {found}")
@@ -342,6 +344,18 @@ def _dump_values(values: tuple[Any, ...]) -> Any:
         if step > 0 and values == tuple(range(values[0], values[-1] + 1, step)):
             return {"low": values[0], "high": values[-1], **({"step": step} if step > 1 else {})}
     return list(values)
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML would take the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 class _Lines:

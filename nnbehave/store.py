@@ -23,108 +23,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from nnbehave import schema
 from nnbehave.converters import Artifact
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
 from nnbehave.measurement import Block, Loaded, Outcome, Settings
 from nnbehave.space import Space
 
-SCHEMA_VERSION = 1
 _BUSY_TIMEOUT_S = 60
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-_metadata = sa.MetaData()
-_meta = sa.Table(
-    "meta",
-    _metadata,
-    sa.Column("key", sa.String, primary_key=True),
-    sa.Column("value", sa.String, nullable=False),
-)
-_spaces = sa.Table(
-    "spaces",
-    _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("yaml", sa.Text, nullable=False),
-)
-_points = sa.Table(
-    "points",
-    _metadata,
-    sa.Column("space", sa.String, sa.ForeignKey("spaces.id"), primary_key=True),
-    sa.Column("slot", sa.String, primary_key=True),
-    sa.Column("dimension", sa.String, primary_key=True),
-    sa.Column("subject", sa.String, sa.ForeignKey("subjects.id"), primary_key=True),
-)
-_subjects = sa.Table(
-    "subjects",
-    _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("graph", sa.JSON, nullable=False),
-)
-_artifacts = sa.Table(
-    "artifacts",
-    _metadata,
-    sa.Column("sha256", sa.String, primary_key=True),
-    sa.Column("subject", sa.String, primary_key=True),
-    sa.Column("converter", sa.String, primary_key=True),
-    sa.Column("version", sa.String, primary_key=True),
-    sa.Column("seed", sa.Integer, primary_key=True),
-    sa.Column("size_bytes", sa.Integer, nullable=False),
-    sa.Column("graph_s", sa.Float, nullable=False),
-    sa.Column("convert_s", sa.Float, nullable=False),
-)
-_environments = sa.Table(
-    "environments",
-    _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("facts", sa.JSON, nullable=False),
-)
-_sessions = sa.Table(
-    "sessions",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("platform", sa.String, nullable=False),
-    sa.Column("target", sa.String, nullable=False),
-    sa.Column("environment", sa.String, sa.ForeignKey("environments.id"), nullable=False),
-    sa.Column("method", sa.String, nullable=False),
-    sa.Column("settings", sa.JSON, nullable=False),
-    sa.Column("cpus", sa.JSON, nullable=False),
-    sa.Column("started_at", sa.Float, nullable=False),
-    sa.Column("finished_at", sa.Float),
-)
-_loads = sa.Table(
-    "loads",
-    _metadata,
-    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
-    sa.Column("subject", sa.String, primary_key=True),
-    sa.Column("artifact", sa.String, nullable=False),
-    sa.Column("load_s", sa.Float, nullable=False),
-    sa.Column("executed_precision", sa.String, nullable=False),
-    sa.Column("kernels", sa.JSON, nullable=False),
-    sa.Column("placement", sa.String, nullable=False),
-)
-_blocks = sa.Table(
-    "blocks",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), nullable=False, index=True),
-    sa.Column("subject", sa.String, nullable=False),
-    sa.Column("round", sa.Integer, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("process", sa.Integer, nullable=False),
-    sa.Column("inner", sa.Integer, nullable=False),
-    sa.Column("times_ns", sa.JSON, nullable=False),
-    sa.Column("witnesses", sa.JSON, nullable=False),
-    sa.Column("taken_at", sa.Float, nullable=False),
-)
-_outcomes = sa.Table(
-    "outcomes",
-    _metadata,
-    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
-    sa.Column("subject", sa.String, primary_key=True),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-)
 
 
 @dataclass
@@ -178,16 +85,23 @@ class Store:
         address = _address(url, must_exist)
         if address.get_backend_name() == "sqlite":
             options = {"connect_args": {"timeout": _BUSY_TIMEOUT_S}}
+        self._dialect = address.get_backend_name()
+        if self._dialect not in _INSERT:
+            known = " or ".join(_INSERT)
+            raise InvalidInputError(f"store {self.name!r}: nnbehave writes to {known}, not {self._dialect}")
         with self._errors():
             self._engine = sa.create_engine(address, **options)
-            self._dialect = self._engine.dialect.name
-            if self._dialect not in _INSERT:
-                known = " or ".join(_INSERT)
-                raise InvalidInputError(f"store {self.name!r}: nnbehave writes to {known}, not {self._dialect}")
-            if self._dialect == "sqlite" and not must_exist:
-                sa.event.listen(self._engine, "connect", _prepare_sqlite)
             self._connection = self._engine.connect()
-            self._check_schema(must_exist)
+            try:
+                self._check_schema(must_exist)
+                if self._dialect == "sqlite" and not must_exist:
+                    # A reader beside a writer; a write survives the death of the process.
+                    self._connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+                    self._connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+                    self._connection.commit()
+            except BaseException:
+                self.close()
+                raise
 
     def _check_schema(self, must_exist: bool) -> None:
         """Make the tables where there are none, all or nothing; refuse what is not ours or too new."""
@@ -197,21 +111,21 @@ class Store:
         if "meta" not in tables:
             if must_exist or tables:
                 raise StoreError(f"{self.name} is a database, but not a store of nnbehave")
-            _metadata.create_all(self._connection)
-            self._add(_meta, [{"key": "schema_version", "value": str(SCHEMA_VERSION)}])
-        query = sa.select(_meta.c.value).where(_meta.c.key == "schema_version")
+            schema.metadata.create_all(self._connection)
+            self._add(schema.meta, [{"key": "schema_version", "value": str(schema.VERSION)}])
+        query = sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version")
         found = self._connection.execute(query).scalar()
         self._connection.commit()
-        if found is None or not found.isdigit() or int(found) > SCHEMA_VERSION:
+        if found is None or not found.isdigit() or int(found) > schema.VERSION:
             raise StoreError(
                 f"{self.name} was written by a newer nnbehave (schema {found}, this one reads up to "
-                f"{SCHEMA_VERSION}): update nnbehave to use it"
+                f"{schema.VERSION}): update nnbehave to use it"
             )
 
     # ------------------------------------------------------------------ writing
 
-    def add_space(self, space: Space) -> None:
-        """Note a space, its subjects, and which of them are the points of which sweep."""
+    def add_space(self, space: Space) -> str:
+        """Note a space, its subjects, and which of them are the points of which sweep; return its id."""
         text = space.to_yaml()
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         sweeps = space.sweeps()
@@ -223,14 +137,15 @@ class Store:
             for layer in sweep.layers
         ]
         with self._errors():
-            self._add(_spaces, [{"id": key, "name": space.name, "yaml": text}])
-            self._add(_points, points)
+            self._add(schema.spaces, [{"id": key, "name": space.name, "yaml": text}])
+            self._add(schema.points, points)
             self._connection.commit()
+        return key
 
     def add_subjects(self, graphs: Iterable[Graph]) -> None:
         """Note graphs by their ids."""
         with self._errors():
-            self._add(_subjects, [{"id": graph.id, "graph": graph.to_dict()} for graph in graphs])
+            self._add(schema.subjects, [{"id": graph.id, "graph": graph.to_dict()} for graph in graphs])
             self._connection.commit()
 
     def add_environment(self, facts: Mapping[str, Any]) -> str:
@@ -238,7 +153,7 @@ class Store:
         text = json.dumps(facts, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         with self._errors():
-            self._add(_environments, [{"id": key, "facts": dict(facts)}])
+            self._add(schema.environments, [{"id": key, "facts": dict(facts)}])
             self._connection.commit()
         return key
 
@@ -251,12 +166,12 @@ class Store:
             "target": target,
             "environment": environment,
             "method": method,
-            "settings": settings.to_dict(),
+            "settings": settings.model_dump(),
             "cpus": cpus,
             "started_at": time.time(),
         }
         with self._errors():
-            key = self._connection.execute(_sessions.insert().values(row)).inserted_primary_key
+            key = self._connection.execute(schema.sessions.insert().values(row)).inserted_primary_key
             self._connection.commit()
         assert key is not None
         return int(key[0])
@@ -266,20 +181,20 @@ class Store:
         row = {"session": session, **vars(event)}
         with self._errors():
             if isinstance(event, Block):
-                self._connection.execute(_blocks.insert(), row)
+                self._connection.execute(schema.blocks.insert(), row)
             elif isinstance(event, Outcome):
-                self._add(_outcomes, [row])
+                self._add(schema.outcomes, [row])
             else:
                 assert artifact is not None
                 facts = {key: value for key, value in vars(artifact).items() if key != "path"}
-                self._add(_artifacts, [facts])
-                self._add(_loads, [{**row, "artifact": artifact.sha256}])
+                self._add(schema.artifacts, [facts])
+                self._add(schema.loads, [{**row, "artifact": artifact.sha256}])
             self._connection.commit()
 
     def end_session(self, session: int) -> None:
         """Note that a session came to its end."""
         with self._errors():
-            query = _sessions.update().where(_sessions.c.id == session)
+            query = schema.sessions.update().where(schema.sessions.c.id == session)
             self._connection.execute(query.values(finished_at=time.time()))
             self._connection.commit()
 
@@ -292,9 +207,9 @@ class Store:
 
     def sessions(self, platforms: Collection[str] | None = None) -> list[SessionRecord]:
         """Return every session, or those on some platforms, with loads, outcomes and blocks, in the order begun."""
-        chosen = sa.select(_sessions).order_by(_sessions.c.id)
+        chosen = sa.select(schema.sessions).order_by(schema.sessions.c.id)
         if platforms is not None:
-            chosen = chosen.where(_sessions.c.platform.in_(platforms))
+            chosen = chosen.where(schema.sessions.c.platform.in_(platforms))
         with self._errors():
             rows = self._connection.execute(chosen).mappings().all()
             records = {
@@ -309,14 +224,16 @@ class Store:
                 )
                 for row in rows
             }
-            loads = sa.select(_loads).where(_loads.c.session.in_(records))
+            loads = sa.select(schema.loads).where(schema.loads.c.session.in_(records))
             for row in self._connection.execute(loads).mappings():
                 records[row["session"]].loads[row["subject"]] = dict(row)
-            outcomes = sa.select(_outcomes).where(_outcomes.c.session.in_(records))
+            outcomes = sa.select(schema.outcomes).where(schema.outcomes.c.session.in_(records))
             for row in self._connection.execute(outcomes).mappings():
                 records[row["session"]].outcomes[row["subject"]] = dict(row)
-            blocks = sa.select(_blocks.c.session, _blocks.c.subject, _blocks.c.inner, _blocks.c.times_ns)
-            blocks = blocks.where(_blocks.c.session.in_(records)).order_by(_blocks.c.id)
+            blocks = sa.select(
+                schema.blocks.c.session, schema.blocks.c.subject, schema.blocks.c.inner, schema.blocks.c.times_ns
+            )
+            blocks = blocks.where(schema.blocks.c.session.in_(records)).order_by(schema.blocks.c.id)
             for session, subject, inner, times_ns in self._connection.execute(blocks):
                 records[session].blocks.append((subject, inner, times_ns))
             self._connection.rollback()
@@ -325,37 +242,40 @@ class Store:
     def subjects(self) -> dict[str, Graph]:
         """Return every subject by id."""
         with self._errors():
-            rows = self._connection.execute(sa.select(_subjects)).all()
+            rows = self._connection.execute(sa.select(schema.subjects)).all()
             self._connection.rollback()
         return {key: Graph.from_dict(graph) for key, graph in rows}
 
-    def points(self) -> dict[str, list[tuple[str, str, str]]]:
+    def points(self, space: str | None = None) -> dict[str, list[tuple[str, str, str]]]:
         """Return, for each subject, the (space, slot, dimension) of every sweep that it is a point of.
 
-        Two spaces of one name are told apart by the beginning of their ids.
+        Of all spaces, where two of one name are told apart by the beginning of their ids, or of the one with that id.
         """
+        chosen, named = sa.select(schema.points), sa.select(schema.spaces.c.id, schema.spaces.c.name)
+        if space is not None:
+            chosen, named = chosen.where(schema.points.c.space == space), named.where(schema.spaces.c.id == space)
         with self._errors():
-            spaces = self._connection.execute(sa.select(_spaces.c.id, _spaces.c.name)).all()
-            rows = self._connection.execute(sa.select(_points)).all()
+            spaces = self._connection.execute(named).all()
+            rows = self._connection.execute(chosen).all()
             self._connection.rollback()
         names = [name for _, name in spaces]
         labels = {key: name if names.count(name) == 1 else f"{name}@{key[:6]}" for key, name in spaces}
         found: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-        for space, slot, dimension, subject in rows:
-            found[subject].append((labels[space], slot, dimension))
+        for key, slot, dimension, subject in rows:
+            found[subject].append((labels[key], slot, dimension))
         return found
 
     def environments(self) -> dict[str, dict[str, Any]]:
         """Return the facts of every environment by id."""
         with self._errors():
-            rows = self._connection.execute(sa.select(_environments)).all()
+            rows = self._connection.execute(sa.select(schema.environments)).all()
             self._connection.rollback()
         return {str(key): facts for key, facts in rows}
 
     def artifacts(self) -> list[dict[str, Any]]:
         """Return what is known of every artifact, its content apart."""
         with self._errors():
-            rows = self._connection.execute(sa.select(_artifacts)).mappings().all()
+            rows = self._connection.execute(sa.select(schema.artifacts)).mappings().all()
             self._connection.rollback()
         return [dict(row) for row in rows]
 
@@ -379,6 +299,8 @@ class Store:
         """Turn the database's errors into one line of ours."""
         try:
             yield
+        except ImportError as error:
+            raise StoreError(f"store {self.name} needs a database driver: {error}") from None
         except (SQLAlchemyError, sqlite3.Error) as error:
             why = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise StoreError(f"store {self.name}: {why}") from error
@@ -396,23 +318,24 @@ def _address(url: str | Path | None, must_exist: bool) -> sa.URL:
         except sa.exc.ArgumentError:
             raise InvalidInputError(f"store {text!r} is neither a database URL nor a path") from None
         if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.query:
+            if must_exist and parsed.get_backend_name() == "sqlite" and "uri" not in parsed.query:
+                raise InvalidInputError(f"store {text!r}: give the path of the file alone to read it")
             return parsed
         path = Path(parsed.database)
-    if path.is_dir():
-        raise StoreError(f"store {text} is a directory; name a file in it")
-    if must_exist and not path.is_file():
-        raise StoreError(f"there is no store at {text}")
-    if not path.parent.is_dir():
-        raise StoreError(f"store {text}: there is no directory {path.parent}")
+    try:
+        if "\0" in text:
+            raise ValueError("embedded null byte")
+        if path.is_dir():
+            raise StoreError(f"store {text} is a directory; name a file in it")
+        if must_exist and not path.is_file():
+            raise StoreError(f"there is no store at {text}")
+        if not path.parent.is_dir():
+            raise StoreError(f"store {text}: there is no directory {path.parent}")
+    except (OSError, ValueError) as error:  # too long, or with a character that no path has
+        raise StoreError(f"store {text!r} is not the path of a file: {error}") from None
     if not must_exist:
         return sa.URL.create("sqlite", database=str(path))
     query = {"mode": "ro", "uri": "true"}
     if not path.with_name(path.name + "-wal").exists():
         query["immutable"] = "1"  # without it, SQLite wants to write beside even a file that it only reads
     return sa.URL.create("sqlite", database=f"file:{quote(str(path.resolve()))}", query=query)
-
-
-def _prepare_sqlite(connection: Any, record: Any) -> None:
-    """A reader and a writer at once; a write survives the death of the process; two writers wait for one another."""
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={_BUSY_TIMEOUT_S * 1000}"):
-        connection.execute(f"PRAGMA {pragma}")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,13 +87,14 @@ def sweep(
         The store cannot be used; what was measured until then is in it.
     """
     from nnbehave.errors import InvalidInputError
+    from nnbehave.layer import Layer
     from nnbehave.space import Space, load_space
 
     if sampling != "exhaustive":
         raise InvalidInputError(f"sampling: this version measures every value ('exhaustive'), got {sampling!r}")
     if space is None:
-        if layer is None or dimension is None or values is None:
-            raise InvalidInputError("give a space, or layer=, dimension= and values=")
+        if not isinstance(layer, Layer) or not isinstance(dimension, str) or not isinstance(values, Iterable):
+            raise InvalidInputError("give a space, or layer= (a Layer), dimension= (a name) and values= (a sequence)")
         space = Space.from_layer(layer, dimension, list(values))
     elif layer is not None or dimension is not None or values is not None:
         raise InvalidInputError("give a space, or layer=, dimension= and values=, not both")
@@ -167,39 +170,41 @@ def _run(
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
     graphs = list({graph.id: graph for curve in by_curve for graph in curve}.values())
-    names = [platforms] if isinstance(platforms, str) else list(platforms)
+    names = [platforms] if isinstance(platforms, str) else platforms
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise InvalidInputError(f"platforms: expected a name or a list of names, got {platforms!r}")
     chosen = list({str(platform): platform for platform in map(get_platform, names)}.values())
     if not graphs or not chosen:
         raise InvalidInputError("nothing to measure: no layers" if chosen else "nothing to measure: no platforms")
     for platform in chosen:
         platform.version()  # a missing runtime shows before anything is measured
     target, cache = LocalTarget(), ArtifactCache()
-    with Store(store) as opened:
-        if space is not None:
-            opened.add_space(space)
+    real_time = any(platform.wall_clock for platform in chosen)
+    # Converting takes all cores, so the machine is held for that too.
+    with Store(store) as opened, target.exclusive(_LOG.warning) if real_time else nullcontext():
+        space_id = opened.add_space(space) if space is not None else None
         opened.add_subjects(graphs)
-        plans = [_plan(platform, target, opened, by_curve, settings, retry) for platform in chosen]
+        plans = [_plan(platform, target, opened, space_id, by_curve, settings, retry) for platform in chosen]
         _convert(plans, settings, cache, progress)
         for plan in plans:
             _measure(plan, target, opened, settings, progress)
-        wanted = [graph.id for graph in graphs]
-        results = Results.from_store(opened, [str(platform) for platform in chosen], wanted)
-    if space is not None:
-        results.frame = results.frame[results.frame["space"].str.split("@").str[0] == space.name]
-    return results
+        wanted = None if space is not None else [graph.id for graph in graphs]
+        environments = {plan.environment for plan in plans}
+        return Results.from_store(opened, [str(platform) for platform in chosen], space_id, wanted, environments)
 
 
 def _plan(
     platform: Platform,
     target: LocalTarget,
     store: Store,
+    space_id: str | None,
     curves: list[list[Graph]],
     settings: Settings,
     retry: bool,
 ) -> _Plan:
     """Find what the store lacks for this platform here."""
+    from nnbehave.derive import FEWEST_ANCHORS, derive_rows
     from nnbehave.measurement import Session
-    from nnbehave.results import FEWEST_ANCHORS, Results
 
     session = Session(platform, target, {}, settings)
     try:
@@ -208,27 +213,34 @@ def _plan(
         session.close()
     environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
     graphs = {graph.id: graph for curve in curves for graph in curve}
-    known = Results.from_store(store, [str(platform)], list(graphs)).frame
-    known = known[known["environment"] == environment].drop_duplicates("subject")
-    met = known["latency_high_ms"] - known["latency_low_ms"] <= 2 * settings.interval * known["latency_ms"]
-    ended = known["session_finished"].astype(bool) & (known["interval_asked"] <= settings.interval)
-    ended |= known["status"].isin(["failed", "timeout", "unsupported"])
-    settled = (known["status"] == "ok") & met
-    settled |= ended & ~(retry & (known["status"] != "ok"))
-    done = set(known.loc[settled, "subject"])
-    measured = set(known.loc[settled & known["latency_ms"].notna(), "subject"])
+    wanted = None if space_id else list(graphs)
+    rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment]))
+    unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
+    settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry)}
+    done = settled.keys() - unlinked
+    measured = {subject for subject in done if not isnan(settled[subject])}
     names = [[graph.id for graph in curve] for curve in curves]
     for curve in names:  # too few points to join what is missing to: measure them again beside it
-        if done.issuperset(curve) or len(measured.intersection(curve)) >= FEWEST_ANCHORS:
-            continue
-        done.difference_update(measured.intersection(curve))
+        if not done.issuperset(curve) and len(measured.intersection(curve)) < FEWEST_ANCHORS:
+            done -= measured.intersection(curve)
     missing = [graph for subject, graph in graphs.items() if subject not in done]
     return _Plan(platform, environment, graphs, names, measured & done, missing)
 
 
+def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
+    """Whether a row answers what is asked now, or has been tried for and may stay as it is."""
+    from nnbehave.derive import half_width
+
+    if isnan(row["latency_ms"]):
+        return not retry
+    if half_width(row) <= settings.interval:
+        return True
+    return bool(row["session_finished"]) and row["interval_asked"] <= settings.interval and not retry
+
+
 def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
     """Choose, for each curve that some of the subjects are points of, points that were measured before."""
-    from nnbehave.results import FEWEST_ANCHORS
+    from nnbehave.derive import FEWEST_ANCHORS
 
     chosen: dict[str, None] = {}
     for curve in plan.curves:
@@ -307,12 +319,10 @@ def _session(
     settings: Settings,
     progress: bool,
 ) -> None:
-    from contextlib import nullcontext
-
     from tqdm.auto import tqdm
 
+    from nnbehave.derive import REFERENCE
     from nnbehave.measurement import Block, Loaded, Session
-    from nnbehave.results import REFERENCE
 
     platform = str(plan.platform)
     artifacts = {subject: plan.artifacts[subject] for subject in [*subjects, *anchors]}
@@ -321,9 +331,8 @@ def _session(
         artifacts[REFERENCE + reference] = plan.artifacts[reference]
     companions = [*anchors, REFERENCE + reference]
     session = Session(plan.platform, target, artifacts, settings, companions)
-    held = target.exclusive(_LOG.warning) if plan.platform.wall_clock and artifacts else nullcontext()
     bar = tqdm(desc=f"measure {platform}", unit="block", disable=not progress)
-    with held, bar:
+    with bar:
         hello = session.start()
         key = store.begin_session(platform, target.name, plan.environment, "whole", settings, hello["cpus"])
         for outcome in refused:

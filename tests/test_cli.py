@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+import nnbehave as nb
 from nnbehave.cli import Exit, app
-from nnbehave.store import SCHEMA_VERSION, Store
+from nnbehave.errors import InvalidInputError
+from nnbehave.schema import VERSION
+from nnbehave.store import Store
 from tests.test_sweep import until
 
 SPACE = """\
@@ -58,6 +61,25 @@ def test_the_main_job(space: Path, tmp_path: Path) -> None:
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
+def test_pictures_are_of_the_curve_they_name(space: Path, tmp_path: Path) -> None:
+    """Two spaces may call their slots alike, and share a store."""
+    pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
+    other = tmp_path / "other.yaml"
+    other.write_text(SPACE.replace("name: small", "name: other").replace("kernel: 3", "kernel: 1"))
+    store = tmp_path / "r.db"
+    for one in (space, other):
+        assert call("sweep", one, "--platform", "simulated", "--store", store, "-q").exit_code == Exit.OK
+    (tmp_path / "file").write_text("")
+    assert call("steps", store, "--png", tmp_path / "file").exit_code == Exit.USAGE
+    assert call("steps", store, "--png", tmp_path / "pictures").exit_code == Exit.OK
+    names = [picture.name for picture in sorted((tmp_path / "pictures").iterdir())]
+    assert names == ["other-conv-out_channels-simulated.png", "small-conv-out_channels-simulated.png"]
+    results = nb.load_results(store)
+    assert [len(results.plot(space=name).get_legend().get_texts()) for name in ("small", "other")] == [1, 1]
+    with pytest.raises(InvalidInputError, match="2 curves match"):
+        results.step_map()
+
+
 def test_a_second_sweep_measures_nothing_and_quiet_says_nothing(space: Path, tmp_path: Path) -> None:
     store = tmp_path / "r.db"
     for _ in range(2):
@@ -83,7 +105,7 @@ def bad_spaces() -> dict[str, tuple[bytes, str]]:
         "a string for a number": (text.replace(b"kernel: 3", b"kernel: three"), "4: slots.0.base.kernel"),
         "empty": (b"", "this holds nothing"),
         "binary": (bytes(range(256)), "not text"),
-        "not yaml": (b"a: [", "not YAML"),
+        "not yaml": (b"a: [", "cannot be read as YAML"),
     }
 
 
@@ -108,6 +130,9 @@ def test_a_bad_space_is_one_message_and_code_2_and_nothing_is_written(case: str,
         (["sweep", "quickstart", "--platform", "simulated", "--interval", "7"], "interval"),
         (["sweep", "quickstart", "--platform", "simulated", "--interval", "x"], "Invalid value for '--interval'"),
         (["sweep"], "Missing argument"),
+        (["sweep", "quickstart", "--platform", "simulated", "--seed", "-1"], "seed"),
+        (["sweep", "quickstart", "--platform", "simulated", "--time-limit", "inf"], "time_limit_s"),
+        (["sweep", "quickstart", "--platform", "simulated", "--store", "mysql://h/x"], "not mysql"),
         (["steps", "nothing.db"], "there is no store at nothing.db"),
         (["steps", "nothing.csv"], "cannot read nothing.csv"),
         (["dance"], "No such command"),
@@ -128,7 +153,7 @@ def test_a_bad_store_is_code_2_and_left_alone(command: str, space: Path, tmp_pat
     newer = tmp_path / "newer.db"
     Store(newer).close()
     with sqlite3.connect(newer) as raw:
-        raw.execute("update meta set value = ?", (str(SCHEMA_VERSION + 1),))
+        raw.execute("update meta set value = ?", (str(VERSION + 1),))
     text = tmp_path / "text.db"
     text.write_text("this is text " * 100)
     for path, says in ((newer, "written by a newer nnbehave"), (text, "not a database"), (tmp_path, "is a directory")):

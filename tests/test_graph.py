@@ -41,6 +41,8 @@ def test_a_graph_survives_being_plain_data(how: str) -> None:
         ([], None, "takes some layers, got 0"),
         ([conv(), conv()], "single", "takes 1 layers, got 2"),
         ([conv()] * 3, "pair", "takes 2 layers, got 3"),
+        (conv(), None, r"Graph\(\[layer, …\]\)"),
+        (["conv"], None, r"Graph\(\[layer, …\]\)"),
         ([conv()], "ring", "must be one of single, chain, fan, pair"),
         ([conv(out_channels=9), conv()], "chain", r"takes \(1, 7, 7, 8\), but gets \(1, 7, 7, 9\)"),
         ([conv(), conv(in_channels=9)], "fan", "share their input"),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import nnbehave as nb
+from nnbehave.derive import COLUMNS, REFERENCE
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
 from nnbehave.measurement import Block, Outcome, Settings
-from nnbehave.results import COLUMNS, REFERENCE, Results
+from nnbehave.results import Results
 from nnbehave.space import Space
 from nnbehave.store import Store
 
@@ -141,7 +142,7 @@ def test_a_step_map_is_asked_for_by_name(store: Store, space: Space) -> None:
     session(store, staircase(space))
     results = Results.from_store(store)
     assert results.step_map(platform="simulated", dimension="out_channels").kind == "staircase"
-    with pytest.raises(InvalidInputError, match="0 curves match.*there are.*platform='simulated'"):
+    with pytest.raises(InvalidInputError, match="0 curves match; name one of.*platform='simulated'"):
         results.step_map(platform="tflite")
 
 

@@ -143,6 +143,7 @@ def test_a_path_is_read_and_written(tmp_path: Path) -> None:
         ("name: second", "nam: second", 9, "slots.1.name: missing"),
         ("name: second", "name: first", 1, "two slots are called 'first'"),
         ("name: two", "name: 2", 1, "valid string"),
+        ("name: two", "name: two\nname: three", 2, "'name' is there twice"),
         ("slots:", "slot:", 3, "slot: no such key"),
     ],
 )
@@ -161,7 +162,19 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# nothing", "- a\n- b", "just words", "name: x", "a: [1", "\tx: 1", "x: !!python/object:os.x"]
+    "text",
+    [
+        "",
+        "# nothing",
+        "name: &a [*a]",
+        "[" * 5000,
+        "- a\n- b",
+        "just words",
+        "name: x",
+        "a: [1",
+        "\tx: 1",
+        "x: !!python/object:os.x",
+    ],
 )
 def test_what_is_no_space_is_refused(text: str) -> None:
     with pytest.raises(SpaceError):

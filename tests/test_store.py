@@ -14,8 +14,9 @@ from nnbehave.converters import Artifact
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
 from nnbehave.measurement import Block, Loaded, Outcome, Settings
+from nnbehave.schema import VERSION
 from nnbehave.space import Space
-from nnbehave.store import SCHEMA_VERSION, Store
+from nnbehave.store import Store
 
 BLOCK = Block("layer", 0, 0, 0, 2, [10, 20, 30], {"cpu_ns": 60}, 1.0)
 
@@ -74,16 +75,22 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with sqlite3.connect(path) as other:
         other.execute("create table users (id integer)")
+    content = path.read_bytes()
     for must_exist in (False, True):
-        with pytest.raises(StoreError, match="not a store of nnbehave"):
+        with pytest.raises(StoreError, match="not a store of nnbehave") as caught:
             Store(path, must_exist=must_exist)
+        with sqlite3.connect(path, timeout=0) as other:  # nothing is held, even while the error is
+            other.execute("select * from users")
+            assert caught.value is not None
+    assert path.read_bytes() == content
+    assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
 
 
 def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     Store(path).close()
     with sqlite3.connect(path) as raw:
-        raw.execute("update meta set value = ? where key = 'schema_version'", (str(SCHEMA_VERSION + 1),))
+        raw.execute("update meta set value = ? where key = 'schema_version'", (str(VERSION + 1),))
     for must_exist in (False, True):
         with pytest.raises(StoreError, match="written by a newer nnbehave.*update nnbehave"):
             Store(path, must_exist=must_exist)
@@ -98,6 +105,15 @@ def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
         Store(tmp_path)
     with pytest.raises(InvalidInputError, match="neither a database URL nor a path"):
         Store("://x")
+    with pytest.raises(InvalidInputError, match="writes to sqlite or postgresql, not mysql"):
+        Store("mysql://host/db")
+    with pytest.raises(StoreError, match="needs a database driver|connect"):
+        Store("postgresql://127.0.0.1:1/db")
+    with pytest.raises(InvalidInputError, match="give the path of the file alone"):
+        Store(f"sqlite:///{tmp_path}/ghost.db?timeout=5", must_exist=True)
+    for odd in ("a\0b", "x" * 5000):
+        with pytest.raises(StoreError, match="not the path of a file"):
+            Store(odd)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -163,5 +179,4 @@ def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Pa
         writer.stdout.close()
         with Store(path, must_exist=True) as store:
             written = len(store.sessions()[-1].blocks)
-        assert told <= written + 1
-        assert written <= told + 1
+        assert told <= written <= told + 1

@@ -76,7 +76,57 @@ def test_a_second_run_measures_only_what_is_missing(base: nb.Layer, tmp_path: Pa
     assert curve["join_factor"].notna().all()
 
 
-def test_other_options_and_seeds_of_a_platform_are_measured_anew(space: Space, tmp_path: Path) -> None:
+def test_a_space_that_grows_again_and_again_stays_one_curve(base: nb.Layer, tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    for high in (20, 40, 60, 80):
+        space = Space.from_layer(base, "out_channels", range(1, high + 1), name="grows")
+        results = nb.sweep(space, platforms="simulated", store=path, progress=False)
+        assert results.frame["join_factor"].notna().all()
+        assert len(results) == high
+    assert results.step_map().width == 16
+
+
+def test_halves_that_nothing_links_are_linked_by_measuring_again(base: nb.Layer, tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    for values in (range(1, 13), range(13, 25), range(1, 25), range(1, 25)):
+        space = Space.from_layer(base, "out_channels", values)
+        results = nb.sweep(space, platforms="simulated?width=4", store=path, progress=False)
+    assert results.frame["join_factor"].notna().all()
+    assert len(results) == 24
+    assert results.step_map().width == 4
+    assert counts(path)["sessions"] == 3
+
+
+def test_results_are_of_what_was_asked_for_alone(base: nb.Layer, tmp_path: Path) -> None:
+    path, platform = tmp_path / "r.db", "simulated?width=4"
+    spaces = [Space.from_layer(base, "out_channels", range(*ends)) for ends in ((1, 21), (15, 41))]
+    spaces.append(Space.from_layer(base, "out_channels", range(1, 11), name="my@space"))
+    found = [nb.sweep(space, platforms=platform, store=path, progress=False) for space in spaces]
+    assert [len(results) for results in found] == [20, 26, 10]
+    assert found[1].step_map().high == 40
+    assert set(found[2].frame["space"]) == {"my@space"}
+    alone = nb.measure([base], platforms=platform, store=path, progress=False)
+    assert alone.frame["space"].isna().tolist() == [True]
+
+
+def test_a_quick_run_does_not_stand_in_the_way_of_a_rigorous_one(space: Space, tmp_path: Path) -> None:
+    path, noisy = tmp_path / "r.db", "simulated?noise=1.0"
+    nb.sweep(space, platforms=noisy, store=path, interval=0.15, progress=False)
+    for _ in range(3):
+        results = nb.sweep(space, platforms=noisy, store=path, interval=0.05, progress=False)
+        assert counts(path)["sessions"] == 2
+    frame = results.frame[results.frame["status"] == "ok"]
+    assert (frame["latency_high_ms"] - frame["latency_low_ms"] <= 0.1 * frame["latency_ms"]).all()
+
+
+def test_what_a_platform_cannot_run_is_not_worth_keeping(space: Space, tmp_path: Path) -> None:
+    results = nb.sweep(space, platforms="simulated?fail_at=8&width=4", store=tmp_path / "r.db", progress=False)
+    (row,) = results.steps().to_dict("records")
+    assert row["keep"] == [4, 7, 12, 16, 20]
+    assert "1 without a latency left out" in row["note"]
+
+
+def test_other_options_of_a_platform_are_measured_anew(space: Space, tmp_path: Path) -> None:
     path = tmp_path / "r.db"
     nb.sweep(space, platforms=["simulated", "simulated?width=8"], store=path, progress=False)
     assert counts(path)["sessions"] == 2
@@ -133,7 +183,8 @@ def test_a_conversion_that_fails_is_a_row(space: Space, tmp_path: Path, monkeypa
 
     monkeypatch.setenv("NNBEHAVE_CACHE_DIR", str(tmp_path / "cache"))
     victim = ArtifactCache()._folder(CONVERTERS["layer_spec"], Graph([space.sweeps()[0].layers[6]]), 0)
-    (victim / "something in the way").mkdir(parents=True)
+    victim.parent.mkdir(parents=True)
+    victim.write_text("a file in the way")
     results = nb.sweep(space, platforms="simulated", store=tmp_path / "r.db", progress=False)
     frame = results.frame.set_index("out_channels")
     assert frame.loc[7, "status"] == "failed"
@@ -156,6 +207,16 @@ def test_a_cache_that_cannot_be_used_is_told(space: Space, tmp_path: Path, monke
         ({"space": "quickstart", "platforms": []}, "no platforms"),
         ({"space": "quickstart", "sampling": "adaptive"}, "exhaustive"),
         ({"space": "quickstart", "interval": 0}, "interval"),
+        ({"space": "quickstart", "interval": "x"}, "interval"),
+        ({"space": "quickstart", "seed": 1.5}, "seed"),
+        ({"space": "quickstart", "seed": 2**64}, "seed"),
+        ({"space": "quickstart", "platforms": None}, "platforms: expected"),
+        ({"space": "quickstart", "platforms": [1]}, "platforms: expected"),
+        ({"layer": "conv", "dimension": "kernel", "values": [1]}, "layer= .a Layer."),
+        (
+            {"layer": nb.Layer(op="dwconv", height=7, in_channels=8, kernel=3), "dimension": "kernel", "values": 5},
+            "values=",
+        ),
         ({"space": "quickstart", "time_limit_s": -1}, "time_limit_s"),
         ({"space": "nowhere"}, "no space"),
         ({"space": "quickstart", "platforms": "tflit"}, "did you mean tflite"),

@@ -183,11 +183,10 @@ def load_step_map(path: str | Path) -> StepMap:
     try:
         data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         kind, version = data.pop("format"), data.pop("version")
+        if kind == "nnbehave.step_map" and version <= _FORMAT:
+            data |= {key: tuple(data[key]) for key in ("edges", "levels")}
+            data["measured"] = tuple((n, latency) for n, latency in data["measured"])
+            return StepMap(**data)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise InvalidInputError(f"{path} is not a saved step map: {error}") from None
-    if kind != "nnbehave.step_map" or version > _FORMAT:
-        raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps up to {_FORMAT}")
-    for key in ("edges", "levels"):
-        data[key] = tuple(data[key])
-    data["measured"] = tuple((n, latency) for n, latency in data["measured"])
-    return StepMap(**data)
+    raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps up to {_FORMAT}")

@@ -67,6 +67,9 @@ def detect_steps(n: Any, latency_ms: Any, std_error_ms: Any = None) -> StepMap:
     laws += [curve.with_free_levels(law) for law in laws[:_FREED] if law.width and law.width > 3 and not law.slope]
     curve.score(laws)
     best = min(laws, key=lambda law: law.score)
+    if best.kind == "bent":  # a bend that is too slight to matter is none
+        straight = [law for law in laws if law.kind == "linear" and not curve.misfit(law)]
+        best = straight[0] if straight else best
     if why_not := curve.misfit(best):
         nearest = best.kind + (f" of width {best.width}" if best.width else "")
         return _step_map(_UNEXPLAINED, points, y, 0.0, f"the nearest law is {nearest}, but {why_not}")
@@ -113,7 +116,8 @@ class _Curve:
         model = np.full(len(n), _MODEL_ERROR)
         sigma = model if relative_error is None else np.hypot(relative_error, model)
         self.sigma = sigma / np.median(sigma)  # relative to one another
-        self.scale = max(_FLOOR, _local_noise(np.log(y) / self.sigma))  # an upper bound; score() lowers it
+        self._local_noise = _local_noise(np.log(y) / self.sigma)  # an upper bound, for it takes in the jumps
+        self.scale = max(_FLOOR, self._local_noise)
         self._first_steps: _Pieces | None = None
 
     # ---------------------------------------------------------------- laws
@@ -206,13 +210,22 @@ class _Curve:
     # ---------------------------------------------------------------- choosing
 
     def score(self, laws: list[_Law]) -> None:
-        """Give each law its misfit and price; sigma is what the best of the laws leaves over."""
+        """Give each law its misfit and price, in units of what the winner leaves over.
+
+        The least that any law leaves over serves to find a first winner, and no longer: among so many laws some are
+        near the points by luck.
+        """
         freedom = np.array([max(0.2, 1 - law.parameters / len(self.n)) for law in laws])
-        spreads = 1.4826 * np.median(np.abs([law.residuals / self.sigma for law in laws]), axis=1) / freedom**0.5
-        self.scale = max(_FLOOR, min(self.scale, float(spreads.min())))
-        for law in laws:
-            misfit = np.minimum((law.residuals / self.sigma / self.scale) ** 2, _CLIP).sum()
-            law.score = float(misfit) + law.price
+        residuals = np.array([law.residuals / self.sigma for law in laws])
+        spreads = 1.4826 * np.median(np.abs(residuals), axis=1) / freedom**0.5
+        prices = np.array([law.price for law in laws])
+        winner = int(np.argmin(spreads))
+        for _ in range(3):
+            self.scale = max(_FLOOR, min(self._local_noise, float(spreads[winner])))
+            scores = np.minimum((residuals / self.scale) ** 2, _CLIP).sum(axis=1) + prices
+            winner = int(np.argmin(scores))
+        for law, score in zip(laws, scores, strict=True):
+            law.score = float(score)
 
     def with_free_levels(self, law: _Law) -> _Law:
         """Return a staircase with a level of its own for each step: caches bend the straight rise of the levels."""
@@ -259,7 +272,7 @@ class _Curve:
     def contradicted(self, law: _Law) -> float:
         """Return the share of the edges to be seen at which there is no jump, or a point beside them says otherwise."""
         jumps = np.abs(np.diff(law.levels))
-        usual = float(np.median(jumps)) if len(jumps) else 0.0
+        usual = float(np.quantile(jumps, 0.75)) if len(jumps) else 0.0
         wrong = seen = 0
         for k, edge in enumerate(law.edges):
             before, after = law.levels[k], law.levels[k + 1]
@@ -376,6 +389,8 @@ def _validated(n: Any, latency_ms: Any, std_error_ms: Any) -> tuple[npt.NDArray[
             raise InvalidInputError(f"{name}: {int((~np.isfinite(values)).sum())} values are not finite")
     if (points != np.round(points)).any():
         raise InvalidInputError("n: expected whole numbers")
+    if (points < 1).any():
+        raise InvalidInputError(f"n: must be 1 or more, got {points.min():g}")
     if (y <= 0).any():
         raise InvalidInputError(f"latency_ms: must be above 0, got {y.min():g}")
     if errors is not None and (errors < 0).any():

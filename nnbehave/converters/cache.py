@@ -80,11 +80,12 @@ class ArtifactCache:
     def get(self, converter: Converter, graph: Graph, seed: int) -> Artifact | None:
         """Return the artifact if it has been made before."""
         folder = self._folder(converter, graph, seed)
+        main = folder / converter.file
         try:
             facts = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            return Artifact(path=str(main), **facts) if main.exists() else None
+        except (OSError, ValueError, TypeError):  # missing, or spoiled: it is made again
             return None
-        return Artifact(path=str(folder / converter.file), **facts)
 
     def make(self, converter: Converter, graph: Graph, seed: int) -> Artifact:
         """Convert the graph and keep the artifact. Another process that makes the same one does no harm."""
@@ -112,10 +113,12 @@ class ArtifactCache:
             )
             facts = {key: value for key, value in asdict(artifact).items() if key != "path"}
             (draft / "artifact.json").write_text(json.dumps(facts), encoding="utf-8")
+            if self.get(converter, graph, seed) is None:
+                shutil.rmtree(folder, ignore_errors=True)  # the remains of a spoiled one
             try:
                 draft.rename(folder)
             except OSError:
-                if not (folder / "artifact.json").exists():
+                if self.get(converter, graph, seed) is None:  # else another process was quicker
                     raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)

@@ -79,7 +79,11 @@ class _Crew(threading.Thread):
                 job = self._todo.get_nowait()
             except queue.Empty:
                 break
-            self._done.put((job, self._convert(*job)))
+            try:
+                result = self._convert(*job)
+            except Exception as error:  # whatever it is, the one who waits for this job must hear of it
+                result = ConversionError(f"{type(error).__name__}: {error}")
+            self._done.put((job, result))
         if self._worker is not None:
             self._worker.close()
 

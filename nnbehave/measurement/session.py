@@ -14,6 +14,7 @@ from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import block_ms, estimate_session
 from nnbehave.platforms import Platform
+from nnbehave.runner.protocol import PROTOCOL_VERSION
 from nnbehave.targets import LocalTarget
 from nnbehave.worker import Worker
 
@@ -131,6 +132,8 @@ class Session:
         self.hello = self._worker.request("hello", _START_LIMIT_S)
         if not self.hello.pop("ok"):
             raise WorkerError(f"the runner of {self._platform} does not start: {self.hello['error']}")
+        if (spoken := self.hello["protocol"]) != PROTOCOL_VERSION:
+            raise WorkerError(f"the runner of {self._platform} speaks protocol {spoken}, not {PROTOCOL_VERSION}")
         return self.hello
 
     def close(self) -> None:
@@ -144,7 +147,7 @@ class Session:
             self.start()
         try:
             for subject in self._artifacts:
-                yield self._load(subject)
+                yield from self._load(subject)
             rng = np.random.default_rng(self._settings.seed)
             self.expected_blocks = len(self._loaded) * self._settings.min_rounds
             while not self._settle():
@@ -152,32 +155,40 @@ class Session:
         finally:
             self.close()
 
-    def _load(self, subject: str) -> Loaded | Outcome:
+    def _load(self, subject: str) -> Iterator[Loaded | Outcome]:
+        answer = self._ask_to_load(subject)
+        if isinstance(answer, Outcome):
+            yield answer
+            yield from self._recover()
+        else:
+            self._loaded[subject] = None
+            yield Loaded(subject, **answer)
+
+    def _ask_to_load(self, subject: str) -> dict[str, Any] | Outcome:
+        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone."""
         assert self._worker is not None
-        path = self._artifacts[subject].path
-        limit = self._settings.time_limit_s
+        path, limit = self._artifacts[subject].path, self._settings.time_limit_s
         try:
             answer = self._worker.request("load", limit, handle=subject, path=path, seed=self._settings.seed)
         except WorkerError as error:
-            self._restart()
+            self.close()
+            self._loaded.pop(subject, None)
             return _outcome(subject, error, "loading")
-        if not answer.pop("ok"):
-            return Outcome(subject, answer["kind"], answer["error"])
-        self._loaded[subject] = None
-        return Loaded(subject, **answer)
+        if answer.pop("ok"):
+            return answer
+        self._loaded.pop(subject, None)
+        return Outcome(subject, answer["kind"], answer["error"])
 
-    def _restart(self) -> None:
-        """Start a new runner and load there all that was loaded; what worked once is expected to work again."""
-        self.start()
-        assert self._worker is not None
-        for subject in self._loaded:
-            self._worker.request(
-                "load",
-                self._settings.time_limit_s,
-                handle=subject,
-                path=self._artifacts[subject].path,
-                seed=self._settings.seed,
-            )
+    def _recover(self) -> Iterator[Outcome]:
+        """Where the runner has gone, start a new one and load there all that was loaded; each failure is an outcome."""
+        while self._worker is None:
+            self.start()
+            for subject in list(self._loaded):
+                answer = self._ask_to_load(subject)
+                if isinstance(answer, Outcome):
+                    yield answer
+                if self._worker is None:
+                    break
 
     def _rounds(self, rng: np.random.Generator) -> Iterator[Block | Outcome]:
         """Measure each active layer in random order: one round of many layers, or some rounds of a few."""
@@ -206,10 +217,11 @@ class Session:
                     yield self._block(*todo.pop(0), answer)
             except WorkerError as error:
                 number, _, failed = todo[0]
-                todo = [entry for entry in todo if entry[2] != failed]
+                self.close()
                 del self._loaded[failed]
                 yield _outcome(failed, error, f"round {number + 1}")
-                self._restart()
+                yield from self._recover()
+                todo = [entry for entry in todo if entry[2] in self._loaded]
 
     def _block(self, number: int, position: int, subject: str, answer: dict[str, Any]) -> Block:
         del answer["handle"]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nnbehave.errors import InvalidInputError
+from nnbehave.layer import PositiveInt
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(BaseModel):
     """How a session measures. The defaults are for a shared machine.
 
-    Attributes
+    Parameters
     ----------
     interval : float
         A layer is done when its 95 % interval lies within this share of its latency on both sides.
@@ -24,26 +25,33 @@ class Settings:
         For loading a layer and for one block of it; past it, it is a ``timeout``.
     seed : int
         Of the weights, the inputs and the order of every round.
+
+    Raises
+    ------
+    InvalidInputError
+        A value is of the wrong type or out of range.
     """
 
-    interval: float = 0.02
-    min_rounds: int = 6
-    max_rounds: int = 60
-    value_ms: float = 0.2
-    block_ms: float = 2.0
-    time_limit_s: float = 60.0
-    seed: int = 0
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def __post_init__(self) -> None:
-        if not 0 < self.interval < 1:
-            raise InvalidInputError(f"interval: a share between 0 and 1 such as 0.02, got {self.interval!r}")
-        if not 6 <= self.min_rounds <= self.max_rounds:
+    interval: float = Field(default=0.02, gt=0, lt=1)
+    min_rounds: Annotated[PositiveInt, Field(ge=6)] = 6
+    max_rounds: PositiveInt = 60
+    value_ms: float = Field(default=0.2, gt=0, le=1e6)
+    block_ms: float = Field(default=2.0, gt=0, le=1e6)
+    time_limit_s: float = Field(default=60.0, gt=0, le=86_400)
+    seed: int = Field(default=0, strict=True, ge=0, lt=2**32)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
             raise InvalidInputError(
-                f"rounds: need 6 ≤ min_rounds ≤ max_rounds, got {self.min_rounds} and {self.max_rounds}"
-            )
-        if not self.time_limit_s > 0:
-            raise InvalidInputError(f"time_limit_s: must be above 0, got {self.time_limit_s!r}")
+                "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+            ) from None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain data."""
-        return asdict(self)
+    @model_validator(mode="after")
+    def _enough_rounds(self) -> Settings:
+        if self.max_rounds < self.min_rounds:
+            raise ValueError(f"max_rounds ({self.max_rounds}) is below min_rounds ({self.min_rounds})")
+        return self

@@ -66,8 +66,8 @@ class Platform:
         kind = type(self.options[key])
         allowed = self.choices.get(key)
         try:
-            value = kind(text)
-        except ValueError:
+            value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
             raise InvalidInputError(
                 f"platform {self.name!r}: option {key!r} takes a value like {self.options[key]!r}, got {text!r}"
             ) from None

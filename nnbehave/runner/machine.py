@@ -29,5 +29,5 @@ def machine() -> dict[str, Any]:
         "cpu_flags": sorted(flag for flag in flags if any(part in flag for part in wanted)),
         "cores": os.cpu_count(),
         "system": platform.system(),
-        "python": platform.python_version(),
+        "python": ".".join(platform.python_version_tuple()[:2]),
     }

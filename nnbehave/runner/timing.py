@@ -23,17 +23,19 @@ MIN_VALUES, MAX_VALUES = 3, 10
 
 
 def calibrate(call: Callable[[], object], clock: Callable[[], int], value_ns: int) -> int:
-    """Return the smallest power of two of calls that takes at least ``value_ns``."""
+    """Return the smallest power of two of calls that takes at least ``value_ns``, undisturbed: thrice in a row."""
     call()
-    inner = 1
+    inner, agreed = 1, 0
     while True:
         start = clock()
         for _ in repeat(None, inner):
             call()
-        span = clock() - start
-        if span >= value_ns:
-            return inner
-        inner *= 2
+        if clock() - start < value_ns:
+            inner, agreed = inner * 2, 0
+        else:
+            agreed += 1
+            if agreed == 3:
+                return inner
 
 
 def time_block(

@@ -50,7 +50,9 @@ class LocalTarget:
             yield
             return
         path = Path(tempfile.gettempdir()) / "nnbehave-measuring.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if not path.exists():
+            path.touch(mode=0o644)
+        descriptor = os.open(path, os.O_RDONLY)  # enough for the lock, and allowed where another user made the file
         try:
             told = False
             while True:

@@ -87,6 +87,9 @@ def test_a_map_survives_a_file(stairs: StepMap, tmp_path: Path) -> None:
         ("[]", "not a saved step map"),
         ('{"kind": "flat"}', "not a saved step map"),
         (json.dumps({"format": "nnbehave.step_map", "version": 99}), "version 99; this nnbehave reads"),
+        (json.dumps({"format": "nnbehave.step_map", "version": "x"}), "not a saved step map"),
+        (json.dumps({"format": "nnbehave.step_map", "version": 1}), "not a saved step map"),
+        (json.dumps({"format": "nnbehave.step_map", "version": 1, "edges": [], "extra": 1}), "not a saved step map"),
         (json.dumps({"format": "other", "version": 1}), "other version 1"),
     ],
 )

@@ -188,6 +188,7 @@ def test_standard_errors_weigh_the_points(count: int, seed: int) -> None:
         ([1, 2], [1.0, -1.0], None, "must be above 0, got -1"),
         ([1, 2], [1.0, 0.0], None, "must be above 0"),
         ([1, 1], [1.0, 2.0], None, "1 is there twice"),
+        ([0, 1], [1.0, 2.0], None, "must be 1 or more, got 0"),
         ([1, 2.5], [1.0, 2.0], None, "whole numbers"),
         ([1, 2], [1.0, 2.0], [0.1], "std_error_ms has 1 values"),
         ([1, 2], [1.0, 2.0], [0.1, -0.1], "must not be negative"),
@@ -198,3 +199,9 @@ def test_standard_errors_weigh_the_points(count: int, seed: int) -> None:
 def test_arrays_that_are_no_curve_are_refused(n: list, y: list, errors: list | None, says: str) -> None:
     with pytest.raises(InvalidInputError, match=says):
         detect_steps(n, y, errors)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_jump_makes_no_staircase(seed: int) -> None:
+    found = detect_steps(*curve(stairs(32), high=64, noise=0.01, seed=seed))
+    assert found.kind == "unexplained"

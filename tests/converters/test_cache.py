@@ -71,12 +71,35 @@ def test_all_are_converted_once_and_the_second_time_none(base: nb.Layer, tmp_pat
 def test_what_cannot_be_converted_is_told_and_the_rest_goes_on(base: nb.Layer, tmp_path: Path) -> None:
     cache, jobs = ArtifactCache(tmp_path), [(SPEC, graph) for graph in graphs(base, 3)]
     victim = cache._folder(SPEC, jobs[1][1], 0)
-    victim.mkdir(parents=True)
-    (victim / "in the way").write_text("")
+    victim.parent.mkdir(parents=True)
+    victim.write_text("a file in the way")
     results = dict(convert_all(jobs, 0, cache))
     assert isinstance(results[jobs[1]], ConversionError)
     assert isinstance(results[jobs[0]], Artifact)
     assert isinstance(results[jobs[2]], Artifact)
+
+
+@pytest.mark.parametrize("spoil", ["empty facts", "no main file", "other facts"])
+def test_a_spoiled_artifact_is_made_again(base: nb.Layer, tmp_path: Path, spoil: str) -> None:
+    cache, graph = ArtifactCache(tmp_path), Graph([base])
+    made = cache.make(SPEC, graph, 0)
+    facts = Path(made.path).with_name("artifact.json")
+    if spoil == "no main file":
+        Path(made.path).unlink()
+    else:
+        facts.write_text("" if spoil == "empty facts" else '{"sha256": "x"}')
+    assert cache.get(SPEC, graph, 0) is None
+    assert cache.make(SPEC, graph, 0).sha256 == made.sha256
+    assert cache.get(SPEC, graph, 0) is not None
+
+
+def test_a_process_that_cannot_start_is_told(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("nnbehave.converters.pool.Worker", refuse)
+    (error,) = dict(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache(tmp_path))).values()
+    assert "no space left" in str(error)
 
 
 def test_a_process_that_hangs_costs_its_graph(base: nb.Layer, tmp_path: Path) -> None:

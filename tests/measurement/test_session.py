@@ -93,6 +93,28 @@ def test_a_worker_killed_from_outside_costs_the_layer_in_flight(artifacts: dict[
     assert after > 6 * (len(artifacts) - 1)
 
 
+def test_a_worker_that_dies_while_it_is_loaded_again_costs_one_layer_more(
+    artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first death is the law's; the second comes from outside, in the middle of the recovery."""
+    loads = 0
+    ask = Session._ask_to_load
+
+    def sabotaged(self: Session, subject: str) -> object:
+        nonlocal loads
+        loads += 1
+        if loads == len(artifacts) + 3:
+            os.kill(self._worker.pid, signal.SIGKILL)  # type: ignore[union-attr]
+        return ask(self, subject)
+
+    monkeypatch.setattr(Session, "_ask_to_load", sabotaged)
+    events = run("simulated?crash_at=5", artifacts)
+    lost = set(of(events, Outcome))
+    measured = of(events, Block)
+    assert len(lost) == 2
+    assert all(measured.count(subject) >= 6 for subject in artifacts if subject not in lost)
+
+
 def test_an_artifact_that_cannot_be_loaded_fails_alone(artifacts: dict[str, Artifact], tmp_path: object) -> None:
     broken = next(iter(artifacts))
     events = run("simulated", artifacts | {broken: Artifact("/nowhere", "", broken, "", "", 0, 0, 0, 0)})

@@ -23,6 +23,17 @@ def test_spans_are_long_enough_for_the_clock() -> None:
         assert calibrate(clock.spend, clock, 200_000) == inner
 
 
+def test_a_disturbed_call_does_not_mislead_the_calibration() -> None:
+    clock = Clock(10_000)
+    disturbed = iter([0, 300_000])
+
+    def spend() -> None:
+        clock.spend()
+        clock.now += next(disturbed, 0)
+
+    assert calibrate(spend, clock, 200_000) == 32
+
+
 def test_a_block_holds_three_to_ten_spans() -> None:
     for cost, inner, expected in ((50_000_000, 1, MIN_VALUES), (500_000, 1, 4), (100_000, 1, MAX_VALUES)):
         clock = Clock(cost)

@@ -1,0 +1,98 @@
+"""The tables of a store: what was measured, raw, with all that it depends on."""
+
+import sqlalchemy as sa
+
+VERSION = 1  # raised with every change that an older nnbehave could not read
+
+metadata = sa.MetaData()
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+spaces = sa.Table(
+    "spaces",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("yaml", sa.Text, nullable=False),
+)
+points = sa.Table(
+    "points",
+    metadata,
+    sa.Column("space", sa.String, sa.ForeignKey("spaces.id"), primary_key=True),
+    sa.Column("slot", sa.String, primary_key=True),
+    sa.Column("dimension", sa.String, primary_key=True),
+    sa.Column("subject", sa.String, sa.ForeignKey("subjects.id"), primary_key=True),
+)
+subjects = sa.Table(
+    "subjects",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("graph", sa.JSON, nullable=False),
+)
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("sha256", sa.String, primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("converter", sa.String, primary_key=True),
+    sa.Column("version", sa.String, primary_key=True),
+    sa.Column("seed", sa.Integer, primary_key=True),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("graph_s", sa.Float, nullable=False),
+    sa.Column("convert_s", sa.Float, nullable=False),
+)
+environments = sa.Table(
+    "environments",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("facts", sa.JSON, nullable=False),
+)
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("platform", sa.String, nullable=False),
+    sa.Column("target", sa.String, nullable=False),
+    sa.Column("environment", sa.String, sa.ForeignKey("environments.id"), nullable=False),
+    sa.Column("method", sa.String, nullable=False),
+    sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("cpus", sa.JSON, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float),
+)
+loads = sa.Table(
+    "loads",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("artifact", sa.String, nullable=False),
+    sa.Column("load_s", sa.Float, nullable=False),
+    sa.Column("executed_precision", sa.String, nullable=False),
+    sa.Column("kernels", sa.JSON, nullable=False),
+    sa.Column("placement", sa.String, nullable=False),
+)
+blocks = sa.Table(
+    "blocks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), nullable=False, index=True),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("process", sa.Integer, nullable=False),
+    sa.Column("inner", sa.Integer, nullable=False),
+    sa.Column("times_ns", sa.JSON, nullable=False),
+    sa.Column("witnesses", sa.JSON, nullable=False),
+    sa.Column("taken_at", sa.Float, nullable=False),
+)
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
