@@ -204,6 +204,9 @@ def _steps_line(row: dict[Any, Any]) -> str:
 
 def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
     """Draw a picture of each curve of the table."""
+    from nnbehave.plots import pyplot
+
+    plt = pyplot()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -216,6 +219,7 @@ def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]
         ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")
         file = folder / f"{'-'.join(parts)}.png"
         ax.figure.savefig(file, dpi=120)
+        plt.close(ax.figure)
         yield file
 
 

@@ -11,23 +11,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def new_axes() -> Any:
-    """Return fresh matplotlib axes. Raises MissingExtraError where there is no matplotlib."""
+def pyplot() -> Any:
+    """Return ``matplotlib.pyplot``. Raises MissingExtraError where there is none."""
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.pyplot as plt
     except ImportError as error:
         raise MissingExtraError("plots need matplotlib: pip install 'nnbehave[plot]'") from error
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        interactive = False
-    else:
-        interactive = get_ipython() is not None
-    if interactive:
-        import matplotlib.pyplot as plt
+    return plt
 
-        return plt.subplots(figsize=(8, 4.5), layout="constrained")[1]
-    return Figure(figsize=(8, 4.5), layout="constrained").subplots()
+
+def new_axes() -> Any:
+    """Return the axes of a new figure. Raises MissingExtraError where there is no matplotlib."""
+    return pyplot().subplots(figsize=(8, 4.5), layout="constrained")[1]
 
 
 def plot_curve(curve: pd.DataFrame, dimension: str, step_map: StepMap | None, label: str, *, ax: Any = None) -> Any:

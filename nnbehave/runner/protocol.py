@@ -34,6 +34,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 PROTOCOL_VERSION = 1
 
@@ -85,14 +86,14 @@ def _say(answers: Any, answer: dict[str, Any]) -> None:
         os._exit(0)
 
 
-def encode_array(array: np.ndarray) -> dict[str, Any]:
+def encode_array(array: npt.NDArray[Any]) -> dict[str, Any]:
     """Return an array as JSON can hold it."""
     array = np.ascontiguousarray(array)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": str(array.dtype), "shape": list(array.shape), "data": data}
 
 
-def decode_array(encoded: dict[str, Any]) -> np.ndarray:
+def decode_array(encoded: dict[str, Any]) -> npt.NDArray[Any]:
     """Return the array that ``encode_array`` encoded."""
     flat = np.frombuffer(base64.b64decode(encoded["data"]), dtype=encoded["dtype"])
     return flat.reshape(encoded["shape"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 class Model:
@@ -48,6 +49,6 @@ class Backend:
         raise NotImplementedError
 
 
-def random_input(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+def random_input(shape: tuple[int, ...], dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
     """Return an input of standard normal values."""
     return rng.standard_normal(shape, dtype=np.float32).astype(dtype)
