@@ -88,6 +88,7 @@ def sweep(
     """
     from nnbehave.errors import InvalidInputError
     from nnbehave.layer import Layer
+    from nnbehave.measurement import Settings
     from nnbehave.space import Space, load_space
 
     if sampling != "exhaustive":
@@ -100,17 +101,8 @@ def sweep(
         raise InvalidInputError("give a space, or layer=, dimension= and values=, not both")
     elif not isinstance(space, Space):
         space = load_space(space)
-    return _run(
-        [list(curve.layers) for curve in space.sweeps()],
-        space,
-        platforms,
-        store,
-        interval,
-        time_limit_s,
-        seed,
-        retry,
-        progress,
-    )
+    settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
+    return _run([list(curve.layers) for curve in space.sweeps()], space, platforms, store, settings, retry, progress)
 
 
 def measure(
@@ -125,9 +117,10 @@ def measure(
     progress: bool = True,
 ) -> Results:
     """Measure layers and graphs on some platforms. Parameters, returns and errors as in :func:`sweep`."""
-    return _run(
-        [[subject] for subject in subjects], None, platforms, store, interval, time_limit_s, seed, retry, progress
-    )
+    from nnbehave.measurement import Settings
+
+    settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
+    return _run([[subject] for subject in subjects], None, platforms, store, settings, retry, progress)
 
 
 # ---------------------------------------------------------------------- the pipeline
@@ -152,22 +145,18 @@ def _run(
     space: Space | None,
     platforms: str | Sequence[str],
     store: str | Path | None,
-    interval: float,
-    time_limit_s: float,
-    seed: int,
+    settings: Settings,
     retry: bool,
     progress: bool,
 ) -> Results:
     from nnbehave.converters import ArtifactCache
     from nnbehave.errors import InvalidInputError
     from nnbehave.graph import as_graph
-    from nnbehave.measurement import Settings
     from nnbehave.platforms import get_platform
     from nnbehave.results import Results
     from nnbehave.store import Store
     from nnbehave.targets import LocalTarget
 
-    settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
     graphs = list({graph.id: graph for curve in by_curve for graph in curve}.values())
     names = [platforms] if isinstance(platforms, str) else platforms

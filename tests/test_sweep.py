@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -243,12 +244,9 @@ def run(path: Path, platform: str = LOUD, **options: object) -> subprocess.Popen
 
 def until(path: Path, blocks: int) -> None:
     for _ in range(2000):
-        if path.exists():
-            try:
-                if counts(path)["blocks"] >= blocks:
-                    return
-            except sqlite3.OperationalError:
-                pass  # the tables are being made
+        with suppress(sqlite3.OperationalError):  # until the tables are made
+            if path.exists() and counts(path)["blocks"] >= blocks:
+                return
         time.sleep(0.005)
     raise AssertionError("the sweep did not get that far")
 

@@ -9,16 +9,14 @@ the points, or the answer is ``unexplained``.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.analysers.fitting import Array, Pieces, fit, local_noise
 from nnbehave.analysers.step_map import StepMap
 from nnbehave.errors import InvalidInputError
-
-Array = npt.NDArray[np.float64]
 
 _MAX_WIDTH = 128
 _FEWEST_POINTS = 8
@@ -116,9 +114,9 @@ class _Curve:
         model = np.full(len(n), _MODEL_ERROR)
         sigma = model if relative_error is None else np.hypot(relative_error, model)
         self.sigma = sigma / np.median(sigma)  # relative to one another
-        self._local_noise = _local_noise(np.log(y) / self.sigma)  # an upper bound, for it takes in the jumps
+        self._local_noise = local_noise(np.log(y) / self.sigma)  # an upper bound, for it takes in the jumps
         self.scale = max(_FLOOR, self._local_noise)
-        self._first_steps: _Pieces | None = None
+        self._first_steps: Pieces | None = None
 
     # ---------------------------------------------------------------- laws
 
@@ -127,7 +125,7 @@ class _Curve:
         ones, n = np.ones(len(self.n)), self.n / self.n[-1]
         laws = []
         for kind, columns in (("flat", [ones]), ("linear", [ones, n]), ("bent", [ones, n, n**2])):
-            (coefficients,) = _fit(np.stack(columns)[None], self.y, (1 / (self.y * self.sigma) ** 2)[None])
+            (coefficients,) = fit(np.stack(columns)[None], self.y, (1 / (self.y * self.sigma) ** 2)[None])
             fitted = coefficients @ np.stack(columns)
             slope = float(coefficients[1] / self.n[-1]) if kind == "linear" else 0.0
             price = len(columns) * np.log(len(self.n))
@@ -153,17 +151,17 @@ class _Curve:
         width, phase = np.array(shapes, dtype=float).T
         steps = np.ceil((self.n[None] - phase[:, None]) / width[:, None])
         weights = (steps > steps[:, :1]) / (self.y * self.sigma) ** 2
-        self._first_steps = _Pieces(self.n, self.y, self.sigma * self.scale, 2 * _MAX_WIDTH)
+        self._first_steps = Pieces(self.n, self.y, self.sigma * self.scale, 2 * _MAX_WIDTH)
         found: list[_Law] = []
         ones, n = np.ones_like(steps), np.broadcast_to(self.n, steps.shape)
         for kind, third in (("staircase", steps**2), ("sloped-staircase", n)):
             columns = np.stack([ones, steps, third], axis=1)
-            quick = _fit(columns, self.y, weights, rounds=1)
+            quick = fit(columns, self.y, weights, rounds=1)
             off = (self.y - (quick[:, None] @ columns)[:, 0]) / (self.y * self.sigma * self.scale)
             misfit = np.where(weights > 0, np.minimum(off * off, _CLIP), 1.0)
             likely = np.argsort(misfit.sum(axis=1))[:_FINALISTS]
             for used in (2, 3) if kind == "staircase" else (3,):
-                coefficients = _fit(columns[likely, :used], self.y, weights[likely])
+                coefficients = fit(columns[likely, :used], self.y, weights[likely])
                 laws = [self._staircase(kind, shapes[j], coefficients[i], steps[j]) for i, j in enumerate(likely)]
                 found += [law for law in laws if law is not None]
         return found
@@ -249,7 +247,7 @@ class _Curve:
     def misfit(self, law: _Law) -> str:
         """Return why the law does not explain the points; empty where it does."""
         spread = 1.4826 * float(np.median(np.abs(law.residuals)))
-        noise = _local_noise(law.residuals) if self.error is None else float(np.median(self.error))
+        noise = local_noise(law.residuals) if self.error is None else float(np.median(self.error))
         jump = float(np.median(np.abs(np.diff(law.levels)))) if law.edges else 0.0
         if law.kind == "bent":
             return "a bend without steps is not among the kinds that are named"
@@ -312,64 +310,6 @@ class _Curve:
         # Two halves of 16 neighbours, told apart at four sigmas: the least favourable of the usual widths.
         smallest = 4 * self.scale * (2 / min(16, len(self.n) / 4)) ** 0.5
         return f"repeated jumps under {max(smallest, 1e-3):.1%} of the latency would not have been seen"
-
-
-# -------------------------------------------------------------------- arithmetic
-
-
-def _fit(columns: Array, y: Array, weights: Array, rounds: int = 5) -> Array:
-    """Fit ``columns`` (laws, parameters, points) to ``y`` by weighted least squares, all laws at once.
-
-    From the second round on, points far off are weighted down after Huber.
-    """
-    coefficients = np.zeros(columns.shape[:2])
-    ridge = 1e-12 * np.eye(columns.shape[1])
-    robust = weights
-    for round_number in range(rounds):
-        weighted = columns * robust[:, None]
-        normal = weighted @ columns.transpose(0, 2, 1)
-        size = np.sqrt(np.einsum("jpp->jp", normal)) + 1e-12
-        normal = normal / size[:, :, None] / size[:, None, :] + ridge
-        coefficients = np.linalg.solve(normal, (weighted @ y / size)[..., None])[..., 0] / size
-        if round_number < rounds - 1:
-            off = np.abs(y - np.einsum("jp,jpn->jn", coefficients, columns)) * np.sqrt(weights)
-            scale = 1.4826 * np.median(off, axis=1, keepdims=True) + 1e-12
-            robust = weights * np.minimum(1, 1.5 * scale / np.maximum(off, 1e-12))
-    return coefficients
-
-
-class _Pieces:
-    """The best cuts into constant pieces of every beginning of a curve, by dynamic programming."""
-
-    def __init__(self, n: Array, y: Array, relative_sigma: Array, longest: int) -> None:
-        self._n, self._y = n, y
-        length = min(int(np.searchsorted(n, n[0] + longest, side="right")), len(n))
-        weights = 1 / (y * relative_sigma)[:length] ** 2
-        moments = (weights, weights * y[:length], weights * y[:length] ** 2)
-        w, wy, wyy = (np.concatenate([[0.0], np.cumsum(moment)]) for moment in moments)
-        price = 3 * np.log(len(n)) + 6
-        cost = np.zeros(length + 1)
-        self._origin = np.zeros(length + 1, dtype=int)
-        for end in range(1, length + 1):
-            begin = np.arange(end)
-            errors = wyy[end] - wyy[begin] - (wy[end] - wy[begin]) ** 2 / (w[end] - w[begin])
-            total = cost[begin] + errors + price
-            self._origin[end] = int(np.argmin(total))
-            cost[end] = total[self._origin[end]]
-
-    def of(self, length: int) -> tuple[list[int], list[float]]:
-        """Return the edges inside the first ``length`` points, and the levels."""
-        cuts = [length]
-        while cuts[-1] > 0:
-            cuts.append(int(self._origin[cuts[-1]]))
-        cuts.reverse()
-        levels = [float(np.median(self._y[a:b])) for a, b in pairwise(cuts)]
-        return [int(self._n[cut]) for cut in cuts[1:-1]], levels
-
-
-def _local_noise(residuals: Array) -> float:
-    """Return the noise as neighbours show it."""
-    return float(1.4826 * np.median(np.abs(np.diff(residuals))) / 2**0.5)
 
 
 def _validated(n: Any, latency_ms: Any, std_error_ms: Any) -> tuple[npt.NDArray[np.int64], Array, Array | None]:

@@ -16,6 +16,8 @@ _PRECISIONS = {"float32": "fp32", "float16": "fp16"}
 
 
 class LiteRTModel(Model):
+    """A ``.tflite`` in an interpreter of its own."""
+
     def __init__(self, path: str, seed: int, threads: int, xnnpack: bool) -> None:
         resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         self._interpreter = Interpreter(model_path=path, num_threads=threads, experimental_op_resolver_type=resolver)

@@ -16,6 +16,8 @@ _NOT_RUN = {"Input", "Output", "Const", "Reshape"}  # nodes of the executed grap
 
 
 class OpenVINOModel(Model):
+    """A compiled model with one inference request."""
+
     placement = "full"  # the CPU plug-in compiles a whole graph or refuses it
 
     def __init__(self, compiled: ov.CompiledModel, seed: int) -> None:

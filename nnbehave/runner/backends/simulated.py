@@ -32,6 +32,8 @@ _SPIKE_SHARE, _SPIKE = 0.02, 1.5
 
 
 class SimulatedModel(Model):
+    """A graph of known cost."""
+
     placement = "full"
 
     def __init__(self, backend: SimulatedBackend, layers: list[Any], true_us: float) -> None:
