@@ -211,7 +211,7 @@ def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"--png {folder}: {error.strerror}") from None
-    several = table["environment"].nunique() > 1
+    several = table.duplicated(["space", "slot", "dimension", "platform"]).any()  # in more than one environment
     for row in table.to_dict("records"):
         what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment")}
         parts = [_file_name(value) for key, value in what.items() if several or key != "environment"]

@@ -57,7 +57,10 @@ def test_the_main_job(space: Path, tmp_path: Path) -> None:
     assert found.stdout.count("5 of 40 (1 to 40): 8, 16, 24, 32, 40") == 1
     assert re.search(r"simulated\?law=linear +linear .*40 of 40", found.stdout)
     pictures = sorted((tmp_path / "pictures").iterdir())
-    assert len(pictures) == 2
+    assert [picture.name for picture in pictures] == [
+        "small-conv-out_channels-simulated_law_linear.png",
+        "small-conv-out_channels-simulated_width_8.png",
+    ]
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
