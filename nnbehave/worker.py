@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -102,8 +103,9 @@ class Worker:
         return answer
 
     def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
+        """End the process at once, and whatever it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
@@ -112,10 +114,9 @@ class Worker:
             self._to.close()
         except BrokenPipeError:  # it has gone already, which is what was wanted
             self._process.poll()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
         self._from.close()
         self._stderr.close()
 

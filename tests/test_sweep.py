@@ -285,6 +285,23 @@ def test_nothing_is_left_running_after_a_kill(tmp_path: Path) -> None:
     assert not alive
 
 
+def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(tmp_path: Path, base: nb.Layer) -> None:
+    """Runtimes start processes of their own (OpenVINO's telemetry did, and they outlived everything)."""
+    psutil = pytest.importorskip("psutil")
+    for module in ("tensorflow", "ai_edge_litert", "openvino"):
+        pytest.importorskip(module, reason="needs nnbehave[all]")
+
+    def workers() -> set[int]:
+        found = psutil.process_iter(["cmdline"])
+        return {p.pid for p in found if "nnbehave." in " ".join(p.info["cmdline"] or [])}
+
+    before = workers()
+    layer = base.replace(in_channels=3)
+    results = nb.measure([layer], platforms=["tflite", "openvino"], store=tmp_path / "r.db", progress=False)
+    assert results.frame["latency_ms"].notna().all()
+    assert workers() <= before
+
+
 def test_ctrl_c_ends_a_sweep_with_a_store_to_go_on_from(tmp_path: Path) -> None:
     path = tmp_path / "r.db"
     process = run(path)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
-from nnbehave.runner.backends.base import Backend, Model, random_input
+# OpenVINO's Python package reports its use to a server, from processes that it forks and that can outlive this one.
+# Without the package that does it, it does not: this import is one that OpenVINO expects to fail.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402
+
+from nnbehave.runner.backends.base import Backend, Model, random_input  # noqa: E402
 
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "I8": "int8", "i8": "int8", "u8": "int8"}
 _NOT_RUN = {"Input", "Output", "Const", "Reshape"}  # nodes of the executed graph that take no time
