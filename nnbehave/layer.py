@@ -10,7 +10,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from nnbehave.errors import InvalidLayerError
 from nnbehave.operators import OPERATORS, Operator, get_operator
-from nnbehave.operators._base import ACTIVATIONS
 
 
 def _plain_int(value: Any) -> Any:
@@ -228,6 +227,3 @@ def _problems(error: ValidationError) -> list[tuple[str, str]]:
             message = item["msg"][0].lower() + item["msg"][1:]
             found.append((field, f"{message}, got {item['input']!r}"))
     return found
-
-
-__all__ = ["ACTIVATIONS", "Layer", "PositiveInt"]

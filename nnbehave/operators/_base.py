@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
-ACTIVATIONS = ("relu", "relu6")
-
 
 class LayerFields(Protocol):
     """The fields of :class:`nnbehave.Layer` that operators read."""
