@@ -61,6 +61,15 @@ def main() -> None:
             f"{name}, 1,000 points, 1 % noise: detect_steps {ours:.0f} ms: {found.kind} {found.width or ''}; "
             f"plain least squares {plain:.0f} ms: always a width, here {plain_width(n, y)}"
         )
+    spans = []
+    for _ in range(100):
+        law = list(laws.values())[rng.integers(len(laws))]
+        y = law * np.exp(rng.choice([0.003, 0.01, 0.03]) * rng.standard_normal(len(n)))
+        start = time.perf_counter()
+        detect_steps(n, y)
+        spans.append((time.perf_counter() - start) * 1e3)
+    middle, slow, slowest = np.percentile(spans, [50, 90, 100])
+    print(f"100 such curves at 0.3 to 3 % noise: median {middle:.0f}, nine in ten {slow:.0f}, slowest {slowest:.0f} ms")
     steps = detect_steps(n, laws["staircase of 32"])
     for name, call in {
         "round_up": lambda: steps.round_up(500),
