@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from nnbehave.graph import Graph
-from nnbehave.measurement import ESTIMATOR, Estimate, block_ms, estimate_session
+from nnbehave.measurement import (
+    ESTIMATOR,
+    Estimate,
+    Sample,
+    agree,
+    bound,
+    estimate_session,
+    normalise,
+    stands_alone,
+)
 from nnbehave.store import SessionRecord, Store
 
-REFERENCE = "reference:"  # what a session's reference layer is called in the store, before its id
+REFERENCE = "reference:"  # what a session's reference layers are called in the store, before their ids
 FEWEST_ANCHORS = 8  # points that two sessions must share before their latencies stand in one curve
 
 Row = dict[str, Any]
+_RELATIVE = ("relative_latency", "relative_low", "relative_high")
 _LATENCIES = ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
 # fmt: off
 _LAYER = (
@@ -23,9 +34,10 @@ _LAYER = (
 )
 COLUMNS = [
     "space", "slot", "dimension", "platform", "target", "session", "subject", "arrangement", "depth", *_LAYER[:-2],
-    *_LATENCIES, "relative_latency", "rounds", "method", "status", "reason", "executed_precision", "placement",
+    *_LATENCIES, *_RELATIVE, "rounds", "processes", "method", "status", "reason", "executed_precision", "placement",
     "complete", "energy_mj", "power_w", "ops", "mac", "padding", "bias", "kernels", "seed", "environment",
-    "interval_asked", "session_finished", "join_factor", "estimator",
+    "interval_asked", "session_finished", "join_factor", "discarded_blocks", "disturbed_blocks", "first_latency_ms",
+    "estimator",
 ]
 # fmt: on
 
@@ -36,13 +48,14 @@ def derive_rows(
     space: str | None = None,
     subjects: Collection[str] | None = None,
     environments: Collection[str] | None = None,
+    methods: Collection[str] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows that a store's blocks make, a subject at a time, in the order the subjects were added.
 
     Parameters
     ----------
     store : Store
-    platforms, environments : collection of str, optional
+    platforms, environments, methods : collection of str, optional
         Those to take; by default all.
     space : str, optional
         The id of the one space whose curves to take; by default all spaces'.
@@ -61,10 +74,12 @@ def derive_rows(
                 curves.setdefault(curve, []).append(subject)
     groups: dict[tuple[str, str, str], list[SessionRecord]] = {}
     for session in store.sessions(platforms):
-        if environments is None or session.environment in environments:
+        if session.environment in (environments or [session.environment]) and session.method in (
+            methods or [session.method]
+        ):
             groups.setdefault((session.platform, session.environment, session.method), []).append(session)
     for sessions in groups.values():
-        known = {session.id: _session_rows(session) for session in sessions}
+        known = {session.id: _session_rows(session, graphs) for session in sessions}
         for (label, slot, dimension), members in curves.items():
             factors = _factors(members, known) if dimension else dict.fromkeys(known, 1.0)
             for subject in members:
@@ -127,8 +142,8 @@ def _best(subject: str, known: dict[int, dict[str, Row]], factors: dict[int, flo
     factor = factors[row["session"]]
     scale = 1.0 if np.isnan(factor) else factor
     row = row | {name: row[name] * scale for name in _LATENCIES}
-    row |= {"join_factor": factor, "interval_asked": asked, "session_finished": finished, "status": "ok"}
-    if (reached := half_width(row)) > asked:
+    row |= {"join_factor": factor, "interval_asked": asked, "session_finished": finished}
+    if row["status"] == "ok" and (reached := half_width(row)) > asked:
         row |= {"status": "noisy", "reason": f"±{reached:.1%} after {row['rounds']} rounds, ±{asked:.1%} asked"}
         row["reason"] += "" if finished else "; the session was interrupted"
     return row
@@ -137,32 +152,87 @@ def _best(subject: str, known: dict[int, dict[str, Row]], factors: dict[int, flo
 def half_width(row: Row) -> float:
     """Return how far a row's interval reaches, on its wider side, as a share of its latency."""
     low, middle, high = row["latency_low_ms"], row["latency_ms"], row["latency_high_ms"]
+    if middle <= 0:
+        return np.inf
     return float(max(high - middle, middle - low) / middle)
 
 
 # ---------------------------------------------------------------------- within a session
 
 
-def _session_rows(session: SessionRecord) -> dict[str, Row]:
+def _terms(session: SessionRecord) -> dict[str, list[tuple[str, float]]]:
+    """Return what a session ran for each subject; in a store of the first version, the subject itself."""
+    return session.terms or {block.part: [(block.part, 1.0)] for block in session.blocks}
+
+
+def _samples(session: SessionRecord, graphs: Mapping[str, Graph]) -> list[Sample]:
+    """Return the blocks to estimate from: all but those that were taken again."""
+    bounds = {part: bound(graphs[part]) if part in graphs else "compute" for part in {b.part for b in session.blocks}}
+    kept = [block for block in session.blocks if "discarded" not in block.witnesses]
+    return [Sample(block.part, block.ms, bounds[block.part], block.round, block.process) for block in kept]
+
+
+def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[str, Row]:
     """Return a session's row for each subject that it measured or could not measure."""
-    subjects = [subject for subject, _, _ in session.blocks]
-    blocks_ms = [block_ms(times_ns, inner) for _, inner, times_ns in session.blocks]
+    samples, terms = _samples(session, graphs), _terms(session)
     known = {
         subject: found
-        for subject, found in estimate_session(subjects, blocks_ms).items()
+        for subject, found in estimate_session(samples, terms).items()
         if found.rounds >= session.settings.min_rounds and subject not in session.outcomes
     }
-    references = [known[subject].latency_ms for subject in known if subject.startswith(REFERENCE)]
-    reference = references[0] if references else np.nan
+    verdicts = {subject: (known[subject], "", np.nan) for subject in known} | _retested(session, samples, terms, known)
+    reference = next((known[subject] for subject in terms if subject.startswith(REFERENCE) and subject in known), None)
     return {
-        subject: _session_row(session, subject, known.get(subject), reference)
+        subject: _session_row(session, subject, terms.get(subject, []), verdicts.get(subject), reference)
         for subject in {**session.outcomes, **known}
         if not subject.startswith(REFERENCE)
     }
 
 
-def _session_row(session: SessionRecord, subject: str, known: Estimate | None, reference: float) -> Row:
-    load = session.loads.get(subject, {})
+def _retested(
+    session: SessionRecord,
+    samples: list[Sample],
+    terms: dict[str, list[tuple[str, float]]],
+    known: dict[str, Estimate],
+) -> dict[str, tuple[Estimate, str, float]]:
+    """Judge what was measured again: a real feature, or replaced by what it was then, or unstable.
+
+    Returns for each such subject the estimate, the reason (with "unstable" in front where it is) and what the first
+    measurement gave.
+    """
+    retests = {subject: row for subject, row in session.retests.items() if subject in known}
+    if not retests:
+        return {}
+    last = {row["process"] for row in retests.values()}
+    earlier = {sample.process for sample in samples} - last
+    before = estimate_session(samples, terms, dict.fromkeys(terms, earlier))
+    after = estimate_session(samples, terms, dict.fromkeys(terms, last))
+    verdicts = {}
+    for subject, row in retests.items():
+        first, again = before.get(subject), after.get(subject)
+        if first is None or again is None or again.rounds < session.settings.min_rounds:
+            continue
+        both = f"first {first.latency_ms:.4g} ms, measured again beside its neighbours {again.latency_ms:.4g} ms"
+        near = [after[name].latency_ms for name in row["neighbours"] if name in after]
+        middle = len(near) // 2
+        if agree(first, again):
+            verdicts[subject] = (known[subject], "", first.latency_ms)
+        elif not stands_alone(again.latency_ms, again.std_error_ms, near[:middle], near[middle:]):
+            verdicts[subject] = (again, f"replaced: {both}", first.latency_ms)
+        else:
+            verdicts[subject] = (known[subject], f"unstable: {both}", first.latency_ms)
+    return verdicts
+
+
+def _session_row(
+    session: SessionRecord,
+    subject: str,
+    parts: list[tuple[str, float]],
+    verdict: tuple[Estimate, str, float] | None,
+    reference: Estimate | None,
+) -> Row:
+    load = session.loads.get(parts[0][0], {}) if parts else {}
+    own = [block for block in session.blocks if block.part in dict(parts)]
     row: Row = {
         "subject": subject,
         "platform": session.platform,
@@ -177,20 +247,81 @@ def _session_row(session: SessionRecord, subject: str, known: Estimate | None, r
         "estimator": ESTIMATOR,
         "executed_precision": load.get("executed_precision"),
         "placement": load.get("placement"),
-        "kernels": ";".join(load.get("kernels", [])) or None,
+        "kernels": ";".join(own_kernels(session, parts)) or None,
         "energy_mj": np.nan,
         "power_w": np.nan,
-        "rounds": known.rounds if known else 0,
+        "discarded_blocks": sum("discarded" in block.witnesses for block in own),
+        "disturbed_blocks": sum("disturbed" in block.witnesses for block in own),
+        "first_latency_ms": verdict[2] if verdict else np.nan,
+        "rounds": verdict[0].rounds if verdict else 0,
+        "processes": verdict[0].processes if verdict else 0,
+        "status": "ok",
         "reason": "",
     }
-    if known is None:
+    if verdict is None:
         outcome = session.outcomes[subject]
-        empty = dict.fromkeys([*_LATENCIES, "relative_latency"], np.nan)
+        empty = dict.fromkeys([*_LATENCIES, *_RELATIVE], np.nan)
         return row | empty | {"status": outcome["status"], "reason": outcome["reason"]}
-    return row | {
-        "latency_ms": known.latency_ms,
-        "latency_low_ms": known.low_ms,
-        "latency_high_ms": known.high_ms,
-        "std_error_ms": known.std_error_ms,
-        "relative_latency": known.latency_ms / reference,
-    }
+    found, reason, _ = verdict
+    row["reason"] = reason
+    if reason.startswith("unstable"):
+        row["status"] = "unstable"
+    elif row["disturbed_blocks"] > len(own) / 4:
+        row["status"] = "noisy"
+        causes = ", ".join(sorted({b.witnesses["disturbed"] for b in own if "disturbed" in b.witnesses}))
+        row["reason"] = f"{row['disturbed_blocks']} of {len(own)} blocks {causes}, each time they were taken"
+    return row | _latencies(found) | _relative(found, reference)
+
+
+def _latencies(found: Estimate) -> Row:
+    return dict(zip(_LATENCIES, (found.latency_ms, found.low_ms, found.high_ms, found.std_error_ms), strict=True))
+
+
+def _relative(found: Estimate, reference: Estimate | None) -> Row:
+    """Return the latency against the reference's, with an interval that has both errors in it."""
+    if reference is None or reference.latency_ms <= 0:
+        return dict.fromkeys(_RELATIVE, np.nan)
+    ratio, own = found.latency_ms / reference.latency_ms, reference.interval * found.latency_ms
+    low = (found.latency_ms - np.hypot(found.latency_ms - found.low_ms, own)) / reference.latency_ms
+    high = (found.latency_ms + np.hypot(found.high_ms - found.latency_ms, own)) / reference.latency_ms
+    return dict(zip(_RELATIVE, (ratio, float(low), float(high)), strict=True))
+
+
+def own_kernels(session: SessionRecord, parts: list[tuple[str, float]]) -> list[str]:
+    """Return the kernels that ran for one copy of a subject: those of its graph that the graph without it lacks."""
+    if not parts:
+        return []
+    counts = Counter(session.loads.get(parts[0][0], {}).get("kernels", []))
+    for part, weight in parts[1:]:
+        if abs(weight) < 1 or len(counts) > 1:
+            counts -= Counter(session.loads.get(part, {}).get("kernels", []))
+    copies = max(1, round(1 / parts[0][1]))
+    return sorted(name for name, count in counts.items() for _ in range(max(1, round(count / copies))))
+
+
+# ---------------------------------------------------------------------- blocks
+
+
+def derive_blocks(store: Store, platforms: Collection[str] | None = None) -> Iterator[Row]:
+    """Yield every block of a store: what it took, and what the estimator makes of it.
+
+    ``exponent`` is how strongly blocks of its ``bound`` followed the machine's state in that session, 0 where the data
+    do not support that they did; ``normalised_ms`` is the block with that taken out. References are blocks whose part
+    is a term of a subject whose name begins with ``reference:``; ``is_reference`` says so.
+    """
+    graphs = store.subjects()
+    for session in store.sessions(platforms):
+        samples = _samples(session, graphs)
+        values, exponents = normalise(samples)
+        rest = iter(zip(samples, values, strict=True))
+        terms = _terms(session)
+        references = {part for subject in terms if subject.startswith(REFERENCE) for part, _ in terms[subject]}
+        for block in session.blocks:
+            row: Row = {"session": session.id, "platform": session.platform, "method": session.method}
+            row |= {"part": block.part, "round": block.round, "process": block.process, "taken_at": block.taken_at}
+            row |= {"raw_ms": block.ms, "normalised_ms": np.nan, "exponent": np.nan, "bound": None}
+            row |= {"is_reference": block.part in references, **block.witnesses}
+            if "discarded" not in block.witnesses:
+                sample, value = next(rest)
+                row |= {"normalised_ms": value, "bound": sample.bound, "exponent": exponents[sample.bound]}
+            yield row

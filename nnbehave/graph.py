@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.layer import Layer
 
-Arrangement = Literal["single", "chain", "fan", "pair"]
+Arrangement = Literal["single", "chain", "fan", "pair", "network"]
 
 
 class Graph:
@@ -19,18 +19,34 @@ class Graph:
     Parameters
     ----------
     layers : sequence of Layer
-    arrangement : {"single", "chain", "fan", "pair"}, optional
+    arrangement : {"single", "chain", "fan", "pair", "network"}, optional
         ``single``: one layer. ``chain``: each layer reads the one before. ``fan``: all layers read the same
         input, each has an output. ``pair``: a chain of exactly two, such as an operator and what may fuse into it.
-        By default ``single`` for one layer and ``chain`` for more.
+        ``network``: as ``sources`` says. By default ``single`` for one layer and ``chain`` for more.
+        Further inputs of a layer in a chain (the second of an ``add``) are inputs of the graph, one for each shape.
+    sources : sequence of sequence of int, optional
+        Of a ``network``: for each layer the layers before it that it reads, by index; -1 is the graph's input, -2 a
+        second one, and so on.
 
     Raises
     ------
     InvalidInputError
         No layers, too many of them for the arrangement, or shapes that do not fit.
+
+    Attributes
+    ----------
+    sources : tuple of tuple of int
+        As the parameter, for every arrangement.
+    input_shapes : tuple of tuple of int
+        Of the graph's inputs, batch first, channels last.
     """
 
-    def __init__(self, layers: Sequence[Layer], arrangement: Arrangement | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        arrangement: Arrangement | None = None,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         if isinstance(layers, Layer) or not all(isinstance(layer, Layer) for layer in layers):
             raise InvalidInputError("a graph takes a sequence of layers: Graph([layer, …])")
         self.layers = tuple(layers)
@@ -43,16 +59,52 @@ class Graph:
             raise InvalidInputError(f"a {self.arrangement!r} takes {wanted or 'some'} layers, got {len(self.layers)}")
         if len({layer.precision for layer in self.layers}) > 1:
             raise InvalidInputError("the layers of a graph have one precision")
-        for i, (first, second) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
-            given, taken = first.output_shape, second.input_shape
-            if self.arrangement == "fan":
-                given = first.input_shape
-            if given != taken:
+        if (sources is not None) != (self.arrangement == "network"):
+            raise InvalidInputError("sources: a 'network' needs them, and no other arrangement takes them")
+        self.sources = self._arranged() if sources is None else tuple(tuple(map(int, each)) for each in sources)
+        self.input_shapes = self._check()
+
+    def _arranged(self) -> tuple[tuple[int, ...], ...]:
+        """Return the sources that the arrangement means."""
+        if self.arrangement == "fan":
+            return tuple(tuple(range(-1, -1 - len(layer.input_shapes), -1)) for layer in self.layers)
+        inputs = [self.layers[0].input_shape]
+        sources = []
+        for i, layer in enumerate(self.layers):
+            further = []
+            for shape in layer.input_shapes[1:]:
+                if shape not in inputs[1:]:
+                    inputs.append(shape)
+                further.append(-1 - inputs.index(shape, 1))
+            sources.append((i - 1, *further))
+        return tuple(sources)
+
+    def _check(self) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of the graph's inputs; raise where a layer cannot read what it is given."""
+        if len(self.sources) != len(self.layers):
+            raise InvalidInputError(f"sources: {len(self.sources)} of them for {len(self.layers)} layers")
+        inputs: dict[int, tuple[int, ...]] = {}
+        for i, (layer, sources) in enumerate(zip(self.layers, self.sources, strict=True)):
+            if len(sources) != len(layer.input_shapes):
                 raise InvalidInputError(
-                    f"layer {i + 1} of the {self.arrangement} takes {taken}, but gets {given} from layer {i}"
-                    if self.arrangement != "fan"
-                    else f"the layers of a fan share their input; layer {i} takes {given}, layer {i + 1} {taken}"
+                    f"layer {i} ({layer}) takes {len(layer.input_shapes)} inputs, not {len(sources)}"
                 )
+            for source, taken in zip(sources, layer.input_shapes, strict=True):
+                if source >= i:
+                    raise InvalidInputError(f"layer {i} ({layer}) reads layer {source}, which does not come before it")
+                given = self.layers[source].output_shape if source >= 0 else inputs.setdefault(source, taken)
+                if given != taken:
+                    giver = f"layer {source}" if source >= 0 else f"input {-1 - source}, as layers before it do,"
+                    raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} gives {given}")
+        if sorted(inputs, reverse=True) != list(range(-1, -1 - len(inputs), -1)):
+            raise InvalidInputError(f"sources: inputs are -1, -2, … without gaps, got {sorted(inputs, reverse=True)}")
+        return tuple(inputs[key] for key in sorted(inputs, reverse=True))
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The layers that no other layer reads, by index: what they give is the graph's output."""
+        read = {source for sources in self.sources for source in sources}
+        return tuple(i for i in range(len(self.layers)) if i not in read)
 
     @property
     def depth(self) -> int:
@@ -79,20 +131,21 @@ class Graph:
         """Canonical name, equal for equal graphs on every machine; a single layer's is the layer's own."""
         if self.arrangement == "single":
             return self.layers[0].id
-        digest = hashlib.sha256("\n".join(layer.id for layer in self.layers).encode()).hexdigest()[:16]
+        parts = [layer.id for layer in self.layers]
+        if self.arrangement == "network":
+            parts += [str(sources) for sources in self.sources]
+        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
         return f"{self.arrangement}_{self.depth}_{digest}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the graph as plain data that ``from_dict`` takes back."""
-        return {
-            "arrangement": self.arrangement,
-            "layers": [layer.fields() for layer in self.layers],
-        }
+        data = {"arrangement": self.arrangement, "layers": [layer.fields() for layer in self.layers]}
+        return data | ({"sources": self.sources} if self.arrangement == "network" else {})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Graph:
         """Rebuild a graph from what ``to_dict`` returned."""
-        return cls([Layer(**fields) for fields in data["layers"]], data["arrangement"])
+        return cls([Layer(**fields) for fields in data["layers"]], data["arrangement"], data.get("sources"))
 
     def concrete_function(self, seed: int) -> Any:
         """Return the graph as a TensorFlow concrete function whose weights are constants drawn from ``seed``.
@@ -112,24 +165,25 @@ class Graph:
 
         rng = np.random.default_rng(seed)
 
-        def forward(x: Any) -> Any:
-            if self.arrangement == "fan":
-                return [layer.operator.build(layer, x, rng) for layer in self.layers]
-            for layer in self.layers:
-                x = layer.operator.build(layer, x, rng)
-            return x
+        def forward(*inputs: Any) -> Any:
+            outputs: list[Any] = []
+            for layer, sources in zip(self.layers, self.sources, strict=True):
+                given = [outputs[source] if source >= 0 else inputs[-1 - source] for source in sources]
+                outputs.append(layer.operator.build(layer, given, rng))
+            return [outputs[i] for i in self.outputs]
 
-        signature = [tf.TensorSpec(self.layers[0].input_shape, tf.float32, name="x")]
+        signature = [tf.TensorSpec(shape, tf.float32, name=f"x{i}") for i, shape in enumerate(self.input_shapes)]
         return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Graph) and (self.arrangement, self.layers) == (
-            other.arrangement,
-            other.layers,
-        )
+        return isinstance(other, Graph) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash((self.arrangement, self.layers))
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        return self.arrangement, self.layers, self.sources
 
     def __repr__(self) -> str:
         return f"Graph({self.arrangement}: {', '.join(map(str, self.layers))})"

@@ -42,11 +42,12 @@ class Layer(BaseModel):
     Parameters
     ----------
     op : str
-        The operator's name: ``"conv"``, ``"dwconv"``.
+        The operator's name: ``conv dwconv maxpool avgpool globalavgpool dense flatten add concat``.
     height, width : int
-        Of the input, in pixels; ``width`` is ``height`` where it is left out.
+        Of the input, in pixels; ``width`` is ``height`` where it is left out. ``dense`` has neither.
     in_channels, out_channels : int
-        ``dwconv`` takes ``in_channels`` alone.
+        Operators that keep the number of channels (``dwconv``, pooling, ``add``) take ``in_channels`` alone.
+        ``concat`` joins ``in_channels`` channels and as many more as make ``out_channels``.
     kernel, stride : int
         The same in both directions.
     precision : str
@@ -122,6 +123,8 @@ class Layer(BaseModel):
             wrong = [f"{name}: operator {op.name!r} has no such dimension, only {allowed}" for name in foreign]
             wrong += [f"{name}: operator {op.name!r} needs it" for name in missing]
             raise ValueError("\n".join(wrong))
+        if "height" not in op.required:
+            data.setdefault("height", 1)
         if "width" not in data:
             data["width"] = data["height"]
         if "out_channels" not in op.required:
@@ -156,9 +159,14 @@ class Layer(BaseModel):
         return self.ops / self.mac
 
     @property
-    def input_shape(self) -> tuple[int, int, int, int]:
-        """Batch, height, width, input channels."""
-        return self.batch, self.height, self.width, self.in_channels
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of each input: batch first, channels last."""
+        return self.operator.input_shapes(self)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of the first input."""
+        return self.input_shapes[0]
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -208,6 +216,8 @@ def _is_implied(name: str, value: Any, data: dict[str, Any]) -> bool:
     """Whether a field that the operator lacks says only what holds anyway, so that a dumped layer loads again."""
     if name == "out_channels":
         return "in_channels" in data  # the operator checks the value itself
+    if name in ("height", "width"):
+        return type(value) is int and value == 1
     field = Layer.model_fields.get(name)
     return field is not None and type(value) is type(field.default) and bool(value == field.default)
 

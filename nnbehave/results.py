@@ -13,7 +13,7 @@ from nnbehave.derive import COLUMNS, FEWEST_ANCHORS, derive_rows
 from nnbehave.errors import InvalidInputError
 from nnbehave.store import Store
 
-_CURVE = ("space", "slot", "dimension", "platform", "environment")
+_CURVE = ("space", "slot", "dimension", "platform", "environment", "method")
 
 
 class Results:
@@ -39,9 +39,10 @@ class Results:
         space: str | None = None,
         subjects: Collection[str] | None = None,
         environments: Collection[str] | None = None,
+        methods: Collection[str] | None = None,
     ) -> Results:
         """Derive the results of a store: all, or what the arguments leave (:func:`nnbehave.derive.derive_rows`)."""
-        rows = derive_rows(store, platforms, space, subjects, environments)
+        rows = derive_rows(store, platforms, space, subjects, environments, methods)
         return cls(pd.DataFrame(list(rows), columns=COLUMNS))
 
     # ------------------------------------------------------------------ findings

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 1  # raised with every change that an older nnbehave could not read
+VERSION = 2  # raised with every change that an older nnbehave could not read
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -63,6 +63,33 @@ sessions = sa.Table(
     sa.Column("started_at", sa.Float, nullable=False),
     sa.Column("finished_at", sa.Float),
 )
+terms = sa.Table(
+    "terms",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("part", sa.String, nullable=False),
+    sa.Column("weight", sa.Float, nullable=False),
+)
+processes = sa.Table(
+    "processes",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("process", sa.Integer, primary_key=True),
+    sa.Column("warm_up_spans", sa.Integer, nullable=False),
+    sa.Column("steady", sa.Boolean, nullable=False),
+    sa.Column("witnesses", sa.JSON, nullable=False),
+)
+retests = sa.Table(
+    "retests",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("process", sa.Integer, nullable=False),
+    sa.Column("neighbours", sa.JSON, nullable=False),
+)
+# What a session runs for its subjects are their parts: in loads and blocks, "subject" names the part.
 loads = sa.Table(
     "loads",
     metadata,

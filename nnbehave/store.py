@@ -11,12 +11,12 @@ import json
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -27,10 +27,15 @@ from nnbehave import schema
 from nnbehave.converters import Artifact
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Loaded, Outcome, Settings
+from nnbehave.measurement import Block, Event, Loaded, Outcome, Process, Retest, Settings, block_ms
 from nnbehave.space import Space
 
 _BUSY_TIMEOUT_S = 60
+_TABLES: dict[type, sa.Table] = {
+    Outcome: schema.outcomes,
+    Process: schema.processes,
+    Retest: schema.retests,
+}
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -45,10 +50,18 @@ class SessionRecord:
     settings : Settings
     finished : bool
         Whether it came to its end; an interrupted one did not.
-    loads, outcomes : dict of str to dict
+    terms : dict of str to list of (str, float)
+        For each subject the parts that make its latency, and what each counts for.
+    loads : dict of str to dict
+        By part.
+    outcomes : dict of str to dict
         By subject.
-    blocks : list of (str, int, list of int)
-        Subject, calls a span, spans in ns; in the order taken.
+    retests : dict of str to dict
+        By subject: the process it was measured again in, its neighbours on the swept axis.
+    processes : list of dict
+        How each was warmed up, what could be witnessed.
+    blocks : list of BlockRecord
+        In the order taken.
     """
 
     id: int
@@ -60,7 +73,21 @@ class SessionRecord:
     finished: bool
     loads: dict[str, dict[str, Any]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    blocks: list[tuple[str, int, list[int]]] = field(default_factory=list)
+    terms: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    retests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    processes: list[dict[str, Any]] = field(default_factory=list)
+    blocks: list[BlockRecord] = field(default_factory=list)
+
+
+class BlockRecord(NamedTuple):
+    """A block as the store holds it."""
+
+    part: str
+    round: int
+    process: int
+    ms: float
+    witnesses: dict[str, Any]
+    taken_at: float
 
 
 class Store:
@@ -113,8 +140,14 @@ class Store:
                 raise StoreError(f"{self.name} is a database, but not a store of nnbehave")
             schema.metadata.create_all(self._connection)
             self._add(schema.meta, [{"key": "schema_version", "value": str(schema.VERSION)}])
+        elif not must_exist:  # those that came later
+            schema.metadata.create_all(self._connection)
+        self._tables = set(sa.inspect(self._connection).get_table_names())
         query = sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version")
         found = self._connection.execute(query).scalar()
+        if not must_exist and found is not None and found.isdigit() and int(found) < schema.VERSION:
+            raised = schema.meta.update().where(schema.meta.c.key == "schema_version")
+            self._connection.execute(raised.values(value=str(schema.VERSION)))
         self._connection.commit()
         if found is None or not found.isdigit() or int(found) > schema.VERSION:
             raise StoreError(
@@ -158,9 +191,16 @@ class Store:
         return key
 
     def begin_session(
-        self, platform: str, target: str, environment: str, method: str, settings: Settings, cpus: list[int]
+        self,
+        platform: str,
+        target: str,
+        environment: str,
+        method: str,
+        settings: Settings,
+        cpus: list[int],
+        terms: Mapping[str, Sequence[tuple[str, float]]],
     ) -> int:
-        """Open a session and return its id."""
+        """Open a session that runs ``terms``, for each subject its parts and their weights; return its id."""
         row = {
             "platform": platform,
             "target": target,
@@ -172,18 +212,24 @@ class Store:
         }
         with self._errors():
             key = self._connection.execute(schema.sessions.insert().values(row)).inserted_primary_key
+            assert key is not None
+            rows = [
+                {"session": key[0], "subject": subject, "position": i, "part": part, "weight": weight}
+                for subject, parts in terms.items()
+                for i, (part, weight) in enumerate(parts)
+            ]
+            self._add(schema.terms, rows)
             self._connection.commit()
-        assert key is not None
         return int(key[0])
 
-    def add_event(self, session: int, event: Loaded | Block | Outcome, artifact: Artifact | None = None) -> None:
+    def add_event(self, session: int, event: Event, artifact: Artifact | None = None) -> None:
         """Write what a session told; ``artifact`` is that of a load."""
         row = {"session": session, **vars(event)}
         with self._errors():
             if isinstance(event, Block):
                 self._connection.execute(schema.blocks.insert(), row)
-            elif isinstance(event, Outcome):
-                self._add(schema.outcomes, [row])
+            elif not isinstance(event, Loaded):
+                self._add(_TABLES[type(event)], [row])
             else:
                 assert artifact is not None
                 facts = {key: value for key, value in vars(artifact).items() if key != "path"}
@@ -206,7 +252,7 @@ class Store:
     # ------------------------------------------------------------------ reading
 
     def sessions(self, platforms: Collection[str] | None = None) -> list[SessionRecord]:
-        """Return every session, or those on some platforms, with loads, outcomes and blocks, in the order begun."""
+        """Return every session, or those on some platforms, with all that it holds, in the order begun."""
         chosen = sa.select(schema.sessions).order_by(schema.sessions.c.id)
         if platforms is not None:
             chosen = chosen.where(schema.sessions.c.platform.in_(platforms))
@@ -224,20 +270,34 @@ class Store:
                 )
                 for row in rows
             }
-            loads = sa.select(schema.loads).where(schema.loads.c.session.in_(records))
-            for row in self._connection.execute(loads).mappings():
-                records[row["session"]].loads[row["subject"]] = dict(row)
-            outcomes = sa.select(schema.outcomes).where(schema.outcomes.c.session.in_(records))
-            for row in self._connection.execute(outcomes).mappings():
-                records[row["session"]].outcomes[row["subject"]] = dict(row)
-            blocks = sa.select(
-                schema.blocks.c.session, schema.blocks.c.subject, schema.blocks.c.inner, schema.blocks.c.times_ns
-            )
-            blocks = blocks.where(schema.blocks.c.session.in_(records)).order_by(schema.blocks.c.id)
-            for session, subject, inner, times_ns in self._connection.execute(blocks):
-                records[session].blocks.append((subject, inner, times_ns))
+            for row in self._of(schema.loads, records):
+                records[row["session"]].loads[row["subject"]] = row
+            for row in self._of(schema.outcomes, records):
+                records[row["session"]].outcomes[row["subject"]] = row
+            for row in self._of(schema.terms, records):
+                records[row["session"]].terms.setdefault(row["subject"], []).append((row["part"], row["weight"]))
+            for row in self._of(schema.retests, records):
+                records[row["session"]].retests[row["subject"]] = row
+            for row in self._of(schema.processes, records):
+                records[row["session"]].processes.append(row)
+            for row in self._of(schema.blocks, records):
+                block = BlockRecord(
+                    row["subject"],
+                    row["round"],
+                    row["process"],
+                    block_ms(row["times_ns"], row["inner"]),
+                    row["witnesses"],
+                    row["taken_at"],
+                )
+                records[row["session"]].blocks.append(block)
             self._connection.rollback()
         return list(records.values())
+
+    def _of(self, table: sa.Table, sessions: Collection[int]) -> Iterator[dict[str, Any]]:
+        """Yield a table's rows of some sessions, in the order written; none where an older store lacks the table."""
+        if table.name in self._tables:
+            query = sa.select(table).where(table.c.session.in_(sessions)).order_by(*table.primary_key.columns)
+            yield from map(dict, self._connection.execute(query).mappings())
 
     def subjects(self) -> dict[str, Graph]:
         """Return every subject by id."""

@@ -6,7 +6,7 @@ What is heavy is imported inside the functions, since ``import nnbehave`` binds 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from math import isnan
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nnbehave.errors import ConversionError
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
-    from nnbehave.measurement import Outcome, Settings
+    from nnbehave.measurement import Outcome, Settings, Term
     from nnbehave.platforms import Platform
     from nnbehave.results import Results
     from nnbehave.space import Space
@@ -38,6 +38,7 @@ def sweep(
     dimension: str | None = None,
     values: Iterable[Any] | None = None,
     sampling: str = "exhaustive",
+    method: str | None = None,
     interval: float = 0.02,
     time_limit_s: float = 60.0,
     seed: int = 0,
@@ -61,6 +62,9 @@ def sweep(
         A layer, one of its dimensions, and the values to give it.
     sampling : {"exhaustive"}
         Which of the values to measure.
+    method : {"stacked", "whole", "profiled"}, optional
+        How a layer is isolated (:mod:`nnbehave.measurement.isolation`); by default the first that its platform lists.
+        Whole networks are measured ``whole`` unless another is asked for.
     interval : float
         Measure a layer until its 95 % interval is within this share of its latency: 0.02, or 0.05 to be quick.
     time_limit_s : float
@@ -102,7 +106,8 @@ def sweep(
     elif not isinstance(space, Space):
         space = load_space(space)
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
-    return _run([list(curve.layers) for curve in space.sweeps()], space, platforms, store, settings, retry, progress)
+    curves = [list(curve.layers) for curve in space.sweeps()]
+    return _run(curves, space, platforms, store, method, settings, retry, progress)
 
 
 def measure(
@@ -110,6 +115,7 @@ def measure(
     platforms: str | Sequence[str] = ("tflite",),
     store: str | Path | None = None,
     *,
+    method: str | None = None,
     interval: float = 0.02,
     time_limit_s: float = 60.0,
     seed: int = 0,
@@ -120,7 +126,8 @@ def measure(
     from nnbehave.measurement import Settings
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
-    return _run([[subject] for subject in subjects], None, platforms, store, settings, retry, progress)
+    curves = [[subject] for subject in subjects]
+    return _run(curves, None, platforms, store, method, settings, retry, progress)
 
 
 # ---------------------------------------------------------------------- the pipeline
@@ -128,16 +135,24 @@ def measure(
 
 @dataclass
 class _Plan:
-    """What is to be measured on one platform."""
+    """What is to be measured on one platform by one method."""
 
     platform: Platform
+    method: str
     environment: str
     graphs: dict[str, Graph]
     curves: list[list[str]]
     measured: set[str]
     missing: list[Graph]
     artifacts: dict[str, Artifact] = field(default_factory=dict)
-    refused: list[Outcome] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)  # part to reason
+
+    def terms(self, subject: str) -> tuple[Term, ...]:
+        """Return what is run for a subject or, by its name, for a reference."""
+        from nnbehave.measurement import terms
+
+        references = {_reference_name(graph): graph for graph in _references()}
+        return terms((self.graphs | references)[subject], self.method)
 
 
 def _run(
@@ -145,6 +160,7 @@ def _run(
     space: Space | None,
     platforms: str | Sequence[str],
     store: str | Path | None,
+    method: str | None,
     settings: Settings,
     retry: bool,
     progress: bool,
@@ -152,19 +168,15 @@ def _run(
     from nnbehave.converters import ArtifactCache
     from nnbehave.errors import InvalidInputError
     from nnbehave.graph import as_graph
-    from nnbehave.platforms import get_platform
     from nnbehave.results import Results
     from nnbehave.store import Store
     from nnbehave.targets import LocalTarget
 
     by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
-    graphs = list({graph.id: graph for curve in by_curve for graph in curve}.values())
-    names = [platforms] if isinstance(platforms, str) else platforms
-    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
-        raise InvalidInputError(f"platforms: expected a name or a list of names, got {platforms!r}")
-    chosen = list({str(platform): platform for platform in map(get_platform, names)}.values())
-    if not graphs or not chosen:
+    chosen = _platforms(platforms)
+    if not any(by_curve) or not chosen:
         raise InvalidInputError("nothing to measure: no layers" if chosen else "nothing to measure: no platforms")
+    wanted = [(platform, how, some) for platform in chosen for how, some in _by_method(platform, method, by_curve)]
     for platform in chosen:
         platform.version()  # a missing runtime shows before anything is measured
     target, cache = LocalTarget(), ArtifactCache()
@@ -172,18 +184,55 @@ def _run(
     # Converting takes all cores, so the machine is held for that too.
     with Store(store) as opened, target.exclusive(_LOG.warning) if real_time else nullcontext():
         space_id = opened.add_space(space) if space is not None else None
-        opened.add_subjects(graphs)
-        plans = [_plan(platform, target, opened, space_id, by_curve, settings, retry) for platform in chosen]
+        opened.add_subjects([graph for curve in by_curve for graph in curve])
+        plans = [
+            _plan(platform, how, target, opened, space_id, some, settings, retry) for platform, how, some in wanted
+        ]
         _convert(plans, settings, cache, progress)
         for plan in plans:
             _measure(plan, target, opened, settings, progress)
-        wanted = None if space is not None else [graph.id for graph in graphs]
+        subjects = None if space is not None else list(dict.fromkeys(graph.id for c in by_curve for graph in c))
         environments = {plan.environment for plan in plans}
-        return Results.from_store(opened, [str(platform) for platform in chosen], space_id, wanted, environments)
+        methods = {plan.method for plan in plans}
+        return Results.from_store(opened, [str(p) for p in chosen], space_id, subjects, environments, methods)
+
+
+def _platforms(names: str | Sequence[str]) -> list[Platform]:
+    """Return the platforms of these names, each once."""
+    from nnbehave.errors import InvalidInputError
+    from nnbehave.platforms import get_platform
+
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise InvalidInputError(f"platforms: expected a name or a list of names, got {names!r}")
+    return list({str(platform): platform for platform in map(get_platform, names)}.values())
+
+
+def _by_method(
+    platform: Platform, method: str | None, curves: list[list[Graph]]
+) -> Iterator[tuple[str, list[list[Graph]]]]:
+    """Yield the methods to measure a platform by, each with its curves: whole networks are ``whole`` by default."""
+    from nnbehave.errors import InvalidInputError
+
+    if method is not None and method not in platform.methods:
+        known = ", ".join(platform.methods)
+        raise InvalidInputError(f"method: {platform.name!r} can be measured by {known}, got {method!r}")
+    default = platform.methods[0]
+    networks = "whole" if "whole" in platform.methods else default
+    split: dict[str, list[list[Graph]]] = {}
+    for curve in curves:
+        of_curve: dict[str, list[Graph]] = {}
+        for graph in curve:
+            how = method or (networks if graph.arrangement == "network" else default)
+            of_curve.setdefault(how, []).append(graph)
+        for how, some in of_curve.items():
+            split.setdefault(how, []).append(some)
+    yield from split.items()
 
 
 def _plan(
     platform: Platform,
+    method: str,
     target: LocalTarget,
     store: Store,
     space_id: str | None,
@@ -195,7 +244,7 @@ def _plan(
     from nnbehave.derive import FEWEST_ANCHORS, derive_rows
     from nnbehave.measurement import Session
 
-    session = Session(platform, target, {}, settings)
+    session = Session(platform, target, {}, {}, settings)
     try:
         hello = session.start()
     finally:
@@ -203,7 +252,7 @@ def _plan(
     environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
     graphs = {graph.id: graph for curve in curves for graph in curve}
     wanted = None if space_id else list(graphs)
-    rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment]))
+    rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
     unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
     settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry)}
     done = settled.keys() - unlinked
@@ -213,7 +262,7 @@ def _plan(
         if not done.issuperset(curve) and len(measured.intersection(curve)) < FEWEST_ANCHORS:
             done -= measured.intersection(curve)
     missing = [graph for subject, graph in graphs.items() if subject not in done]
-    return _Plan(platform, environment, graphs, names, measured & done, missing)
+    return _Plan(platform, method, environment, graphs, names, measured & done, missing)
 
 
 def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
@@ -222,7 +271,7 @@ def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
 
     if isnan(row["latency_ms"]):
         return not retry
-    if half_width(row) <= settings.interval:
+    if half_width(row) <= settings.interval and row["status"] == "ok":
         return True
     return bool(row["session_finished"]) and row["interval_asked"] <= settings.interval and not retry
 
@@ -241,52 +290,76 @@ def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
     return [subject for subject in chosen if subject not in subjects]
 
 
-def _reference() -> Graph:
-    """Return the layer that every session measures beside the others, for ``relative_latency``."""
+def _references() -> list[Graph]:
+    """Return the layers that every session measures all through, for ``relative_latency``.
+
+    The first is bound by computing, the second by memory (10 MB a call).
+    """
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
 
-    return Graph([Layer(op="conv", height=14, in_channels=64, out_channels=64, kernel=3)])
+    compute = Layer(op="conv", height=14, in_channels=64, out_channels=64, kernel=3)
+    return [Graph([compute]), Graph([Layer(op="add", height=112, in_channels=64)])]
+
+
+def _reference_name(graph: Graph) -> str:
+    from nnbehave.derive import REFERENCE
+
+    return REFERENCE + graph.id
 
 
 def _convert(plans: list[_Plan], settings: Settings, cache: ArtifactCache, progress: bool) -> None:
-    """Convert all that the plans need, all platforms together; what cannot be converted is a failed outcome."""
+    """Convert all that the plans need, all platforms together."""
     from tqdm.auto import tqdm
 
     from nnbehave.converters import CONVERTERS, Artifact, convert_all
-    from nnbehave.measurement import Outcome
 
     jobs: dict[tuple[str, str], tuple[Converter, Graph]] = {}
     for plan in plans:
         converter = CONVERTERS[plan.platform.converter]
-        wanted = {graph.id: graph for graph in plan.missing}
+        wanted = [graph.id for graph in plan.missing]
         if wanted:
-            wanted |= {subject: plan.graphs[subject] for subject in _anchors(plan, wanted)}
-            wanted[_reference().id] = _reference()
-        jobs |= {(converter.name, subject): (converter, graph) for subject, graph in wanted.items()}
+            wanted += [*_anchors(plan, wanted), *map(_reference_name, _references())]
+        graphs = [term.graph for subject in wanted for term in plan.terms(subject)]
+        jobs |= {(converter.name, graph.id): (converter, graph) for graph in graphs}
     results: dict[tuple[str, str], Artifact | ConversionError] = {}
     finished = convert_all(list(jobs.values()), settings.seed, cache)
     for (converter, graph), result in tqdm(
-        finished, "convert", len(jobs), unit="layer", disable=not (progress and jobs)
+        finished, "convert", len(jobs), unit="graph", disable=not (progress and jobs)
     ):
         results[converter.name, graph.id] = result
     for plan in plans:
-        for (name, subject), result in results.items():
+        for (name, part), result in results.items():
             if name != plan.platform.converter:
                 continue
             if isinstance(result, Artifact):
-                plan.artifacts[subject] = result
+                plan.artifacts[part] = result
             else:
-                plan.refused.append(Outcome(subject, "failed", f"conversion to {name}: {result}"))
+                plan.refused[part] = f"conversion to {name}: {result}"
 
 
 def _measure(plan: _Plan, target: LocalTarget, store: Store, settings: Settings, progress: bool) -> None:
     """Measure a plan in as many sessions as its artifacts need memory for; each repeats points of those before."""
+    from nnbehave.measurement import Outcome
+
     missing = [graph.id for graph in plan.missing]
-    refused = [outcome for outcome in plan.refused if outcome.subject in missing]
-    shards = _shards({subject: plan.artifacts[subject].size_bytes for subject in missing if subject in plan.artifacts})
-    for shard in shards or [[] for _ in missing[:1]]:  # with nothing converted, a session for the refused alone
-        anchors = [subject for subject in _anchors(plan, shard) if subject in plan.artifacts]
+    refused = [
+        Outcome(
+            subject,
+            "failed",
+            next(plan.refused[term.graph.id] for term in plan.terms(subject) if term.graph.id in plan.refused),
+        )
+        for subject in missing
+        if any(term.graph.id in plan.refused for term in plan.terms(subject))
+    ]
+    lost = {outcome.subject for outcome in refused}
+    sizes = {
+        subject: sum(plan.artifacts[term.graph.id].size_bytes for term in plan.terms(subject))
+        for subject in missing
+        if subject not in lost
+    }
+    for shard in _shards(sizes) or [[] for _ in missing[:1]]:  # with nothing converted, a session for the refused alone
+        anchors = [s for s in _anchors(plan, shard) if all(term.graph.id in plan.artifacts for term in plan.terms(s))]
         _session(plan, shard, anchors, refused, target, store, settings, progress)
         plan.measured.update(shard)
         refused = []
@@ -301,7 +374,7 @@ def _shards(sizes: dict[str, int]) -> list[list[str]]:
 def _session(
     plan: _Plan,
     subjects: Collection[str],
-    anchors: Collection[str],
+    anchors: Sequence[str],
     refused: list[Outcome],
     target: LocalTarget,
     store: Store,
@@ -310,24 +383,26 @@ def _session(
 ) -> None:
     from tqdm.auto import tqdm
 
-    from nnbehave.derive import REFERENCE
-    from nnbehave.measurement import Block, Loaded, Session
+    from nnbehave.measurement import Block, Loaded, Part, Session, bound
 
     platform = str(plan.platform)
-    artifacts = {subject: plan.artifacts[subject] for subject in [*subjects, *anchors]}
-    reference = _reference().id
-    if subjects and reference in plan.artifacts:
-        artifacts[REFERENCE + reference] = plan.artifacts[reference]
-    companions = [*anchors, REFERENCE + reference]
-    session = Session(plan.platform, target, artifacts, settings, companions)
+    references = [_reference_name(graph) for graph in _references()] if subjects else []
+    references = [name for name in references if all(term.graph.id in plan.artifacts for term in plan.terms(name))]
+    run = {subject: plan.terms(subject) for subject in [*references, *subjects, *anchors]}
+    graphs = {term.graph.id: term.graph for terms in run.values() for term in terms}
+    parts = {name: Part(plan.artifacts[name], bound(graph)) for name, graph in graphs.items()}
+    terms = {subject: [(term.graph.id, term.weight) for term in each] for subject, each in run.items()}
+    axes = [[subject for subject in curve if subject in run] for curve in plan.curves]
+    session = Session(plan.platform, target, parts, terms, settings, plan.method, references, anchors, axes)
     bar = tqdm(desc=f"measure {platform}", unit="block", disable=not progress)
     with bar:
         hello = session.start()
-        key = store.begin_session(platform, target.name, plan.environment, "whole", settings, hello["cpus"])
+        store.add_subjects(graphs.values())
+        key = store.begin_session(platform, target.name, plan.environment, plan.method, settings, hello["cpus"], terms)
         for outcome in refused:
             store.add_event(key, outcome)
         for event in session:
-            store.add_event(key, event, artifacts[event.subject] if isinstance(event, Loaded) else None)
+            store.add_event(key, event, parts[event.subject].artifact if isinstance(event, Loaded) else None)
             if isinstance(event, Block):
                 bar.total = session.expected_blocks
                 bar.update()

@@ -1,17 +1,42 @@
-"""Measuring: the schedule of rounds, the session that runs it, and the statistics of what comes back."""
+"""Measuring: what is run, the schedule of rounds, the session that runs it, the statistics of what comes back."""
 
-from nnbehave.measurement.session import Block, Loaded, Outcome, Session
+from nnbehave.measurement.isolation import METHODS, Term, bound, call_alone, terms
+from nnbehave.measurement.session import Block, Event, Loaded, Outcome, Part, Process, Retest, Session
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import ESTIMATOR, Estimate, block_ms, estimate_session
+from nnbehave.measurement.statistics import (
+    ESTIMATOR,
+    Estimate,
+    Sample,
+    agree,
+    block_ms,
+    estimate,
+    estimate_session,
+    normalise,
+    stands_alone,
+)
 
 __all__ = [
     "ESTIMATOR",
+    "METHODS",
     "Block",
     "Estimate",
+    "Event",
     "Loaded",
     "Outcome",
+    "Part",
+    "Process",
+    "Retest",
+    "Sample",
     "Session",
     "Settings",
+    "Term",
+    "agree",
     "block_ms",
+    "bound",
+    "call_alone",
+    "estimate",
     "estimate_session",
+    "normalise",
+    "stands_alone",
+    "terms",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,15 @@ import numpy as np
 from nnbehave.converters import Artifact
 from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import block_ms, estimate_session
+from nnbehave.measurement.statistics import (
+    Estimate,
+    Sample,
+    Terms,
+    block_ms,
+    estimate_session,
+    process_share,
+    stands_alone,
+)
 from nnbehave.platforms import Platform
 from nnbehave.runner.protocol import PROTOCOL_VERSION
 from nnbehave.targets import LocalTarget
@@ -21,11 +31,26 @@ from nnbehave.worker import Worker
 _START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
 _FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
+_PARTS_IN_TURN = 32  # models that single calls go round, with the references among them
+_PASSES = 5  # of single calls, in one block
+_MOST_RETAKES = 2  # of one block
+_FEWEST_PROXIES, _THROTTLED = 20, 1.25
+_STOLEN = 0.02
+_MOST_DEATHS = 3  # of workers, of which nobody knows the reason
+_STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as many rounds will not
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is run: an artifact, and whether it is bound by computing or by memory (``compute`` or ``memory``)."""
+
+    artifact: Artifact
+    bound: str
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A layer was loaded; the runtime's word on what will run."""
+    """A part was loaded; the runtime's word on what will run."""
 
     subject: str
     load_s: float
@@ -41,6 +66,7 @@ class Block:
     Attributes
     ----------
     subject : str
+        The part.
     round, position, process : int
         Which round, which place in its order, which worker process of the session.
     inner : int
@@ -48,7 +74,8 @@ class Block:
     times_ns : list of int
         The spans, in order.
     witnesses : dict
-        What was seen meanwhile (:func:`nnbehave.runner.timing.time_block`).
+        What was seen meanwhile (:mod:`nnbehave.runner.witnesses`). ``discarded`` says why a block was taken again;
+        ``disturbed`` why it should have been, where that had been tried often enough.
     taken_at : float
         Seconds since the epoch.
     """
@@ -62,31 +89,88 @@ class Block:
     witnesses: dict[str, Any]
     taken_at: float
 
+    def sample(self, bound: str) -> Sample:
+        """Return what the statistics take of it."""
+        return Sample(self.subject, block_ms(self.times_ns, self.inner), bound, self.round, self.process)
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """A layer left the session without a latency: ``status`` is unsupported, failed or timeout."""
+    """A subject left the session without a latency: ``status`` is unsupported, failed or timeout."""
 
     subject: str
     status: str
     reason: str
 
 
+@dataclass(frozen=True)
+class Process:
+    """A fresh process was started and warmed up.
+
+    Attributes
+    ----------
+    process : int
+    warm_up_spans : int
+        How many spans it took until two windows of them agreed.
+    steady : bool
+        Whether they ever did.
+    witnesses : dict of str to bool
+        Which of them there are.
+    """
+
+    process: int
+    warm_up_spans: int
+    steady: bool
+    witnesses: dict[str, bool]
+
+
+@dataclass(frozen=True)
+class Retest:
+    """A subject disagreed with its neighbours on the swept axis, and was measured again in a process of its own."""
+
+    subject: str
+    process: int
+    neighbours: list[str]
+
+
+Event = Loaded | Block | Outcome | Process | Retest
+
+
+@dataclass
+class _Round:
+    """Where a session stands with one subject."""
+
+    rounds: int = 0
+    excess: float = np.inf  # the interval over what is asked of it
+    history: list[float] = field(default_factory=list)  # the excess after each round judged, the narrowest so far
+
+
 class Session:
-    """Measures artifacts on a platform in shuffled rounds until each is known well enough.
+    """Measures subjects on a platform in shuffled rounds until each is known well enough.
 
     Iterate over it: each event must be stored before the next is asked for. A layer that kills its worker, hangs it
-    or is refused by it becomes an :class:`Outcome`, and the session goes on in a new worker.
+    or is refused by it becomes an :class:`Outcome`, and the session goes on in a new worker. The rounds are spread
+    over several fresh processes.
 
     Parameters
     ----------
     platform : Platform
     target : LocalTarget
-    artifacts : mapping of str to Artifact
-        By subject.
+    parts : mapping of str to Part
+        What is run.
+    terms : mapping of str to sequence of (str, float)
+        For each subject the parts that make its latency, and what each counts for.
     settings : Settings
+    method : {"whole", "stacked", "profiled"}
+        How parts are timed.
+    references : sequence of str
+        Subjects that are measured all through, and what a fresh process is warmed up with.
     companions : sequence of str
-        Subjects that are measured in every round whatever their interval (references, anchors).
+        Subjects that are measured in every round whatever their interval (anchors).
+    axes : sequence of sequence of str
+        Subjects in the order of a swept dimension; one that stands alone there is measured again.
+    evictor : str, optional
+        A part that runs before every call of the others, and is timed like them.
 
     Attributes
     ----------
@@ -94,6 +178,8 @@ class Session:
         What the runner said of its machine and versions; there once ``start`` has been called.
     done : set of str
         Subjects that need no more rounds, as things stand: a later round may show that one was stopped by luck.
+    estimates : dict of str to Estimate
+        As they stand.
     expected_blocks : int
         How many blocks the whole session is likely to take, as far as can be told by now.
     """
@@ -102,24 +188,42 @@ class Session:
         self,
         platform: Platform,
         target: LocalTarget,
-        artifacts: Mapping[str, Artifact],
+        parts: Mapping[str, Part],
+        terms: Terms,
         settings: Settings,
+        method: str = "whole",
+        references: Sequence[str] = (),
         companions: Sequence[str] = (),
+        axes: Sequence[Sequence[str]] = (),
+        evictor: str | None = None,
     ) -> None:
-        self._platform, self._target, self._settings = platform, target, settings
-        self._artifacts = dict(artifacts)
-        self._companions = set(companions)
+        self._platform, self._target, self._settings, self._method = platform, target, settings, method
+        self._parts = dict(parts)
+        self._terms = {subject: list(each) for subject, each in terms.items()}
+        self._references = list(references)
+        self._companions = {*references, *companions}
+        self._axes = axes
+        self._evictor = evictor
         self._loaded: dict[str, None] = {}  # in the order of loading
-        self._measured: list[tuple[str, float]] = []  # every block's subject and latency, in order
+        self._samples: list[Sample] = []
+        self._proxies: deque[float] = deque(maxlen=200)
+        self._spent_ns: Counter[str] = Counter()
+        self._standing: dict[str, _Round] = {}
         self._process = -1
+        self._process_began = 0.0
+        self._load_s = 0.0
+        self._deaths = 0
         self._round = 0
         self._worker: Worker | None = None
         self.hello: dict[str, Any] = {}
         self.done: set[str] = set()
+        self.estimates: dict[str, Estimate] = {}
         self.expected_blocks = 0
 
+    # ------------------------------------------------------------------ processes
+
     def start(self) -> dict[str, Any]:
-        """Start a runner, with what was loaded in the last one loaded again; return its ``hello``.
+        """Start a runner; return its ``hello``.
 
         Raises
         ------
@@ -128,7 +232,7 @@ class Session:
         """
         self.close()
         self._process += 1
-        self._worker = self._target.start(self._platform)
+        self._worker = self._target.start(self._platform, self._process)
         self.hello = self._worker.request("hello", _START_LIMIT_S)
         if not self.hello.pop("ok"):
             raise WorkerError(f"the runner of {self._platform} does not start: {self.hello['error']}")
@@ -142,109 +246,288 @@ class Session:
             self._worker.close()
             self._worker = None
 
-    def __iter__(self) -> Iterator[Loaded | Block | Outcome]:
+    def __iter__(self) -> Iterator[Event]:
         if self._worker is None:
             self.start()
         try:
-            for subject in self._artifacts:
-                yield from self._load(subject)
+            for part in self._parts:
+                yield from self._load(part)
+            yield from self._warm_up()
             rng = np.random.default_rng(self._settings.seed)
-            self.expected_blocks = len(self._loaded) * self._settings.min_rounds
+            self.expected_blocks = self._settings.min_rounds * len(self._of(self._terms))
             while not self._settle():
+                if self._wants_fresh_process():
+                    yield from self._refresh()
                 yield from self._rounds(rng)
+            yield from self._retest(rng)
         finally:
             self.close()
 
-    def _load(self, subject: str) -> Iterator[Loaded | Outcome]:
-        answer = self._ask_to_load(subject)
+    def _wants_fresh_process(self) -> bool:
+        """Whether the next rounds belong into a new process.
+
+        The first rounds are dealt out evenly. Later ones go on in the last process, unless what differs between
+        processes is most of what is left to know, and starting one costs less than it was used.
+        """
+        wanted = self._settings.processes
+        if self._process + 1 < wanted:
+            return self._round >= (self._process + 1) * self._settings.min_rounds // wanted
+        groups: dict[str, dict[int, list[float]]] = {}
+        for sample in self._samples:
+            groups.setdefault(sample.part, {}).setdefault(sample.process, []).append(sample.ms)
+        unknown = 1.96 * process_share(list(groups.values())) / (self._process + 1) ** 0.5
+        return unknown > self._settings.interval / 2 and time.monotonic() - self._process_began > 4 * self._load_s
+
+    def _refresh(self, keep: Sequence[str] | None = None) -> Iterator[Event]:
+        """Go on in a fresh process, with what is still to be measured loaded there, or with ``keep`` alone."""
+        self.close()
+        if keep is not None:
+            self._loaded = {part: None for part in self._loaded if part in keep}
+        yield from self._recover()
+        yield from self._warm_up()
+
+    def _load(self, part: str) -> Iterator[Event]:
+        answer = self._ask_to_load(part)
         if isinstance(answer, Outcome):
-            yield answer
+            yield from self._lost(answer)
             yield from self._recover()
         else:
-            self._loaded[subject] = None
-            yield Loaded(subject, **answer)
+            self._loaded[part] = None
+            self._load_s += answer["load_s"]
+            yield Loaded(part, **answer)
 
-    def _ask_to_load(self, subject: str) -> dict[str, Any] | Outcome:
-        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone."""
+    def _lost(self, outcome: Outcome) -> Iterator[Outcome]:
+        """Say of every subject that a part was for that it has no latency."""
+        for subject in [s for s, terms in self._terms.items() if outcome.subject in dict(terms)]:
+            del self._terms[subject]
+            yield Outcome(subject, outcome.status, outcome.reason)
+
+    def _ask_to_load(self, part: str) -> dict[str, Any] | Outcome:
+        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone.
+
+        Where calls are taken in turn a failure would not tell whose it is, so each part is called once here.
+        """
         assert self._worker is not None
-        path, limit = self._artifacts[subject].path, self._settings.time_limit_s
+        path, limit = self._parts[part].artifact.path, self._settings.time_limit_s
+        during = "loading"
         try:
-            answer = self._worker.request("load", limit, handle=subject, path=path, seed=self._settings.seed)
+            answer = self._worker.request("load", limit, handle=part, path=path, seed=self._settings.seed)
+            if answer["ok"] and self._method == "stacked":
+                during = "first call"
+                tried = self._worker.request("rotate", limit, handles=[part], passes=1, evict_bytes=0, evictor=None)
+                if not tried["ok"]:
+                    answer = tried
         except WorkerError as error:
             self.close()
-            self._loaded.pop(subject, None)
-            return _outcome(subject, error, "loading")
+            self._loaded.pop(part, None)
+            return _outcome(part, error, during)
         if answer.pop("ok"):
             return answer
-        self._loaded.pop(subject, None)
-        return Outcome(subject, answer["kind"], answer["error"])
+        self._loaded.pop(part, None)
+        return Outcome(part, answer["kind"], answer["error"])
 
     def _recover(self) -> Iterator[Outcome]:
         """Where the runner has gone, start a new one and load there all that was loaded; each failure is an outcome."""
         while self._worker is None:
             self.start()
-            for subject in list(self._loaded):
-                answer = self._ask_to_load(subject)
+            needed = self._of(self._terms)
+            for part in [part for part in self._loaded if part in needed or part == self._evictor]:
+                answer = self._ask_to_load(part)
                 if isinstance(answer, Outcome):
-                    yield answer
+                    yield from self._lost(answer)
                 if self._worker is None:
                     break
 
-    def _rounds(self, rng: np.random.Generator) -> Iterator[Block | Outcome]:
+    def _warm_up(self) -> Iterator[Process]:
+        """Run the reference layer until the process is steady."""
+        first = [part for part in self._of(self._references) if part in self._loaded] or list(self._loaded)
+        spans, steady = 0, True
+        if first and self._platform.wall_clock and self._worker is not None:
+            value_ns = int(self._settings.value_ms * 1e6)
+            answer = self._worker.request("warm_up", self._settings.time_limit_s, handle=first[0], value_ns=value_ns)
+            spans, steady = answer["spans"], answer["steady"]
+        self._process_began = time.monotonic()
+        yield Process(self._process, spans, steady, self.hello["witnesses"])
+
+    # ------------------------------------------------------------------ rounds
+
+    def _of(self, subjects: Sequence[str] | Mapping[str, Any] | set[str]) -> list[str]:
+        """Return the parts of subjects, each once."""
+        return list(dict.fromkeys(part for s in subjects for part, _ in self._terms.get(s, ())))
+
+    def _rounds(self, rng: np.random.Generator, only: Sequence[str] | None = None) -> Iterator[Event]:
         """Measure each active layer in random order: one round of many layers, or some rounds of a few."""
-        active = [subject for subject in self._loaded if subject not in self.done]
-        active += [subject for subject in self._loaded if subject in self.done and subject in self._companions]
-        spare = [subject for subject in self._loaded if subject not in active]
-        if len(active) < _FEWEST_PER_ROUND and spare:
+        known = [subject for subject in self._terms if all(part in self._loaded for part, _ in self._terms[subject])]
+        active = [s for s in known if s not in self.done or s in self._companions] if only is None else list(only)
+        spare = [subject for subject in known if subject not in active]
+        if len(active) < _FEWEST_PER_ROUND and spare and only is None:
             active += [str(s) for s in rng.permutation(spare)[: _FEWEST_PER_ROUND - len(active)]]
-        rounds = min(self._settings.min_rounds, -(-_FEWEST_AT_A_TIME // len(active)))
-        todo = [
-            (self._round + i, position, str(subject))
-            for i in range(rounds)
-            for position, subject in enumerate(rng.permutation(active))
-        ]
+        parts = self._of(active)
+        if not parts:
+            return
+        rounds = min(self._rounds_left_in_process(), -(-_FEWEST_AT_A_TIME // len(parts)))
+        often = [part for part in self._of(self._references) if part in self._loaded]
+        todo: deque[tuple[int, list[str], int]] = deque()
+        for i in range(rounds):
+            order = [str(part) for part in rng.permutation(parts)]
+            # References are measured all through a round, not once in it.
+            size = max(1, _PARTS_IN_TURN - len(often))
+            for j, start in enumerate(range(0, len(order), size)):
+                chunk = order[start : start + size]
+                chunk += [part for part in often if part not in chunk] if j else []
+                todo.append((self._round + i, chunk, _MOST_RETAKES))
         self._round += rounds
-        value_ns, block_ns = int(self._settings.value_ms * 1e6), int(self._settings.block_ms * 1e6)
+        while todo:
+            number, chunk, retakes = todo.popleft()
+            again: list[str] = []
+            for event in self._chunk(number, chunk, retakes > 0):
+                if isinstance(event, Block) and "discarded" in event.witnesses:
+                    again.append(event.subject)
+                yield event
+            again = [part for part in again if part in self._loaded]
+            if again:
+                todo.append((number, again, retakes - 1))
+
+    def _rounds_left_in_process(self) -> int:
+        few, wanted = self._settings.min_rounds, self._settings.processes
+        if self._process + 1 >= wanted:
+            return few
+        return max(1, (self._process + 1) * few // wanted - self._round)
+
+    def _chunk(self, number: int, chunk: Sequence[str], may_retake: bool) -> Iterator[Event]:
+        """Ask for one block of each part and yield them; what fails is an outcome, and the others are asked again."""
+        todo = [part for part in chunk if part in self._loaded and part != self._evictor]
         while todo:
             assert self._worker is not None
             try:
-                handles = [subject for _, _, subject in todo]
-                self._worker.send("time", handles=handles, value_ns=value_ns, block_ns=block_ns)
-                while todo:
-                    answer = self._worker.receive(self._settings.time_limit_s)
+                expected = self._ask(todo)
+                while expected:
+                    answer = self._worker.receive(self._limit_s(todo))
                     if not answer.pop("ok"):
                         raise WorkerError(answer["error"])
-                    yield self._block(*todo.pop(0), answer)
+                    part = expected.pop(0)
+                    if part in todo:
+                        todo.remove(part)
+                    yield self._block(number, len(chunk) - len(todo), part, answer, may_retake)
             except WorkerError as error:
-                number, _, failed = todo[0]
                 self.close()
-                del self._loaded[failed]
-                yield _outcome(failed, error, f"round {number + 1}")
+                if self._method == "stacked":  # nobody knows whose fault it was: each is tried alone when loaded again
+                    self._deaths += 1
+                    if self._deaths > _MOST_DEATHS:
+                        raise
+                else:
+                    failed = todo[0]
+                    del self._loaded[failed]
+                    yield from self._lost(_outcome(failed, error, f"round {number + 1}"))
                 yield from self._recover()
-                todo = [entry for entry in todo if entry[2] in self._loaded]
+                todo = [part for part in todo if part in self._loaded]
 
-    def _block(self, number: int, position: int, subject: str, answer: dict[str, Any]) -> Block:
+    def _ask(self, todo: Sequence[str]) -> list[str]:
+        """Send the request for a block of each part; return the parts in the order of the answers."""
+        assert self._worker is not None
+        value_ns, block_ns = int(self._settings.value_ms * 1e6), int(self._settings.block_ms * 1e6)
+        if self._method == "whole":
+            self._worker.send("time", handles=list(todo), value_ns=value_ns, block_ns=block_ns)
+        elif self._method == "profiled":
+            self._worker.send("profile", handles=list(todo), block_ns=block_ns)
+        else:
+            held = sum(self._parts[part].artifact.size_bytes for part in todo)
+            evict = max(0, round(self._settings.footprint_mib * 2**20) - held) if self._platform.wall_clock else 0
+            self._worker.send("rotate", handles=list(todo), passes=_PASSES, evict_bytes=evict, evictor=self._evictor)
+        return [*todo, *([self._evictor] if self._evictor and self._method == "stacked" else [])]
+
+    def _limit_s(self, todo: Sequence[str]) -> float:
+        """Calls in turn are answered all at once."""
+        return self._settings.time_limit_s * (len(todo) if self._method == "stacked" else 1)
+
+    def _block(self, number: int, position: int, part: str, answer: dict[str, Any], may_retake: bool) -> Block:
         del answer["handle"]
-        self._measured.append((subject, block_ms(answer["times_ns"], answer["inner"])))
-        return Block(subject, number, position, self._process, taken_at=time.time(), **answer)
+        seen = answer["witnesses"]
+        if why := self._disturbance(seen):
+            seen["discarded" if may_retake else "disturbed"] = why
+        block = Block(part, number, position, self._process, taken_at=time.time(), **answer)
+        self._spent_ns[part] += sum(block.times_ns)
+        if "discarded" not in seen:
+            self._samples.append(block.sample(self._parts[part].bound))
+        return block
+
+    def _disturbance(self, seen: dict[str, Any]) -> str:
+        """Return what took the core from a block or slowed its clock; nothing for one that can be used."""
+        if seen.get("preempted"):
+            return "preempted"
+        if (stolen := seen.get("steal_ms")) and stolen * 1e6 > _STOLEN * seen["wall_ns"]:
+            return "stolen"
+        if proxy := seen.get("clock_proxy_ns"):
+            self._proxies.append(proxy)
+            if len(self._proxies) >= _FEWEST_PROXIES and proxy > _THROTTLED * statistics.median(self._proxies):
+                return "throttled"
+        return ""
 
     def _settle(self) -> bool:
         """Find which layers need no more rounds, and how many the others may need; return whether none does."""
         few, most = self._settings.min_rounds, self._settings.max_rounds
-        estimates = estimate_session(*zip(*self._measured, strict=True)) if self._measured else {}
+        self.estimates = estimate_session(self._samples, self._terms) if self._samples else {}
         self.done = set()
-        expected = 0
-        for subject in self._loaded:
-            rounds, excess = 0, np.inf
-            if known := estimates.get(subject):
-                rounds, excess = known.rounds, known.interval / self._settings.interval
-            expected += max(few, rounds)
-            if rounds >= most or (rounds >= few and excess <= 1):
+        rounds_ahead: Counter[str] = Counter()
+        for subject in self._terms:
+            standing = self._standing.setdefault(subject, _Round())
+            if known := self.estimates.get(subject):
+                if known.rounds > standing.rounds:
+                    excess = known.interval / self._settings.interval
+                    standing.history += [min([excess, *standing.history[-1:]])] * (known.rounds - standing.rounds)
+                    standing.rounds, standing.excess = known.rounds, excess
+                else:
+                    standing.excess = known.interval / self._settings.interval
+            if self._is_done(subject, standing):
                 self.done.add(subject)
-            elif rounds >= few:  # an interval shrinks with the square root of the rounds
-                expected += max(1, min(most, round(rounds * excess**2)) - rounds)
-        self.expected_blocks = expected
-        return len(self.done) == len(self._loaded)
+            # An interval shrinks with the square root of the rounds.
+            wanted = few if standing.rounds < few else min(most, round(standing.rounds * standing.excess**2))
+            ahead = 0 if subject in self.done else max(1, wanted - standing.rounds)
+            for part, _ in self._terms[subject]:
+                rounds_ahead[part] = max(rounds_ahead[part], ahead)
+        self.expected_blocks = len(self._samples) + sum(rounds_ahead.values())
+        return len(self.done) == len(self._terms)
+
+    def _is_done(self, subject: str, standing: _Round) -> bool:
+        """Known well enough, or past its last round or its time, or no longer improving."""
+        if standing.rounds < self._settings.min_rounds:
+            return False
+        spent_s = sum(self._spent_ns[part] for part, _ in self._terms[subject]) / 1e9
+        if (
+            standing.excess <= 1
+            or standing.rounds >= self._settings.max_rounds
+            or spent_s > self._settings.time_limit_s
+        ):
+            return True
+        history = standing.history
+        return len(history) > 2 * _STALE_ROUNDS and history[-1] > _STALE * history[-1 - _STALE_ROUNDS]
+
+    # ------------------------------------------------------------------ layers that stand alone
+
+    def _retest(self, rng: np.random.Generator) -> Iterator[Event]:
+        """Measure what disagrees with its neighbours again, beside them, in a process of its own."""
+        suspects: dict[str, list[str]] = {}
+        for axis in self._axes:
+            known = [subject for subject in axis if subject in self.estimates and subject in self._terms]
+            latencies = [self.estimates[subject].latency_ms for subject in known]
+            for i, subject in enumerate(known):
+                error = self.estimates[subject].std_error_ms
+                if stands_alone(latencies[i], error, latencies[:i], latencies[i + 1 :]):
+                    suspects[subject] = known[max(0, i - 2) : i] + known[i + 1 : i + 3]
+        if not suspects:
+            return
+        again = list(dict.fromkeys([*suspects, *(near for each in suspects.values() for near in each)]))
+        again += [subject for subject in self._references if subject in self._terms and subject not in again]
+        yield from self._refresh(self._of(again))
+        for subject, neighbours in suspects.items():
+            yield Retest(subject, self._process, neighbours)
+        first = self._round
+        while self._round - first < self._settings.min_rounds:
+            here = [s for s in again if s in self._terms and all(part in self._loaded for part, _ in self._terms[s])]
+            if not here:
+                return
+            yield from self._rounds(rng, here)
+        self._settle()
 
 
 def _outcome(subject: str, error: WorkerError, during: str) -> Outcome:

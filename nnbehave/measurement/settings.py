@@ -19,10 +19,17 @@ class Settings(BaseModel):
         A layer is done when its 95 % interval lies within this share of its latency on both sides.
     min_rounds, max_rounds : int
         Six rounds are the fewest whose range is a 95 % interval of their median; past the last a layer is ``noisy``.
+    processes : int
+        Fresh processes that the first rounds are spread over: memory lies differently in each.
+    footprint_mib : float
+        What a network reads and writes between two runs of one of its layers; where calls are taken in turn
+        (``stacked``), at least so much lies between two calls of a layer. MobileNetV1 has 17 MB of weights and 5 of
+        activations. 0 leaves the caches as they are.
     value_ms, block_ms : float
         Shortest span that is timed, and how much of a round a layer gets.
     time_limit_s : float
-        For loading a layer and for one block of it; past it, it is a ``timeout``.
+        For loading a layer and for one block of it; past it, it is a ``timeout``. Also for all timed calls of a
+        layer; past it, it is ``noisy``.
     seed : int
         Of the weights, the inputs and the order of every round.
 
@@ -37,6 +44,8 @@ class Settings(BaseModel):
     interval: float = Field(default=0.02, gt=0, lt=1)
     min_rounds: Annotated[PositiveInt, Field(ge=6)] = 6
     max_rounds: PositiveInt = 60
+    processes: PositiveInt = 3
+    footprint_mib: float = Field(default=24.0, ge=0, le=1024)
     value_ms: float = Field(default=0.2, gt=0, le=1e6)
     block_ms: float = Field(default=2.0, gt=0, le=1e6)
     time_limit_s: float = Field(default=60.0, gt=0, le=86_400)

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-ESTIMATOR = "median-of-normalised-rounds 1"  # name and version; latencies are derived again where it changes
+ESTIMATOR = "median-of-normalised-rounds 2"  # name and version; latencies are derived again where it changes
 _COVERAGE = 0.95
 _NEIGHBOURS = 4  # blocks before and after one that tell how fast the machine was
+_FEWEST_TO_FIT = 30  # blocks of a class, below which no exponent is fitted to it
+
+Terms = Mapping[str, Sequence[tuple[str, float]]]
+
+
+class Sample(NamedTuple):
+    """A block as the statistics see it: the graph that was run, its latency, its class, its round and process."""
+
+    part: str
+    ms: float
+    bound: str
+    round: int
+    process: int
 
 
 @dataclass(frozen=True)
@@ -28,7 +43,7 @@ class Estimate:
         95 % interval of that median; infinite while there are too few rounds for one.
     std_error_ms : float
         A quarter of the interval's width, near enough (1/3.92 of it).
-    rounds : int
+    rounds, processes : int
     """
 
     latency_ms: float
@@ -36,24 +51,25 @@ class Estimate:
     high_ms: float
     std_error_ms: float
     rounds: int
+    processes: int = 1
 
     @property
     def interval(self) -> float:
         """How far the interval reaches from the latency, as a share of it, on its wider side."""
+        if self.latency_ms <= 0:
+            return math.inf
         return max(self.high_ms - self.latency_ms, self.latency_ms - self.low_ms) / self.latency_ms
 
 
 def block_ms(times_ns: Sequence[int], inner: int) -> float:
-    """Return a block's latency in ms: the lower quartile of its spans, a call.
+    """Return a block's latency in ms: the mean of the faster two thirds of its spans, a call.
 
-    Neighbours on a shared machine only ever add time, in bursts: the quartile is inside the undisturbed part of a
-    block unless three quarters of it were disturbed.
+    Neighbours on a shared machine only ever add time, in bursts, which the slowest third mostly holds. A mean of
+    what is left and not a low quantile, since the parts of a network must add up to it: quantiles of short spans lie
+    lower than those of long ones on a noisy machine.
     """
-    ordered = sorted(times_ns)
-    position = (len(ordered) - 1) / 4
-    lower = math.floor(position)
-    upper = min(lower + 1, len(ordered) - 1)
-    return (ordered[lower] + (position - lower) * (ordered[upper] - ordered[lower])) / inner / 1e6
+    kept = sorted(times_ns)[: math.ceil(len(times_ns) * 2 / 3)]
+    return sum(kept) / len(kept) / inner / 1e6
 
 
 def estimate(rounds_ms: Sequence[float]) -> Estimate:
@@ -66,38 +82,125 @@ def estimate(rounds_ms: Sequence[float]) -> Estimate:
     return Estimate(latency, low, high, (high - low) / 3.92, n)
 
 
-def estimate_session(subjects: Sequence[str], blocks_ms: Sequence[float]) -> dict[str, Estimate]:
+def estimate_session(
+    samples: Sequence[Sample], terms: Terms, only: Mapping[str, Collection[int]] | None = None
+) -> dict[str, Estimate]:
     """Return the estimate of each subject of a session.
 
     Parameters
     ----------
-    subjects : sequence of str, shape (blocks,)
-        What each block measured, in the order they were taken.
-    blocks_ms : sequence of float, shape (blocks,)
-        Their latencies (:func:`block_ms`).
+    samples : sequence of Sample
+        The blocks, in the order they were taken.
+    terms : mapping of str to sequence of (str, float)
+        For each subject the parts that were run for it, and what each counts for in its latency.
+    only : mapping of str to collection of int, optional
+        For some subjects, the processes whose rounds to take.
+
+    Notes
+    -----
+    Every fresh process has its own luck with memory. What that makes of the latencies is pooled over all subjects, as
+    a share of them, and added to the intervals: half² = (half of the rounds)² + (1.96 · share)² / processes.
     """
-    rounds: dict[str, list[float]] = {}
-    for subject, value in zip(subjects, normalise(subjects, blocks_ms), strict=True):
-        rounds.setdefault(subject, []).append(value)
-    return {subject: estimate(values) for subject, values in rounds.items()}
+    values = _by_round(samples)
+    found: dict[str, Estimate] = {}
+    by_process: dict[str, dict[int, list[float]]] = {}
+    for subject, parts in terms.items():
+        known = [values.get(part, {}) for part, _ in parts]
+        weights = [weight for _, weight in parts]
+        constants = [statistics.median(each.values()) if each else math.nan for each in known]
+        rounds: dict[int, list[float]] = defaultdict(list)
+        # The first part is measured against what the others are at their medians: their noise is not the subject's.
+        for key, value in known[0].items():
+            if only is None or subject not in only or key[1] in only[subject]:
+                rest = sum(w * c for w, c in zip(weights[1:], constants[1:], strict=True))
+                rounds[key[1]].append(weights[0] * value + rest)
+        flat = [value for each in rounds.values() for value in each]
+        if flat and not math.isnan(flat[0]):
+            by_process[subject] = rounds
+            found[subject] = _with_terms(estimate(flat), weights[1:], [list(each.values()) for each in known[1:]])
+    share = process_share(list(by_process.values()))
+    return {subject: _widened(one, share, len(by_process[subject])) for subject, one in found.items()}
 
 
-def normalise(subjects: Sequence[str], blocks_ms: Sequence[float]) -> list[float]:
+def _by_round(samples: Sequence[Sample]) -> dict[str, dict[tuple[int, int], float]]:
+    """Return each part's normalised value in each (round, process): the median of its blocks there."""
+    blocks: dict[str, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for sample, value in zip(samples, normalise(samples)[0], strict=True):
+        blocks[sample.part][sample.round, sample.process].append(value)
+    return {part: {key: statistics.median(each) for key, each in of.items()} for part, of in blocks.items()}
+
+
+def _with_terms(one: Estimate, weights: Sequence[float], rounds: Sequence[Sequence[float]]) -> Estimate:
+    """Add to an interval the errors of the terms that were taken as constants."""
+    squares = sum((w * estimate(each).std_error_ms * 1.96) ** 2 for w, each in zip(weights, rounds, strict=True))
+    return _wider(one, squares)
+
+
+def _widened(one: Estimate, share: float, processes: int) -> Estimate:
+    return replace(_wider(one, (1.96 * share * one.latency_ms) ** 2 / processes), processes=processes)
+
+
+def _wider(one: Estimate, square: float) -> Estimate:
+    if math.isnan(square):
+        square = math.inf
+    low = one.latency_ms - math.sqrt((one.latency_ms - one.low_ms) ** 2 + square)
+    high = one.latency_ms + math.sqrt((one.high_ms - one.latency_ms) ** 2 + square)
+    return replace(one, low_ms=low, high_ms=high, std_error_ms=(high - low) / 3.92)
+
+
+def process_share(subjects: Sequence[Mapping[int, Sequence[float]]]) -> float:
+    """Return the standard deviation between processes that rounds do not explain, as a share of the latency.
+
+    Parameters
+    ----------
+    subjects : sequence of mapping of int to sequence of float
+        Of each subject the latencies of its rounds, by process. Those of less than two processes with two rounds
+        each say nothing. Analysis of variance, pooled by the median over subjects: one subject says little, all do.
+    """
+    excess = []
+    for rounds in subjects:
+        groups = [np.asarray(each) for each in rounds.values() if len(each) > 1]
+        middle = statistics.median([value for each in groups for value in each]) if groups else 0.0
+        if len(groups) < 2 or middle <= 0:
+            continue
+        means = np.array([np.median(each) for each in groups]) / middle
+        # The median of a few has pi/2 of the variance of their mean.
+        within = np.mean([np.var(each / middle, ddof=1) * np.pi / 2 / len(each) for each in groups])
+        excess.append(float(np.var(means, ddof=1) - within))
+    if not excess:
+        return 0.0
+    trimmed = sorted(excess)[: math.ceil(0.9 * len(excess))]  # some layers have a life of their own
+    return math.sqrt(max(0.0, float(np.mean(trimmed))))
+
+
+def normalise(samples: Sequence[Sample]) -> tuple[list[float], dict[str, float]]:
     """Take out of each block what the blocks around it say of the machine's speed at that moment.
 
     A shared machine is slow for some blocks on end, whatever runs. Rounds are shuffled, so a block's neighbours are
     other layers: the median of their deviations, each from its own layer's median, is the machine's state, and a
-    block's logarithm is lowered by ``g`` times it. ``g`` is fitted to the session, between 0 and 1.2, and is 0 where
-    the data do not support it (three standard errors), so that a steady machine's blocks stay as they are.
+    block's logarithm is lowered by ``g`` times it. ``g`` is fitted for each class of layers (compute- or
+    memory-bound), between 0 and 1.2, and is 0 where the data do not support it (three standard errors, thirty
+    blocks), so that a steady machine's blocks stay as they are.
 
+    Returns
+    -------
+    values : list of float, shape (blocks,)
+    exponents : dict of str to float
+        ``g`` of each class.
+
+    Notes
+    -----
     Measured on a 2-core virtual machine with busy neighbours, 128 conv layers, 60 rounds: the median half-width of
     the intervals fell from 4.2 to 1.3 % on tflite, from 2.8 to 1.6 % on openvino, from 3.8 to 1.7 % on tflite:builtin
     (windows of 2 to 16 blocks do about as well; ``g`` was 0.94 to 0.96).
     """
-    names, index = np.unique(np.asarray(subjects), return_inverse=True)
+    names, index = np.unique([sample.part for sample in samples], return_inverse=True)
+    values = [sample.ms for sample in samples]
+    classes, of_class = np.unique([sample.bound for sample in samples], return_inverse=True)
+    exponents = dict.fromkeys(map(str, classes), 0.0)
     if len(names) < 2 or len(index) <= 2 * _NEIGHBOURS:
-        return list(blocks_ms)
-    logs = np.log(np.asarray(blocks_ms))
+        return values, exponents
+    logs = np.log(np.asarray(values))
     flat = logs
     for _ in range(3):  # medians of normalised blocks make a better state, which makes better medians
         deviations = logs - _medians(index, flat)[index]
@@ -105,14 +208,20 @@ def normalise(subjects: Sequence[str], blocks_ms: Sequence[float]) -> list[float
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURS + 1)
         state = np.median(np.delete(windows, _NEIGHBOURS, axis=1), axis=1)
         state -= np.median(state)
-        power = float(state @ state)
-        if power == 0:
-            return list(blocks_ms)
-        g = float(deviations @ state) / power
-        error = float(np.std(deviations - g * state)) / power**0.5
-        g = min(g, 1.2) if g > 3 * error else 0.0
-        flat = logs - g * state
-    return [float(value) for value in np.exp(flat)]
+        g = np.array([_exponent(deviations[of_class == k], state[of_class == k]) for k in range(len(classes))])
+        exponents = dict(zip(map(str, classes), map(float, g), strict=True))
+        flat = logs - g[of_class] * state
+    return [float(value) for value in np.exp(flat)], exponents
+
+
+def _exponent(deviations: npt.NDArray[np.float64], state: npt.NDArray[np.float64]) -> float:
+    """Return how strongly a class's blocks follow the machine's state; 0 where that is not supported."""
+    power = float(state @ state)
+    if len(state) < _FEWEST_TO_FIT or power == 0:
+        return 0.0
+    g = float(deviations @ state) / power
+    error = float(np.std(deviations - g * state)) / power**0.5
+    return min(g, 1.2) if g > 3 * error else 0.0
 
 
 def _medians(index: npt.NDArray[np.intp], values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -133,3 +242,21 @@ def _rank(n: int) -> int | None:
         if outside > 1 - _COVERAGE:
             return cut - 1 if cut else None
     return None
+
+
+def stands_alone(ms: float, error_ms: float, left_ms: Sequence[float], right_ms: Sequence[float]) -> bool:
+    """Whether a layer lies above all its neighbours on the swept axis, or below all of them, by more than noise.
+
+    Two on each side; by more than 4 standard errors and 3 %. The edge of a step agrees with one side, so it does not.
+    """
+    near = [*left_ms[-2:], *right_ms[:2]]
+    if not left_ms or not right_ms:
+        return False
+    margin = max(4 * error_ms, 0.03 * ms)
+    return ms > max(near) + margin or ms < min(near) - margin
+
+
+def agree(first: Estimate, again: Estimate) -> bool:
+    """Whether two estimates of one latency differ by no more than their intervals, or 3 %, explain."""
+    tolerance = 1.96 * math.hypot(first.std_error_ms, again.std_error_ms)
+    return abs(first.latency_ms - again.latency_ms) <= max(tolerance, 0.03 * first.latency_ms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -47,11 +47,14 @@ class Operator(ABC):
         Fields that a layer of this operator must give.
     optional : tuple of str
         Fields that it may give; every other field of a layer is refused.
+    has_weights : bool
+        Whether two of them that read the same differ.
     """
 
     name: ClassVar[str]
     required: ClassVar[tuple[str, ...]]
     optional: ClassVar[tuple[str, ...]]
+    has_weights: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
@@ -59,7 +62,12 @@ class Operator(ABC):
 
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         """Yield (field, reason) for all that makes this layer impossible, its fields being well typed."""
-        yield from ()
+        if "out_channels" not in self.required and layer.out_channels != layer.in_channels:
+            yield "out_channels", f"must equal in_channels ({layer.in_channels}); leave it out"
+
+    def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
+        """Return the shape of each input, batch first (NHWC): one, unless an operator says otherwise."""
+        return ((layer.batch, layer.height, layer.width, layer.in_channels),)
 
     @abstractmethod
     def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
@@ -74,8 +82,8 @@ class Operator(ABC):
         """Return the memory accesses of one inference in elements (paper, Table 3)."""
 
     @abstractmethod
-    def build(self, layer: LayerFields, x: Any, rng: np.random.Generator) -> Any:
-        """Add the operator to the TensorFlow graph that ``x`` belongs to, weights from ``rng``; return its output."""
+    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+        """Add the operator to the TensorFlow graph of its inputs, with weights from ``rng``; return its output."""
 
 
 OPERATORS: dict[str, Operator] = {}

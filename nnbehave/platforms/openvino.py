@@ -8,6 +8,7 @@ class OpenVINO(Platform):
 
     name = "openvino"
     options = {"threads": 1}
+    methods = ("stacked", "whole", "profiled")
     converter = "openvino"
     backend = "nnbehave.runner.backends.openvino:OpenVINOBackend"
     package = "openvino"

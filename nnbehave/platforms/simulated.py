@@ -14,6 +14,7 @@ class Simulated(Platform):
         "step_us": 40.0,
         "overhead_us": 20.0,
         "noise": 0.01,
+        "world": 0.0,
         "seed": 0,
         "fail_at": 0,
         "crash_at": 0,

@@ -9,6 +9,7 @@ class TFLite(Platform):
     name = "tflite"
     variants = {"": {"xnnpack": True}, "builtin": {"xnnpack": False}}
     options = {"threads": 1}
+    methods = ("stacked", "whole")
     converter = "tflite"
     backend = "nnbehave.runner.backends.litert:LiteRTBackend"
     package = "ai-edge-litert"

@@ -8,12 +8,16 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from nnbehave.runner.backends.base import Backend
 from nnbehave.runner.machine import machine
 from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array, serve
-from nnbehave.runner.timing import calibrate, time_block
+from nnbehave.runner.timing import calibrate, rotate, time_block, warm_up
+from nnbehave.runner.witnesses import Witnesses
+
+COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "profile", "unload")
 
 
 class Runner:
@@ -24,6 +28,7 @@ class Runner:
         self.cpus = cpus
         self.models: dict[str, Any] = {}
         self.inner: dict[str, Any] = {}
+        self.witnesses = Witnesses(cpus)
 
     def hello(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
@@ -31,6 +36,7 @@ class Runner:
             "machine": machine(),
             "versions": self.backend.versions(),
             "cpus": self.cpus,
+            "witnesses": self.witnesses.available(),
         }
 
     def load(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -49,14 +55,49 @@ class Runner:
         outputs = model.run([decode_array(array) for array in request["inputs"]])
         yield {"outputs": [encode_array(array) for array in outputs]}
 
+    def _calls(self, handle: str, value_ns: int) -> int:
+        if handle not in self.inner:
+            self.inner[handle] = calibrate(self.models[handle].invoke, self.backend.clock, value_ns)
+        return int(self.inner[handle])
+
+    def warm_up(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        handle = request["handle"]
+        inner = self._calls(handle, request["value_ns"])
+        spans, steady = warm_up(self.models[handle].invoke, self.backend.clock, inner)
+        yield {"spans": spans, "steady": steady}
+
     def time(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        clock = self.backend.clock
         for handle in request["handles"]:
-            model = self.models[handle]
-            if handle not in self.inner:
-                self.inner[handle] = calibrate(model.invoke, clock, request["value_ns"])
-            spans, witnesses = time_block(model.invoke, clock, self.inner[handle], request["block_ns"])
-            yield {"handle": handle, "inner": self.inner[handle], "times_ns": spans, "witnesses": witnesses}
+            inner = self._calls(handle, request["value_ns"])
+            block = partial(time_block, self.models[handle].invoke, self.backend.clock, inner, request["block_ns"])
+            spans, seen = self.witnesses.around(block)
+            yield self._block(handle, inner, spans, seen)
+
+    def rotate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        handles = list(request["handles"])
+        calls = [self.models[handle].invoke for handle in handles]
+        evictor = request["evictor"]
+        evict = self.models[evictor].invoke if evictor else None
+        passes = partial(rotate, calls, self.backend.clock, request["passes"], request["evict_bytes"], evict)
+        spans, seen = self.witnesses.around(passes)
+        for handle, each in zip([*handles, evictor], spans):
+            yield self._block(handle, 1, each, seen)
+
+    def profile(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for handle in request["handles"]:
+            (calls, total_ns), seen = self.witnesses.around(partial(self.models[handle].profile, request["block_ns"]))
+            yield self._block(handle, calls, ([total_ns], []), seen)
+
+    def _block(
+        self, handle: str, inner: int, spans: tuple[list[int], list[int]], seen: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A block is of undisturbed spans, or of all where too few are; a clock of one's own is never disturbed."""
+        if self.backend.clock is not time.perf_counter_ns:
+            return {"handle": handle, "inner": inner, "times_ns": [*spans[0], *spans[1]], "witnesses": {}}
+        good, interrupted = spans
+        enough = len(good) >= len(interrupted)
+        seen = {**seen, "interrupted_spans": len(interrupted), "preempted": not enough}
+        return {"handle": handle, "inner": inner, "times_ns": good if enough else good + interrupted, "witnesses": seen}
 
     def unload(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         del self.models[request["handle"]]
@@ -77,7 +118,7 @@ def main() -> None:
     module, _, name = arguments.backend.partition(":")
     backend = getattr(importlib.import_module(module), name)(**json.loads(arguments.options))
     runner = Runner(backend, cpus)
-    serve({name: getattr(runner, name) for name in ("hello", "load", "run", "time", "unload")})
+    serve({name: getattr(runner, name) for name in COMMANDS})
 
 
 if __name__ == "__main__":

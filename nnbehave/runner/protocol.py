@@ -4,22 +4,27 @@ A request is one line on standard input, a JSON object with ``cmd``; an answer i
 ``ok``. Where ``ok`` is false, ``error`` says why and ``kind`` is a status (``unsupported`` or ``failed``). Whatever
 libraries print goes to standard error. A worker ends when its standard input does.
 
-The runner (``python -m nnbehave.runner``), protocol version 1:
+The runner (``python -m nnbehave.runner``), protocol version 2:
 
-==========  ==============================================  ==================================================
-``cmd``     request                                         answer
-==========  ==============================================  ==================================================
-``hello``                                                   ``protocol``, ``machine``, ``versions``, ``cpus``
-``load``    ``handle``, ``path``, ``seed`` (of the input)   ``load_s``, ``executed_precision``, ``kernels``,
-                                                            ``placement``
-``run``     ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
-``time``    ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
-                                                            ``times_ns``, ``witnesses``
-``unload``  ``handle``
-==========  ==============================================  ==================================================
+===========  ==============================================  ==================================================
+``cmd``      request                                         answer
+===========  ==============================================  ==================================================
+``hello``                                                    ``protocol``, ``machine``, ``versions``, ``cpus``,
+                                                             ``witnesses`` (which of them there are)
+``load``     ``handle``, ``path``, ``seed`` (of the input)   ``load_s``, ``executed_precision``, ``kernels``,
+                                                             ``placement``
+``run``      ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
+``warm_up``  ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
+``time``     ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
+                                                             ``times_ns``, ``witnesses``
+``rotate``   ``handles``, ``passes``, ``evict_bytes``,       the same lines, and one of the evictor's last
+             ``evictor`` (a handle, or nothing)
+``profile``  ``handles``, ``block_ns``                       the same lines, by the runtime's own clock
+``unload``   ``handle``
+===========  ==============================================  ==================================================
 
-An array is ``{"dtype": …, "shape": […], "data": base64 of its bytes in C order}``. A block is one call that is not
-recorded, then ``times_ns``: each the time of ``inner`` calls in a row.
+An array is ``{"dtype": …, "shape": […], "data": base64 of its bytes in C order}``. ``times_ns``
+holds spans, each of ``inner`` calls in a row; what was witnessed meanwhile is :mod:`nnbehave.runner.witnesses`'s.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 Handler = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 

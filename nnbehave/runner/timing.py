@@ -1,36 +1,36 @@
-"""Timing one block: many short spans of back-to-back calls.
+"""Timing: a block of back-to-back calls (warm), or one call of each of many models in turn (cold).
 
-Spans are short and many (0.2 ms, ten a block) rather than long and few: a shared machine is disturbed for some
-hundred microseconds at a time, so short spans leave most of a block undisturbed for a quantile to find. Measured on
-a 2-core virtual machine with busy neighbours, XNNPACK conv of 60 µs, spread (standard deviation / mean) of a 6 ms
-block: mean of its calls 12 %, their median 8 %, their lower quartile 6.5 %.
+Warm spans are short and many (0.2 ms, ten a block) rather than long and few: a shared machine is disturbed for some
+hundred microseconds at a time, so short spans leave most of a block undisturbed.
+
+In a network a layer runs once, then all the others do, and what it left in the caches is gone when it runs again.
+``rotate`` makes that so: each call follows those of all the other models, or a whole network, or a read of a buffer.
 """
 
 from __future__ import annotations
 
 import gc
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Any
 
-try:
-    import resource
-except ImportError:  # not on Windows
-    resource = None  # type: ignore[assignment]
+import numpy as np
+
+from nnbehave.runner.witnesses import involuntary_switches
 
 MIN_VALUES, MAX_VALUES = 3, 10
 
+Call = Callable[[], object]
+Clock = Callable[[], int]
 
-def calibrate(call: Callable[[], object], clock: Callable[[], int], value_ns: int) -> int:
+
+def calibrate(call: Call, clock: Clock, value_ns: int) -> int:
     """Return the smallest power of two of calls that takes at least ``value_ns``, undisturbed: thrice in a row."""
     call()
     inner, agreed = 1, 0
     while True:
-        start = clock()
-        for _ in repeat(None, inner):
-            call()
-        if clock() - start < value_ns:
+        if _span(call, clock, inner) < value_ns:
             inner, agreed = inner * 2, 0
         else:
             agreed += 1
@@ -38,41 +38,91 @@ def calibrate(call: Callable[[], object], clock: Callable[[], int], value_ns: in
                 return inner
 
 
-def time_block(
-    call: Callable[[], object], clock: Callable[[], int], inner: int, block_ns: int
-) -> tuple[list[int], dict[str, Any]]:
-    """Return the spans of one block in ns, and what was witnessed meanwhile.
+def time_block(call: Call, clock: Clock, inner: int, block_ns: int) -> tuple[list[int], list[int]]:
+    """Return the spans of one warm block in ns, each of ``inner`` calls, and those that were interrupted.
 
     One call goes unrecorded, to bring the layer's weights back into the caches after the layer before it. Then as
-    many spans of ``inner`` calls as ``block_ns`` holds, between three and ten. The witnesses are the processor time
-    of this process and its involuntary context switches: a block whose ``cpu_ns`` is far below its wall time, or
-    with switches, was interrupted.
+    many spans as ``block_ns`` holds, between three and ten; an interrupted one is taken again, up to as many times.
+    """
+    with _no_collection():
+        call()
+        good: list[int] = []
+        interrupted: list[int] = []
+        wanted = MAX_VALUES
+        while len(good) < wanted and len(interrupted) < wanted:
+            span, clean = _watched(call, clock, inner)
+            (good if clean else interrupted).append(span)
+            if len(good) + len(interrupted) == 1:
+                wanted = max(MIN_VALUES, min(MAX_VALUES, block_ns // max(1, span)))
+    return good, interrupted
+
+
+def rotate(
+    calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int, evictor: Call | None
+) -> list[tuple[list[int], list[int]]]:
+    """Return the spans of single calls in passes over all of them, ``passes`` of each, and those interrupted.
+
+    Before each call ``evictor`` runs, where there is one: its spans come last. Otherwise ``evict_bytes`` are read
+    before each pass, so that no model finds in the caches what it left there. An interrupted call is taken again in
+    a further pass, of which there are at most as many.
+    """
+    spans: list[tuple[list[int], list[int]]] = [([], []) for _ in range(len(calls) + (evictor is not None))]
+    waste = np.ones(evict_bytes // 8 if evictor is None else 0)
+    with _no_collection():
+        for number in range(2 * passes):
+            todo = [i for i in range(len(calls)) if number < passes or len(spans[i][0]) < passes]
+            if not todo:
+                break
+            waste.sum()
+            for i in todo:
+                if evictor is not None:
+                    span, clean = _watched(evictor, clock, 1)
+                    spans[-1][0 if clean else 1].append(span)
+                if len(spans[i][0]) < passes:
+                    span, clean = _watched(calls[i], clock, 1)
+                    spans[i][0 if clean else 1].append(span)
+    return spans
+
+
+def warm_up(call: Call, clock: Clock, inner: int, window: int = 10, tolerance: float = 0.02, most: int = 300) -> Any:
+    """Run spans until two windows of them in a row agree; return the number of spans and whether they ever did.
+
+    They agree where their lower quartiles and their medians differ by less than ``tolerance``.
     """
     spans: list[int] = []
+    with _no_collection():
+        while len(spans) < most:
+            spans.append(_span(call, clock, inner))
+            if len(spans) >= 2 * window:
+                before, after = (
+                    np.quantile(part, (0.25, 0.5)) for part in (spans[-2 * window : -window], spans[-window:])
+                )
+                if np.all(np.abs(np.log(np.maximum(after, 1) / np.maximum(before, 1))) < tolerance):
+                    return len(spans), True
+    return len(spans), False
+
+
+def _watched(call: Call, clock: Clock, inner: int) -> tuple[int, bool]:
+    """Return a span, and whether this process kept its core all through."""
+    before = involuntary_switches()
+    span = _span(call, clock, inner)
+    return span, involuntary_switches() == before
+
+
+def _span(call: Call, clock: Clock, inner: int) -> int:
+    start = clock()
+    for _ in repeat(None, inner):
+        call()
+    return clock() - start
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python's garbage collector out of what is timed."""
     collecting = gc.isenabled()
     gc.disable()
     try:
-        call()
-        switches = _involuntary_switches()
-        cpu = time.process_time_ns()
-        begin = clock()
-        wanted = MAX_VALUES
-        while len(spans) < wanted:
-            start = clock()
-            for _ in repeat(None, inner):
-                call()
-            spans.append(clock() - start)
-            if len(spans) == 1:
-                wanted = max(MIN_VALUES, min(MAX_VALUES, block_ns // max(1, spans[0])))
-        wall = clock() - begin
-        cpu = time.process_time_ns() - cpu
-        after = _involuntary_switches()
+        yield
     finally:
         if collecting:
             gc.enable()
-    switched = None if switches is None or after is None else after - switches
-    return spans, {"wall_ns": wall, "cpu_ns": cpu, "involuntary_switches": switched}
-
-
-def _involuntary_switches() -> int | None:
-    return None if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw

@@ -21,8 +21,8 @@ class LocalTarget:
 
     name = "local"
 
-    def start(self, platform: Platform) -> Worker:
-        """Start a runner for ``platform``, pinned where the system allows.
+    def start(self, platform: Platform, number: int = 0) -> Worker:
+        """Start a runner for ``platform``, the ``number``-th of a session, pinned where the system allows.
 
         It takes the last cores that this process may use: interrupts and other programs tend to the first.
         """
@@ -30,7 +30,10 @@ class LocalTarget:
         if platform.wall_clock and hasattr(os, "sched_getaffinity"):
             allowed = sorted(os.sched_getaffinity(0))
             cpus = allowed[-platform.threads :]
-        arguments = ["--backend", platform.backend, "--options", json.dumps(platform.backend_options())]
+        options = platform.backend_options()
+        if "seed" in options:  # a platform that simulates gets a new machine with each process, as real ones do
+            options["seed"] += number
+        arguments = ["--backend", platform.backend, "--options", json.dumps(options)]
         arguments += ["--cpus", ",".join(map(str, cpus))]
         threads = {name: str(platform.threads) for name in _THREAD_VARIABLES}
         return Worker("nnbehave.runner", arguments, threads)

@@ -34,6 +34,13 @@ class Model:
         """Run one inference on arrays and return copies of the outputs."""
         raise NotImplementedError
 
+    def profile(self, block_ns: int) -> tuple[int, int]:
+        """Run calls for about ``block_ns``; return how many, and the time that the runtime gives the kernels in ns.
+
+        Kernels that only change layout at the edges of the graph are left out.
+        """
+        raise NotImplementedError
+
 
 class Backend:
     """A runtime with its options, given as keyword arguments to the constructor."""

@@ -10,9 +10,12 @@ What a layer takes is ``overhead_us + law``, with ``n`` the swept dimension:
 ``staircase`` ``step_us · ⌈n / width⌉``
 ============  ===========================================
 
-A call takes that times a log-normal factor of standard deviation ``noise``; one call in fifty takes 1.5 times as
-long. ``fail_at``, ``crash_at`` and ``hang_at`` name a value of the dimension at which loading fails as unsupported,
-the process dies, and a call never returns.
+A graph of several layers takes the overhead once; ``flatten`` takes nothing, as a reshape does. A call takes all that
+times a log-normal factor of standard deviation ``noise``; one call in fifty takes 1.5 times as long. ``world`` adds a
+shared machine, at 1 with these parameters and at 2 twice as bad: a drift (Ornstein-Uhlenbeck, 2 %, 20 s), a neighbour
+(12 % slower for 5 s every 35 s) and a clock of two states (5 % apart, 10 s each at the mean). ``fail_at``,
+``crash_at`` and ``hang_at`` name a value of the dimension at which loading fails as unsupported, the process dies,
+and a call never returns.
 """
 
 from __future__ import annotations
@@ -29,6 +32,32 @@ from nnbehave.runner.backends.base import Backend, Model
 from nnbehave.runner.protocol import Unsupported
 
 _SPIKE_SHARE, _SPIKE = 0.02, 1.5
+_DRIFT, _DRIFT_TIME_S = 0.02, 20.0
+_BURST, _BURST_S, _BURST_EVERY_S = 0.12, 5.0, 35.0
+_CLOCK, _CLOCK_TIME_S = 0.05, 10.0
+
+
+class SharedMachine:
+    """How much slower than usual the simulated machine is at a time; times must not fall."""
+
+    def __init__(self, rng: np.random.Generator, scale: float) -> None:
+        self._rng, self._scale = rng, scale
+        self._at_s = 0.0
+        self._drift = rng.standard_normal()
+        self._burst_from_s = rng.uniform(0, _BURST_EVERY_S)
+        self._slow_clock = bool(rng.random() < 0.5)
+
+    def slowdown(self, now_s: float) -> float:
+        """Return the factor on a call that begins now."""
+        past, self._at_s = now_s - self._at_s, now_s
+        kept = math.exp(-past / _DRIFT_TIME_S)
+        self._drift = kept * self._drift + math.sqrt(1 - kept**2) * self._rng.standard_normal()
+        if self._rng.random() < 1 - math.exp(-past / _CLOCK_TIME_S):
+            self._slow_clock = not self._slow_clock
+        factor = math.exp(_DRIFT * self._scale * self._drift)
+        if (now_s + self._burst_from_s) % _BURST_EVERY_S < _BURST_S:
+            factor *= 1 + _BURST * self._scale
+        return factor * (1 + _CLOCK * self._scale if self._slow_clock else 1.0)
 
 
 class SimulatedModel(Model):
@@ -53,6 +82,8 @@ class SimulatedModel(Model):
         factor = math.exp(backend.noise * backend.rng.standard_normal()) if backend.noise else 1.0
         if backend.noise and backend.rng.random() < _SPIKE_SHARE:
             factor *= _SPIKE
+        if backend.world:
+            factor *= backend.machine.slowdown(backend.now_ns / 1e9)
         backend.now_ns += round(self._true_ns * factor)
 
     def run(self, inputs: list[Any]) -> list[Any]:
@@ -71,6 +102,7 @@ class SimulatedBackend(Backend):
         step_us: float = 40.0,
         overhead_us: float = 20.0,
         noise: float = 0.01,
+        world: float = 0.0,
         seed: int = 0,
         fail_at: int = 0,
         crash_at: int = 0,
@@ -80,6 +112,7 @@ class SimulatedBackend(Backend):
         self.step_us, self.overhead_us, self.noise = step_us, overhead_us, noise
         self.fail_at, self.crash_at, self.hang_at = fail_at, crash_at, hang_at
         self.rng = np.random.default_rng(seed)
+        self.world, self.machine = world, SharedMachine(np.random.default_rng([seed, 1]), world)
         self.now_ns = 0
 
     def clock(self) -> int:
@@ -94,7 +127,8 @@ class SimulatedBackend(Backend):
             layers = json.load(file)["layers"]
         if self.fail_at in {layer[self.dimension] for layer in layers}:
             raise Unsupported(f"the simulated platform takes no {self.dimension} of {self.fail_at}")
-        true_us = self.overhead_us + sum(self._law_us(layer[self.dimension]) for layer in layers)
+        costs = [self._law_us(layer[self.dimension]) for layer in layers if layer["op"] != "flatten"]
+        true_us = self.overhead_us + sum(costs)
         return SimulatedModel(self, layers, true_us)
 
     def _law_us(self, n: int) -> float:

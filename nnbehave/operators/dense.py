@@ -1,0 +1,66 @@
+"""Fully connected layers and what leads to them: dense, flatten."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nnbehave.operators._base import LayerFields, Operator, apply_activation
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Dense(Operator):
+    """Fully connected layer, from (batch, Cin) to (batch, Cout): a convolution (paper, Table 3) with H = W = K = 1."""
+
+    name = "dense"
+    required = ("in_channels", "out_channels")
+    optional = ("bias", "activation", "batch")
+    has_weights = True
+
+    def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
+        return ((layer.batch, layer.in_channels),)
+
+    def output_shape(self, layer: LayerFields) -> tuple[int, int]:
+        return layer.batch, layer.out_channels
+
+    def ops(self, layer: LayerFields) -> int:
+        return layer.batch * layer.in_channels * layer.out_channels
+
+    def mac(self, layer: LayerFields) -> int:
+        return layer.batch * (layer.in_channels + layer.out_channels) + layer.in_channels * layer.out_channels
+
+    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+        import numpy as np
+        import tensorflow as tf
+
+        shape = (layer.in_channels, layer.out_channels)
+        weights = rng.standard_normal(shape, dtype=np.float32) * (2 / layer.in_channels) ** 0.5
+        x = tf.matmul(inputs[0], tf.constant(weights, tf.float32))
+        if layer.bias:
+            x = tf.nn.bias_add(x, tf.constant(rng.standard_normal(layer.out_channels, dtype=np.float32)))
+        return apply_activation(layer.activation, x)
+
+
+class Flatten(Operator):
+    """The input in one row, (batch, H·W·Cin): a reshape. No OPs; mac = 2·H·W·Cin, what a copy would take."""
+
+    name = "flatten"
+    required = ("height", "in_channels")
+    optional = ("width", "batch")
+
+    def output_shape(self, layer: LayerFields) -> tuple[int, int]:
+        return layer.batch, layer.height * layer.width * layer.in_channels
+
+    def ops(self, layer: LayerFields) -> int:
+        return 0
+
+    def mac(self, layer: LayerFields) -> int:
+        return 2 * math.prod(self.input_shapes(layer)[0])
+
+    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+        import tensorflow as tf
+
+        return tf.reshape(inputs[0], self.output_shape(layer))
