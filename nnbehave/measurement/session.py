@@ -32,9 +32,8 @@ _START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
 _FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
 _PARTS_IN_TURN = 32  # models that single calls go round, with the references among them
-_PASSES = 5  # of single calls, in one block
 _MOST_RETAKES = 2  # of one block
-_FEWEST_PROXIES, _THROTTLED = 20, 1.25
+_FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
 _STOLEN = 0.02
 _MOST_DEATHS = 3  # of workers, of which nobody knows the reason
 _STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as many rounds will not
@@ -314,7 +313,7 @@ class Session:
             answer = self._worker.request("load", limit, handle=part, path=path, seed=self._settings.seed)
             if answer["ok"] and self._method == "stacked":
                 during = "first call"
-                tried = self._worker.request("rotate", limit, handles=[part], passes=1, evict_bytes=0, evictor=None)
+                tried = self._worker.request("rotate", limit, handles=[part], passes=1, evict_bytes=0)
                 if not tried["ok"]:
                     answer = tried
         except WorkerError as error:
@@ -430,11 +429,14 @@ class Session:
             self._worker.send("time", handles=list(todo), value_ns=value_ns, block_ns=block_ns)
         elif self._method == "profiled":
             self._worker.send("profile", handles=list(todo), block_ns=block_ns)
+        elif self._evictor:
+            self._worker.send("alternate", handles=list(todo), passes=self._settings.passes, evictor=self._evictor)
+            return [part for each in todo for part in (each, self._evictor)]
         else:
             held = sum(self._parts[part].artifact.size_bytes for part in todo)
             evict = max(0, round(self._settings.footprint_mib * 2**20) - held) if self._platform.wall_clock else 0
-            self._worker.send("rotate", handles=list(todo), passes=_PASSES, evict_bytes=evict, evictor=self._evictor)
-        return [*todo, *([self._evictor] if self._evictor and self._method == "stacked" else [])]
+            self._worker.send("rotate", handles=list(todo), passes=self._settings.passes, evict_bytes=evict)
+        return list(todo)
 
     def _limit_s(self, todo: Sequence[str]) -> float:
         """Calls in turn are answered all at once."""

@@ -25,6 +25,8 @@ class Settings(BaseModel):
         What a network reads and writes between two runs of one of its layers; where calls are taken in turn
         (``stacked``), at least so much lies between two calls of a layer. MobileNetV1 has 17 MB of weights and 5 of
         activations. 0 leaves the caches as they are.
+    passes : int
+        Of single calls in one block, where calls are taken in turn.
     value_ms, block_ms : float
         Shortest span that is timed, and how much of a round a layer gets.
     time_limit_s : float
@@ -46,6 +48,7 @@ class Settings(BaseModel):
     max_rounds: PositiveInt = 60
     processes: PositiveInt = 3
     footprint_mib: float = Field(default=24.0, ge=0, le=1024)
+    passes: PositiveInt = 5
     value_ms: float = Field(default=0.2, gt=0, le=1e6)
     block_ms: float = Field(default=2.0, gt=0, le=1e6)
     time_limit_s: float = Field(default=60.0, gt=0, le=86_400)

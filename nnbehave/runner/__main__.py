@@ -14,10 +14,10 @@ from typing import Any
 from nnbehave.runner.backends.base import Backend
 from nnbehave.runner.machine import machine
 from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array, serve
-from nnbehave.runner.timing import calibrate, rotate, time_block, warm_up
+from nnbehave.runner.timing import alternate, calibrate, rotate, time_block, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
-COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "profile", "unload")
+COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "alternate", "profile", "unload")
 
 
 class Runner:
@@ -74,14 +74,19 @@ class Runner:
             yield self._block(handle, inner, spans, seen)
 
     def rotate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        handles = list(request["handles"])
-        calls = [self.models[handle].invoke for handle in handles]
-        evictor = request["evictor"]
-        evict = self.models[evictor].invoke if evictor else None
-        passes = partial(rotate, calls, self.backend.clock, request["passes"], request["evict_bytes"], evict)
+        calls = [self.models[handle].invoke for handle in request["handles"]]
+        passes = partial(rotate, calls, self.backend.clock, request["passes"], request["evict_bytes"])
         spans, seen = self.witnesses.around(passes)
-        for handle, each in zip([*handles, evictor], spans):
+        for handle, each in zip(request["handles"], spans):
             yield self._block(handle, 1, each, seen)
+
+    def alternate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        evictor = request["evictor"]
+        for handle in request["handles"]:
+            models = self.models[handle].invoke, self.models[evictor].invoke
+            spans, seen = self.witnesses.around(partial(alternate, *models, self.backend.clock, request["passes"]))
+            yield self._block(handle, 1, spans[0], seen)
+            yield self._block(evictor, 1, spans[1], seen)
 
     def profile(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for handle in request["handles"]:

@@ -17,8 +17,8 @@ The runner (``python -m nnbehave.runner``), protocol version 2:
 ``warm_up``  ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
 ``time``     ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
                                                              ``times_ns``, ``witnesses``
-``rotate``   ``handles``, ``passes``, ``evict_bytes``,       the same lines, and one of the evictor's last
-             ``evictor`` (a handle, or nothing)
+``rotate``   ``handles``, ``passes``, ``evict_bytes``        the same lines
+``alternate`` ``handles``, ``passes``, ``evictor`` (a handle) the same lines, each with one of the evictor after it
 ``profile``  ``handles``, ``block_ns``                       the same lines, by the runtime's own clock
 ``unload``   ``handle``
 ===========  ==============================================  ==================================================

@@ -57,17 +57,14 @@ def time_block(call: Call, clock: Clock, inner: int, block_ns: int) -> tuple[lis
     return good, interrupted
 
 
-def rotate(
-    calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int, evictor: Call | None
-) -> list[tuple[list[int], list[int]]]:
+def rotate(calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int) -> list[tuple[list[int], list[int]]]:
     """Return the spans of single calls in passes over all of them, ``passes`` of each, and those interrupted.
 
-    Before each call ``evictor`` runs, where there is one: its spans come last. Otherwise ``evict_bytes`` are read
-    before each pass, so that no model finds in the caches what it left there. An interrupted call is taken again in
-    a further pass, of which there are at most as many.
+    Before each pass ``evict_bytes`` are read, so that no model finds in the caches what it left there. An interrupted
+    call is taken again in a further pass, of which there are at most as many.
     """
-    spans: list[tuple[list[int], list[int]]] = [([], []) for _ in range(len(calls) + (evictor is not None))]
-    waste = np.ones(evict_bytes // 8 if evictor is None else 0)
+    spans: list[tuple[list[int], list[int]]] = [([], []) for _ in calls]
+    waste = np.ones(evict_bytes // 8)
     with _no_collection():
         for number in range(2 * passes):
             todo = [i for i in range(len(calls)) if number < passes or len(spans[i][0]) < passes]
@@ -75,12 +72,27 @@ def rotate(
                 break
             waste.sum()
             for i in todo:
-                if evictor is not None:
-                    span, clean = _watched(evictor, clock, 1)
-                    spans[-1][0 if clean else 1].append(span)
-                if len(spans[i][0]) < passes:
-                    span, clean = _watched(calls[i], clock, 1)
-                    spans[i][0 if clean else 1].append(span)
+                span, clean = _watched(calls[i], clock, 1)
+                spans[i][0 if clean else 1].append(span)
+    return spans
+
+
+def alternate(call: Call, evictor: Call, clock: Clock, passes: int) -> list[tuple[list[int], list[int]]]:
+    """Return the spans of calls of a model and of another in turn, each with those interrupted; the model's first.
+
+    One call of each goes unrecorded. An interrupted one is taken again, up to as many times.
+    """
+    spans: list[tuple[list[int], list[int]]] = [([], []), ([], [])]
+    with _no_collection():
+        call()
+        evictor()
+        call()
+        for _ in range(2 * passes):
+            if len(spans[0][0]) >= passes:
+                break
+            for each, times in ((evictor, spans[1]), (call, spans[0])):
+                span, clean = _watched(each, clock, 1)
+                times[0 if clean else 1].append(span)
     return spans
 
 

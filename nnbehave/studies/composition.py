@@ -1,0 +1,231 @@
+"""Does a network cost what its layers cost? The proof of how single layers are isolated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.errors import ConversionError, InvalidInputError, WorkerError
+from nnbehave.graph import Graph
+from nnbehave.measurement import Block, Estimate, Loaded, Outcome, Part, Session, Settings, bound, terms
+from nnbehave.networks import NETWORKS, load_network
+from nnbehave.platforms import Platform, get_platform
+from nnbehave.targets import LocalTarget
+
+GOAL = 0.03
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What networks cost whole, and as the sum of their separately measured layers.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row a network: ``platform network layers whole_ms sum_ms error error_low error_high warm_error explained``.
+        ``error`` is sum / whole - 1 with its 95 % interval; ``warm_error`` the same for layers that were run alone
+        over and over (method ``whole``): what is between the two is the warmth of the caches, and the runtime's edges.
+    layers : pandas.DataFrame
+        One row a distinct layer of a network: ``platform network layer op count latency_ms std_error_ms warm_ms share
+        kernels``. ``share`` is of the network's latency, all its occurrences together.
+    """
+
+    frame: pd.DataFrame
+    layers: pd.DataFrame
+
+    def __repr__(self) -> str:
+        lines = []
+        for row in self.frame.to_dict("records"):
+            lines.append(
+                f"{row['network']} on {row['platform']}: whole {row['whole_ms']:.3f} ms, sum of {row['layers']} layers "
+                f"{row['sum_ms']:.3f} ms: {row['error']:+.1%} ({row['error_low']:+.1%} to {row['error_high']:+.1%})"
+            )
+            lines += [f"  {line}" for line in row["explained"]]
+        return "\n".join(lines)
+
+
+def check_composition(
+    networks: Sequence[str | Graph] | Mapping[str, Graph] | None = None,
+    platforms: str | Sequence[str] = ("tflite",),
+    *,
+    rounds: int = 9,
+    seed: int = 0,
+    progress: bool = True,
+) -> Composition:
+    """Measure networks whole and as the sum of their separately measured layers.
+
+    Each layer is measured ``stacked``, and the network itself runs before every call of a stack: a layer finds the
+    caches as its network leaves them, and the two are measured within milliseconds of one another.
+
+    Parameters
+    ----------
+    networks : sequence of str or Graph, or mapping of str to Graph, optional
+        Names (:data:`nnbehave.networks.NETWORKS`) or graphs; by default all that have a name.
+    platforms : str or sequence of str
+    rounds : int
+        Of three calls of each stack, spread over three processes.
+    seed : int
+        Of weights, inputs and the order of rounds.
+    progress : bool
+
+    Raises
+    ------
+    InvalidInputError, UnknownPlatformError, MissingExtraError
+        The arguments cannot be used here.
+    ConversionError, WorkerError
+        A layer or a network cannot be converted or run.
+    """
+    chosen = _networks(networks)
+    settings = Settings(min_rounds=rounds, max_rounds=rounds, passes=3, seed=seed)
+    names = [platforms] if isinstance(platforms, str) else list(platforms)
+    found = [get_platform(name) for name in names]
+    if not found or not chosen:
+        raise InvalidInputError("nothing to check: give at least one platform and one network")
+    for platform in found:
+        platform.version()
+        if "stacked" not in platform.methods:
+            raise InvalidInputError(
+                f"platform {str(platform)!r} cannot be measured stacked, so nothing is to be added up"
+            )
+    target = LocalTarget()
+    rows, layers = [], []
+    with target.exclusive(print) if any(platform.wall_clock for platform in found) else nullcontext():
+        for platform in found:
+            for name, network in chosen.items():
+                row, of_layers = _check(name, network, platform, target, settings, progress)
+                rows.append({"platform": str(platform), **row})
+                layers += [{"platform": str(platform), "network": name, **each} for each in of_layers]
+    return Composition(pd.DataFrame(rows), pd.DataFrame(layers))
+
+
+def _networks(networks: Sequence[str | Graph] | Mapping[str, Graph] | None) -> dict[str, Graph]:
+    if networks is None:
+        networks = list(NETWORKS)
+    if isinstance(networks, Mapping):
+        return dict(networks)
+    if isinstance(networks, str | Graph):
+        networks = [networks]
+    return {str(n): load_network(n) if isinstance(n, str) else n for n in networks}
+
+
+def _check(
+    name: str, network: Graph, platform: Platform, target: LocalTarget, settings: Settings, progress: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the network's row and those of its layers."""
+    counts = Counter(Graph([layer]) for layer in network.layers)
+    stacked = {graph.id: terms(graph, "stacked") for graph in counts}
+    whole = {graph.id: terms(graph, "whole") for graph in [*counts, network]}
+    everything = {t.graph.id: t.graph for each in [*stacked.values(), *whole.values()] for t in each}
+    artifacts = _convert(list(everything.values()), platform, settings.seed, f"convert {name}", progress)
+
+    def run(method: str, subjects: dict[str, list[tuple[str, float]]], evictor: str | None) -> _Run:
+        parts = {part: Part(artifacts[part], bound(everything[part])) for each in subjects.values() for part, _ in each}
+        session = Session(platform, target, parts, subjects, settings, method, evictor=evictor)
+        return _run(session, f"{platform} {name} {method}", progress)
+
+    behind = {subject: [(t.graph.id, t.weight) for t in each] for subject, each in stacked.items()}
+    cold = run("stacked", behind | {network.id: [(network.id, 1.0)]}, network.id)
+    warm = run("whole", {subject: [(t.graph.id, t.weight) for t in each] for subject, each in whole.items()}, None)
+
+    total = cold.estimates[network.id]
+    parts = [(graph, count, cold.estimates[graph.id]) for graph, count in counts.items()]
+    summed = sum(count * one.latency_ms for _, count, one in parts)
+    error = summed / total.latency_ms - 1
+    spread = sum((count * one.std_error_ms) ** 2 for _, count, one in parts) ** 0.5
+    margin = 1.96 * (1 + error) * float(np.hypot(spread / summed, total.std_error_ms / total.latency_ms))
+    warm_sum = sum(count * warm.estimates[graph.id].latency_ms for graph, count in counts.items())
+    row = {
+        "network": name,
+        "layers": network.depth,
+        "whole_ms": total.latency_ms,
+        "sum_ms": summed,
+        "error": error,
+        "error_low": error - margin,
+        "error_high": error + margin,
+        "warm_error": warm_sum / warm.estimates[network.id].latency_ms - 1,
+    }
+    layers = [
+        {
+            "layer": graph.id,
+            "op": graph.layers[0].op,
+            "count": count,
+            "latency_ms": one.latency_ms,
+            "std_error_ms": one.std_error_ms,
+            "warm_ms": warm.estimates[graph.id].latency_ms,
+            "share": count * one.latency_ms / total.latency_ms,
+            "kernels": cold.own_kernels(behind[graph.id]),
+        }
+        for graph, count, one in parts
+    ]
+    return row | {"explained": _explain(row, layers, cold.kernels[network.id])}, layers
+
+
+def _explain(row: dict[str, Any], layers: list[dict[str, Any]], in_network: list[str]) -> list[str]:
+    """Say in words what the sum is made of, what runs otherwise in the network, and what warm caches would have hidden."""
+    by_op: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    for layer in layers:
+        by_op[layer["op"]] += layer["count"] * layer["latency_ms"]
+        for kernel in layer["kernels"]:
+            alone[kernel] += layer["count"]
+    shares = ", ".join(f"{op} {ms / row['whole_ms']:.1%}" for op, ms in by_op.most_common())
+    lines = [f"of the network's latency: {shares}"]
+    missing, further = alone - Counter(in_network), Counter(in_network) - alone
+    if missing or further:
+        told = "; ".join(
+            f"{text}: " + ", ".join(f"{count} × {kernel}" for kernel, count in sorted(kernels.items()))
+            for text, kernels in (("only in the layers alone", missing), ("only in the network", further))
+            if kernels
+        )
+        lines.append(f"kernels that differ: {told}")
+    lines.append(
+        f"layers alone, over and over, with warm caches, add up to {row['warm_error']:+.1%}: the rest is what weights "
+        "and activations take to come from further away"
+    )
+    return lines
+
+
+@dataclass
+class _Run:
+    estimates: dict[str, Estimate]
+    kernels: dict[str, list[str]]
+
+    def own_kernels(self, parts: list[tuple[str, float]]) -> list[str]:
+        """Return the kernels of one copy in a stack."""
+        (deep, weight), (shallow, _) = parts
+        rest = Counter(self.kernels[deep]) - Counter(self.kernels[shallow])
+        return sorted(name for name, count in rest.items() for _ in range(max(1, round(count * weight))))
+
+
+def _run(session: Session, title: str, progress: bool) -> _Run:
+    kernels = {}
+    with tqdm(desc=title, unit="block", disable=not progress, leave=False) as bar:
+        for event in session:
+            if isinstance(event, Outcome):
+                raise WorkerError(f"{event.subject}: {event.status}: {event.reason}")
+            if isinstance(event, Loaded):
+                kernels[event.subject] = event.kernels
+            elif isinstance(event, Block):
+                bar.total = session.expected_blocks
+                bar.update()
+    return _Run(session.estimates, kernels)
+
+
+def _convert(graphs: list[Graph], platform: Platform, seed: int, title: str, progress: bool) -> dict[str, Artifact]:
+    converter = CONVERTERS[platform.converter]
+    jobs = [(converter, graph) for graph in graphs]
+    artifacts = {}
+    finished = convert_all(jobs, seed, ArtifactCache())
+    for (_, graph), result in tqdm(finished, title, len(jobs), unit="graph", disable=not progress, leave=False):
+        if isinstance(result, ConversionError):
+            raise ConversionError(f"{graph}: {result}")
+        artifacts[graph.id] = result
+    return artifacts
