@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from nnbehave.errors import NNBehaveError
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
-    from nnbehave.results import Results, load_results
+    from nnbehave.networks import load_network
+    from nnbehave.results import Results, load_blocks, load_results
     from nnbehave.space import Space, load_space
+    from nnbehave.studies import check_composition, compare, diagnose
 
 __version__ = "0.1.0"
 
@@ -27,7 +29,12 @@ _LAZY = {
     "Results": "results",
     "Space": "space",
     "StepMap": "analysers",
+    "check_composition": "studies",
+    "compare": "studies",
     "detect_steps": "analysers",
+    "diagnose": "studies",
+    "load_blocks": "results",
+    "load_network": "networks",
     "load_results": "results",
     "load_space": "space",
     "load_step_map": "analysers",
@@ -40,7 +47,12 @@ __all__ = [
     "Results",
     "Space",
     "StepMap",
+    "check_composition",
+    "compare",
     "detect_steps",
+    "diagnose",
+    "load_blocks",
+    "load_network",
     "load_results",
     "load_space",
     "load_step_map",

@@ -15,6 +15,7 @@ from nnbehave.errors import InvalidInputError, MissingExtraError, NNBehaveError,
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nnbehave.graph import Graph
     from nnbehave.results import Results
 
 
@@ -70,6 +71,10 @@ def sweep_command(
         list[str] | None,
         typer.Option(help="Such as tflite, tflite:builtin or 'openvino?threads=2'; may be repeated. [default: tflite]"),
     ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="How a layer is isolated: stacked, whole or profiled. [default: the platform's own]"),
+    ] = None,
     interval: Annotated[
         float,
         typer.Option(help="Measure a layer until its 95 % interval is within this share of it; 0.05 is quick."),
@@ -93,6 +98,7 @@ def sweep_command(
         space,
         platforms=platform or ["tflite"],
         store=store,
+        method=method,
         interval=interval,
         time_limit_s=time_limit,
         seed=seed,
@@ -137,6 +143,55 @@ def steps(
     return Exit.INCOMPLETE if table["low"].isna().any() else Exit.OK
 
 
+@app.command("check-composition")
+@_reports
+def check_composition_command(
+    network: Annotated[
+        list[str] | None,
+        typer.Argument(help="Networks by name, or MODULE:FUNCTION that returns a nnbehave.Graph. [default: all known]"),
+    ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(help="Such as tflite, tflite:builtin or openvino; may be repeated. [default: tflite]"),
+    ] = None,
+    within: Annotated[float, typer.Option(help="The error that is still good: exit code 3 past it.")] = 0.03,
+    rounds: Annotated[int, typer.Option(help="Of three calls of every layer.", min=6)] = 12,
+    seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> Exit:
+    """Measure networks whole and as the sum of their separately measured layers, and print the error.
+
+    Example: nnbehave check-composition mobilenet_v1 resnet18 --platform tflite
+    """
+    from nnbehave.networks import NETWORKS
+    from nnbehave.studies import check_composition
+
+    good = True
+    graphs = {name: _network(name) for name in network or NETWORKS}
+    for where in platform or ["tflite"]:
+        for name, graph in graphs.items():
+            found = check_composition({name: graph}, where, rounds=rounds, seed=seed, progress=not quiet)
+            typer.echo(found)
+            good = good and bool((found.frame["error"].abs() <= within).all())
+    return Exit.OK if good else Exit.INCOMPLETE
+
+
+@app.command()
+@_reports
+def doctor(
+    platform: Annotated[str, typer.Option(help="Whose layers to run.")] = "tflite",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> Exit:
+    """Say how noisy this machine is, what can be witnessed and resolved on it, and what would help. Takes a minute.
+
+    Example: nnbehave doctor --platform openvino
+    """
+    from nnbehave.studies import diagnose
+
+    typer.echo(diagnose(platform, progress=not quiet))
+    return Exit.OK
+
+
 @app.command("platforms")
 @_reports
 def platforms_command() -> Exit:
@@ -162,6 +217,25 @@ def spaces() -> Exit:
         layers = sum(len(sweep.layers) for sweep in space.sweeps())
         typer.echo(f"{name:<16} {layers} layers: {space.source}")
     return Exit.OK
+
+
+def _network(name: str) -> Graph:
+    """Return a network by name, or what a function makes."""
+    from importlib import import_module
+
+    from nnbehave.graph import Graph
+    from nnbehave.networks import load_network
+
+    module, colon, function = name.partition(":")
+    if not colon:
+        return load_network(name)
+    try:
+        made = getattr(import_module(module), function)()
+    except (ImportError, AttributeError) as error:
+        raise InvalidInputError(f"{name}: {error}") from None
+    if not isinstance(made, Graph):
+        raise InvalidInputError(f"{name} returns a {type(made).__name__}, not a nnbehave.Graph")
+    return made
 
 
 def _summary(results: Results) -> str:
@@ -213,7 +287,7 @@ def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]
         raise InvalidInputError(f"--png {folder}: {error.strerror}") from None
     several = table.duplicated(["space", "slot", "dimension", "platform"]).any()  # in more than one environment
     for row in table.to_dict("records"):
-        what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment")}
+        what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment", "method")}
         parts = [_file_name(value) for key, value in what.items() if several or key != "environment"]
         ax = results.plot(**what)
         ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")

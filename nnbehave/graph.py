@@ -94,8 +94,8 @@ class Graph:
                     raise InvalidInputError(f"layer {i} ({layer}) reads layer {source}, which does not come before it")
                 given = self.layers[source].output_shape if source >= 0 else inputs.setdefault(source, taken)
                 if given != taken:
-                    giver = f"layer {source}" if source >= 0 else f"input {-1 - source}, as layers before it do,"
-                    raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} gives {given}")
+                    giver = f"layer {source} gives" if source >= 0 else f"input {-1 - source} of the graph is"
+                    raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} {given}")
         if sorted(inputs, reverse=True) != list(range(-1, -1 - len(inputs), -1)):
             raise InvalidInputError(f"sources: inputs are -1, -2, … without gaps, got {sorted(inputs, reverse=True)}")
         return tuple(inputs[key] for key in sorted(inputs, reverse=True))

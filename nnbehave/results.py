@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from nnbehave.analysers import StepMap, detect_steps
-from nnbehave.derive import COLUMNS, FEWEST_ANCHORS, derive_rows
+from nnbehave.derive import COLUMNS, FEWEST_ANCHORS, derive_blocks, derive_rows
 from nnbehave.errors import InvalidInputError
 from nnbehave.store import Store
 
@@ -48,7 +48,7 @@ class Results:
     # ------------------------------------------------------------------ findings
 
     def curves(self) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-        """Yield each curve: what it is (space, slot, dimension, platform, environment), and its rows."""
+        """Yield each curve: what it is (space, slot, dimension, platform, environment, method), and its rows."""
         swept = self.frame[self.frame["dimension"].notna()]
         for key, curve in swept.groupby(list(_CURVE), sort=False):
             yield dict(zip(_CURVE, key, strict=True)), curve
@@ -64,7 +64,7 @@ class Results:
         Returns
         -------
         pandas.DataFrame
-            One row a curve: ``space slot dimension platform environment kind width phase confidence low high
+            One row a curve: ``space slot dimension platform environment method kind width phase confidence low high
             candidates kept keep note``. ``keep`` lists the values worth keeping among those of the space, the number
             of which is ``candidates``.
         """
@@ -101,15 +101,18 @@ class Results:
         dimension: str | None = None,
         space: str | None = None,
         environment: str | None = None,
+        method: str | None = None,
     ) -> StepMap:
-        """Return the step map of the one curve that the arguments leave, of the newest environment by default.
+        """Return the step map of the one curve that the arguments leave, of the newest environment and method by default.
 
         Raises
         ------
         InvalidInputError
             They leave none or several, or the curve cannot be analysed; the message says which there are.
         """
-        curves = self._newest(platform=platform, slot=slot, dimension=dimension, space=space, environment=environment)
+        curves = self._newest(
+            platform=platform, slot=slot, dimension=dimension, space=space, environment=environment, method=method
+        )
         if len(curves) != 1:
             there = "; ".join(
                 ", ".join(f"{key}={what[key]!r}" for key in _CURVE[:4]) for what, _ in curves or self.curves()
@@ -119,7 +122,7 @@ class Results:
         return _step_map(curve, what["dimension"])
 
     def _newest(self, **wanted: str | None) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-        """Return the curves that the arguments leave; of one in several environments, the newest alone."""
+        """Return the curves that the arguments leave; of one in several environments or methods, the newest alone."""
         left = {
             tuple(what[key] for key in _CURVE[:4]): (what, curve)
             for what, curve in self.curves()
@@ -134,6 +137,7 @@ class Results:
         dimension: str | None = None,
         space: str | None = None,
         environment: str | None = None,
+        method: str | None = None,
         *,
         ax: Any = None,
     ) -> Any:
@@ -146,7 +150,9 @@ class Results:
         """
         from nnbehave import plots
 
-        curves = self._newest(platform=platform, slot=slot, dimension=dimension, space=space, environment=environment)
+        curves = self._newest(
+            platform=platform, slot=slot, dimension=dimension, space=space, environment=environment, method=method
+        )
         dimensions = sorted({what["dimension"] for what, _ in curves})
         if len(dimensions) != 1:
             raise InvalidInputError(f"a plot takes curves over one dimension; these are over {dimensions or 'none'}")
@@ -200,6 +206,21 @@ def load_results(path_or_url: str | Path) -> Results:
     if missing:
         raise InvalidInputError(f"{path_or_url} is not a saved Results: it lacks the columns {', '.join(missing)}")
     return Results(frame)
+
+
+def load_blocks(path_or_url: str | Path) -> pd.DataFrame:
+    """Return every block of a store, raw and normalised, references and what was discarded included.
+
+    Columns: ``session platform method part round process taken_at raw_ms normalised_ms exponent bound is_reference``
+    and what was witnessed (:func:`nnbehave.derive.derive_blocks`).
+
+    Raises
+    ------
+    InvalidInputError, StoreError
+        It is no store.
+    """
+    with Store(path_or_url, must_exist=True) as store:
+        return pd.DataFrame(list(derive_blocks(store)))
 
 
 def _step_map(curve: pd.DataFrame, dimension: str) -> StepMap:

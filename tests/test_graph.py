@@ -5,6 +5,7 @@ import pytest
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph, as_graph
+from nnbehave.layer import Layer
 
 
 def conv(**changes: int) -> nb.Layer:
@@ -44,8 +45,8 @@ def test_a_graph_survives_being_plain_data(how: str) -> None:
         (conv(), None, r"Graph\(\[layer, …\]\)"),
         (["conv"], None, r"Graph\(\[layer, …\]\)"),
         ([conv()], "ring", "must be one of single, chain, fan, pair"),
-        ([conv(out_channels=9), conv()], "chain", r"takes \(1, 7, 7, 8\), but gets \(1, 7, 7, 9\)"),
-        ([conv(), conv(in_channels=9)], "fan", "share their input"),
+        ([conv(out_channels=9), conv()], "chain", r"layer 1 .* takes \(1, 7, 7, 8\), but layer 0 gives \(1, 7, 7, 9\)"),
+        ([conv(), conv(in_channels=9)], "fan", "but input 0 of the graph is"),
     ],
 )
 def test_what_does_not_fit_is_refused(layers: list[nb.Layer], how: str, says: str) -> None:
@@ -60,3 +61,35 @@ def test_other_subjects_are_refused() -> None:
 
 def test_fan_layers_may_differ_in_their_output() -> None:
     assert Graph([conv(out_channels=3), conv(out_channels=9)], "fan").depth == 2
+
+
+ADD = Layer(op="add", height=7, in_channels=8)
+
+
+def test_a_network_reads_what_its_sources_say() -> None:
+    graph = Graph([conv(), conv(), ADD], "network", [(-1,), (0,), (0, 1)])
+    assert graph.outputs == (2,)
+    assert graph.input_shapes == ((1, 7, 7, 8),)
+    assert Graph.from_dict(graph.to_dict()) == graph
+    assert graph.id != Graph([conv(), conv(), ADD], "network", [(-1,), (0,), (1, 0)]).id
+
+
+def test_further_inputs_of_a_chain_are_inputs_of_the_graph_one_for_each_shape() -> None:
+    graph = Graph([conv(), ADD, ADD])
+    assert graph.sources == ((-1,), (0, -2), (1, -2))
+    assert graph.input_shapes == ((1, 7, 7, 8), (1, 7, 7, 8))
+
+
+@pytest.mark.parametrize(
+    ("layers", "sources", "message"),
+    [
+        ([conv(), conv()], None, "a 'network' needs them"),
+        ([conv()], [(-1,), (0,)], "2 of them for 1 layers"),
+        ([conv(), ADD], [(-1,), (0,)], "takes 2 inputs, not 1"),
+        ([conv(), conv()], [(1,), (0,)], "which does not come before it"),
+        ([conv(), conv()], [(-1,), (-3,)], "without gaps"),
+    ],
+)
+def test_sources_that_make_no_network_are_refused(layers: list[Layer], sources: list[tuple[int]], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        Graph(layers, "network", sources)

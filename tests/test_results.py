@@ -26,7 +26,7 @@ def session(
     store: Store, latencies: dict[str, float], rounds: int = 8, finished: bool = True, spread: float = 0.0
 ) -> int:
     """Write a session in which each subject takes so many ms in every round, give or take ``spread``."""
-    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [])
+    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [], {})
     for number in range(rounds):
         for place, (subject, ms) in enumerate(latencies.items()):
             span = round(ms * (1 + spread * (-1) ** (number + place)) * 1e6)  # neighbours up and down in turn

@@ -13,17 +13,20 @@ import nnbehave as nb
 from nnbehave.converters import Artifact
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Loaded, Outcome, Settings
+from nnbehave.measurement import Block, Loaded, Outcome, Process, Retest, Settings
 from nnbehave.schema import VERSION
 from nnbehave.space import Space
-from nnbehave.store import Store
+from nnbehave.store import BlockRecord, Store
 
 BLOCK = Block("layer", 0, 0, 0, 2, [10, 20, 30], {"cpu_ns": 60}, 1.0)
+READ = BlockRecord("layer", 0, 0, pytest.approx(7.5e-6), {"cpu_ns": 60}, 1.0)
 
 
 def begin(store: Store) -> int:
     environment = store.add_environment({"machine": "here"})
-    return store.begin_session("simulated", "local", environment, "whole", Settings(), [1])
+    return store.begin_session(
+        "simulated", "local", environment, "whole", Settings(), [1], {"layer": [("layer", 1.0), ("call", -1.0)]}
+    )
 
 
 def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
@@ -37,12 +40,17 @@ def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
         store.add_event(session, Loaded(graph.id, 0.5, "fp32", ["kernel"], "full"), artifact)
         store.add_event(session, BLOCK)
         store.add_event(session, Outcome("other", "failed", "why"))
+        store.add_event(session, Process(0, 20, True, {"steal_ms": False}))
+        store.add_event(session, Retest("layer", 3, ["left", "right"]))
         assert not store.sessions()[0].finished
         store.end_session(session)
     with Store(f"sqlite:///{path}", must_exist=True) as store:
         (record,) = store.sessions()
         assert (record.platform, record.finished, record.settings) == ("simulated", True, Settings())
-        assert record.blocks == [("layer", 2, [10, 20, 30])]
+        assert record.blocks == [READ]
+        assert record.terms == {"layer": [("layer", 1.0), ("call", -1.0)]}
+        assert record.retests["layer"]["neighbours"] == ["left", "right"]
+        assert [(row["process"], row["steady"]) for row in record.processes] == [(0, True)]
         assert record.loads[graph.id]["kernels"] == ["kernel"]
         assert record.outcomes["other"]["reason"] == "why"
         assert store.subjects()[graph.id] == graph
@@ -122,7 +130,7 @@ def test_a_read_only_store_is_read_and_not_written(tmp_path: Path) -> None:
     with Store(path) as store:
         store.add_event(begin(store), BLOCK)
     with Store(path, must_exist=True) as store:
-        assert store.sessions()[0].blocks == [("layer", 2, [10, 20, 30])]
+        assert store.sessions()[0].blocks == [READ]
         with pytest.raises(StoreError, match="readonly"):
             store.add_event(1, BLOCK)
     url = f"sqlite:///file:{path}?mode=ro&uri=true"
@@ -142,7 +150,7 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_written(tmp_path: Path) 
         with pytest.raises(StoreError, match="full"):
             store.add_event(session, big)
     with Store(path) as store:
-        assert store.sessions()[0].blocks == [("layer", 2, [10, 20, 30])]
+        assert store.sessions()[0].blocks == [READ]
         store.add_event(session, BLOCK)
 
 

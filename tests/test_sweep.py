@@ -32,7 +32,7 @@ def test_a_sweep_finds_the_law_of_its_platform(space: Space, tmp_path: Path) -> 
     results = nb.sweep(space, platforms="simulated?width=4", store=tmp_path / "r.db", progress=False)
     assert len(results) == 20
     assert (results.frame["status"] == "ok").all()
-    truth = 0.02 + 0.04 * np.ceil(results.frame["out_channels"].astype(int) / 4)
+    truth = 0.04 * np.ceil(results.frame["out_channels"].astype(int) / 4)
     np.testing.assert_allclose(results.frame["latency_ms"], truth, rtol=0.03)
     assert results.step_map().best_channels(1, 20) == [4, 8, 12, 16, 20]
     assert set(results.frame["executed_precision"]) == {"fp32"}
@@ -53,8 +53,8 @@ def test_a_layer_a_dimension_and_values_are_a_space(base: nb.Layer, tmp_path: Pa
 def test_measure_takes_layers_and_graphs(base: nb.Layer) -> None:
     results = nb.measure([base, nb.Graph([base] * 3)], platforms="simulated?noise=0.001", progress=False)
     alone, chain = results.frame["latency_ms"]
-    assert alone == pytest.approx(0.06, rel=0.02)
-    assert chain == pytest.approx(0.02 + 3 * 0.04, rel=0.02)
+    assert alone == pytest.approx(0.04, rel=0.02)
+    assert chain == pytest.approx(3 * 0.04, rel=0.02)
     assert results.frame["space"].isna().all()
     assert results.steps().empty
 
@@ -71,7 +71,7 @@ def test_a_second_run_measures_only_what_is_missing(base: nb.Layer, tmp_path: Pa
     nb.sweep(more, platforms="simulated", store=path, progress=False)
     after = counts(path)
     assert after["sessions"] == before["sessions"] + 1
-    assert after["loads"] == before["loads"] + 10 + 8 + 1  # the new ones, eight anchors, the reference
+    assert after["loads"] == before["loads"] + 10 + 8 + 3  # the new ones, eight anchors, two references, the call
     results = nb.load_results(path)
     curve = next(curve for what, curve in results.curves() if len(curve) == 30)
     assert curve["join_factor"].notna().all()

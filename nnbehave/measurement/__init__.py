@@ -12,6 +12,7 @@ from nnbehave.measurement.statistics import (
     estimate,
     estimate_session,
     normalise,
+    process_share,
     stands_alone,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "estimate",
     "estimate_session",
     "normalise",
+    "process_share",
     "stands_alone",
     "terms",
 ]

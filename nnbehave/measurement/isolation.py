@@ -68,7 +68,7 @@ def stack_depth(subject: Graph) -> int:
 
 
 def stack(subject: Graph, depth: int, copies: int) -> Graph:
-    """Return ``depth`` branches side by side, ``copies`` of which hold the subject; the others only what is around it."""
+    """Return ``depth`` branches side by side; ``copies`` of them hold the subject, the others what is around it."""
     stacked = _Stack()
     inputs = [stacked.write(shape, -1 - i) for i, shape in enumerate(subject.input_shapes)]
     # Copies without weights that read the same would be one: each gets an input written for it alone.

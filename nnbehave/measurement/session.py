@@ -35,6 +35,7 @@ _PARTS_IN_TURN = 32  # models that single calls go round, with the references am
 _MOST_RETAKES = 2  # of one block
 _FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
 _STOLEN = 0.02
+_HOPELESS = 1e3  # for intervals without end
 _MOST_DEATHS = 3  # of workers, of which nobody knows the reason
 _STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as many rounds will not
 
@@ -475,11 +476,11 @@ class Session:
             standing = self._standing.setdefault(subject, _Round())
             if known := self.estimates.get(subject):
                 if known.rounds > standing.rounds:
-                    excess = known.interval / self._settings.interval
+                    excess = min(_HOPELESS, known.interval / self._settings.interval)
                     standing.history += [min([excess, *standing.history[-1:]])] * (known.rounds - standing.rounds)
                     standing.rounds, standing.excess = known.rounds, excess
                 else:
-                    standing.excess = known.interval / self._settings.interval
+                    standing.excess = min(_HOPELESS, known.interval / self._settings.interval)
             if self._is_done(subject, standing):
                 self.done.add(subject)
             # An interval shrinks with the square root of the rounds.

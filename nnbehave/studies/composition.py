@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -10,17 +11,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
-from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
-from nnbehave.errors import ConversionError, InvalidInputError, WorkerError
+from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Estimate, Loaded, Outcome, Part, Session, Settings, bound, terms
+from nnbehave.measurement import Settings
 from nnbehave.networks import NETWORKS, load_network
 from nnbehave.platforms import Platform, get_platform
+from nnbehave.studies._together import measure_together
 from nnbehave.targets import LocalTarget
 
-GOAL = 0.03
+_LOG = logging.getLogger("nnbehave")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def check_composition(
     networks: Sequence[str | Graph] | Mapping[str, Graph] | None = None,
     platforms: str | Sequence[str] = ("tflite",),
     *,
-    rounds: int = 9,
+    rounds: int = 12,
     seed: int = 0,
     progress: bool = True,
 ) -> Composition:
@@ -95,12 +95,11 @@ def check_composition(
             raise InvalidInputError(
                 f"platform {str(platform)!r} cannot be measured stacked, so nothing is to be added up"
             )
-    target = LocalTarget()
     rows, layers = [], []
-    with target.exclusive(print) if any(platform.wall_clock for platform in found) else nullcontext():
+    with LocalTarget().exclusive(_LOG.warning) if any(platform.wall_clock for platform in found) else nullcontext():
         for platform in found:
             for name, network in chosen.items():
-                row, of_layers = _check(name, network, platform, target, settings, progress)
+                row, of_layers = _check(name, network, platform, settings, progress)
                 rows.append({"platform": str(platform), **row})
                 layers += [{"platform": str(platform), "network": name, **each} for each in of_layers]
     return Composition(pd.DataFrame(rows), pd.DataFrame(layers))
@@ -117,23 +116,13 @@ def _networks(networks: Sequence[str | Graph] | Mapping[str, Graph] | None) -> d
 
 
 def _check(
-    name: str, network: Graph, platform: Platform, target: LocalTarget, settings: Settings, progress: bool
+    name: str, network: Graph, platform: Platform, settings: Settings, progress: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the network's row and those of its layers."""
     counts = Counter(Graph([layer]) for layer in network.layers)
-    stacked = {graph.id: terms(graph, "stacked") for graph in counts}
-    whole = {graph.id: terms(graph, "whole") for graph in [*counts, network]}
-    everything = {t.graph.id: t.graph for each in [*stacked.values(), *whole.values()] for t in each}
-    artifacts = _convert(list(everything.values()), platform, settings.seed, f"convert {name}", progress)
-
-    def run(method: str, subjects: dict[str, list[tuple[str, float]]], evictor: str | None) -> _Run:
-        parts = {part: Part(artifacts[part], bound(everything[part])) for each in subjects.values() for part, _ in each}
-        session = Session(platform, target, parts, subjects, settings, method, evictor=evictor)
-        return _run(session, f"{platform} {name} {method}", progress)
-
-    behind = {subject: [(t.graph.id, t.weight) for t in each] for subject, each in stacked.items()}
-    cold = run("stacked", behind | {network.id: [(network.id, 1.0)]}, network.id)
-    warm = run("whole", {subject: [(t.graph.id, t.weight) for t in each] for subject, each in whole.items()}, None)
+    title = f"{platform} {name}"
+    cold = measure_together(list(counts), platform, "stacked", settings, title, progress, behind=network)
+    warm = measure_together([*counts, network], platform, "whole", settings, f"{title}, warm", progress)
 
     total = cold.estimates[network.id]
     parts = [(graph, count, cold.estimates[graph.id]) for graph, count in counts.items()]
@@ -161,7 +150,7 @@ def _check(
             "std_error_ms": one.std_error_ms,
             "warm_ms": warm.estimates[graph.id].latency_ms,
             "share": count * one.latency_ms / total.latency_ms,
-            "kernels": cold.own_kernels(behind[graph.id]),
+            "kernels": cold.own_kernels(graph.id),
         }
         for graph, count, one in parts
     ]
@@ -169,7 +158,7 @@ def _check(
 
 
 def _explain(row: dict[str, Any], layers: list[dict[str, Any]], in_network: list[str]) -> list[str]:
-    """Say in words what the sum is made of, what runs otherwise in the network, and what warm caches would have hidden."""
+    """Say in words what the sum is made of, what runs otherwise in the network, and what warm caches would hide."""
     by_op: Counter[str] = Counter()
     alone: Counter[str] = Counter()
     for layer in layers:
@@ -191,41 +180,3 @@ def _explain(row: dict[str, Any], layers: list[dict[str, Any]], in_network: list
         "and activations take to come from further away"
     )
     return lines
-
-
-@dataclass
-class _Run:
-    estimates: dict[str, Estimate]
-    kernels: dict[str, list[str]]
-
-    def own_kernels(self, parts: list[tuple[str, float]]) -> list[str]:
-        """Return the kernels of one copy in a stack."""
-        (deep, weight), (shallow, _) = parts
-        rest = Counter(self.kernels[deep]) - Counter(self.kernels[shallow])
-        return sorted(name for name, count in rest.items() for _ in range(max(1, round(count * weight))))
-
-
-def _run(session: Session, title: str, progress: bool) -> _Run:
-    kernels = {}
-    with tqdm(desc=title, unit="block", disable=not progress, leave=False) as bar:
-        for event in session:
-            if isinstance(event, Outcome):
-                raise WorkerError(f"{event.subject}: {event.status}: {event.reason}")
-            if isinstance(event, Loaded):
-                kernels[event.subject] = event.kernels
-            elif isinstance(event, Block):
-                bar.total = session.expected_blocks
-                bar.update()
-    return _Run(session.estimates, kernels)
-
-
-def _convert(graphs: list[Graph], platform: Platform, seed: int, title: str, progress: bool) -> dict[str, Artifact]:
-    converter = CONVERTERS[platform.converter]
-    jobs = [(converter, graph) for graph in graphs]
-    artifacts = {}
-    finished = convert_all(jobs, seed, ArtifactCache())
-    for (_, graph), result in tqdm(finished, title, len(jobs), unit="graph", disable=not progress, leave=False):
-        if isinstance(result, ConversionError):
-            raise ConversionError(f"{graph}: {result}")
-        artifacts[graph.id] = result
-    return artifacts

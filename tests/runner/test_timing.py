@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from nnbehave.runner.timing import MAX_VALUES, MIN_VALUES, calibrate, time_block
+from collections.abc import Callable
+
+import pytest
+
+from nnbehave.runner.timing import MAX_VALUES, MIN_VALUES, alternate, calibrate, rotate, time_block, warm_up
 
 
 class Clock:
@@ -37,7 +41,66 @@ def test_a_disturbed_call_does_not_mislead_the_calibration() -> None:
 def test_a_block_holds_three_to_ten_spans() -> None:
     for cost, inner, expected in ((50_000_000, 1, MIN_VALUES), (500_000, 1, 4), (100_000, 1, MAX_VALUES)):
         clock = Clock(cost)
-        spans, witnesses = time_block(clock.spend, clock, inner, 2_000_000)
+        spans, _ = time_block(clock.spend, clock, inner, 2_000_000)
         assert spans == [cost * inner] * expected
-        assert witnesses["wall_ns"] == sum(spans)
         assert clock.calls == 1 + inner * expected  # the first call is not recorded
+
+
+def test_calls_are_taken_in_turn() -> None:
+    clock = Clock(1000)
+    order: list[str] = []
+
+    def model(name: str) -> Callable[[], None]:
+        return lambda: (order.append(name), clock.spend())[1]
+
+    spans = rotate([model("a"), model("b")], clock, passes=3, evict_bytes=800)
+    assert order == ["a", "b"] * 3
+    assert [good for good, _ in spans] == [[1000] * 3] * 2
+    order.clear()
+    layer, network = alternate(model("layer"), model("network"), clock, passes=2)
+    assert order == ["layer", "network", "layer"] + ["network", "layer"] * 2
+    assert (layer[0], network[0]) == ([1000] * 2, [1000] * 2)
+
+
+def test_interrupted_spans_are_taken_again_and_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every third reading of the counter is one higher than the one before."""
+    readings = iter(range(10_000))
+    monkeypatch.setattr("nnbehave.runner.timing.involuntary_switches", lambda: next(readings) // 3)
+    clock = Clock(100_000)
+    good, interrupted = time_block(clock.spend, clock, 1, 2_000_000)
+    assert len(good) == MAX_VALUES
+    assert interrupted
+    (good, interrupted), _ = rotate([clock.spend] * 2, clock, passes=4, evict_bytes=0)
+    assert len(good) == 4
+    assert interrupted
+
+
+def test_a_block_that_is_never_left_in_peace_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter(range(10_000))
+    monkeypatch.setattr("nnbehave.runner.timing.involuntary_switches", lambda: next(readings))
+    clock = Clock(100_000)
+    assert time_block(clock.spend, clock, 1, 2_000_000) == ([], [100_000] * MAX_VALUES)
+    assert rotate([clock.spend], clock, passes=3, evict_bytes=0) == [([], [100_000] * 6)]
+
+
+@pytest.mark.parametrize("slow_calls", [0, 30, 120])
+def test_warming_up_ends_when_it_is_warm(slow_calls: int) -> None:
+    clock = Clock(100_000)
+
+    def spend() -> None:
+        clock.spend()
+        clock.now += 2000 * max(0, slow_calls - clock.calls)
+
+    spans, steady = warm_up(spend, clock, inner=1)
+    assert steady
+    assert slow_calls <= spans <= slow_calls + 40
+
+
+def test_what_never_warms_up_is_told() -> None:
+    clock = Clock(100_000)
+
+    def spend() -> None:
+        clock.spend()
+        clock.cost = round(clock.cost * 1.02)
+
+    assert warm_up(spend, clock, inner=1) == (300, False)

@@ -1,0 +1,129 @@
+"""Measuring some graphs together in one session of their own, without a store: what every study here starts from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tqdm.auto import tqdm
+
+from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.errors import ConversionError, WorkerError
+from nnbehave.graph import Graph
+from nnbehave.measurement import (
+    Block,
+    Estimate,
+    Loaded,
+    Outcome,
+    Part,
+    Process,
+    Sample,
+    Session,
+    Settings,
+    bound,
+    terms,
+)
+from nnbehave.platforms import Platform
+from nnbehave.targets import LocalTarget
+
+Parts = list[tuple[str, float]]
+
+
+@dataclass
+class Together:
+    """What a session gave.
+
+    Attributes
+    ----------
+    terms : dict of str to list of (str, float)
+        For each subject the parts that make its latency, and what each counts for.
+    estimates : dict of str to Estimate
+    kernels : dict of str to list of str
+        By part.
+    blocks : list of Block
+        All, those taken again included.
+    samples : list of Sample
+        Those that count.
+    processes : list of Process
+    """
+
+    terms: dict[str, Parts]
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+    kernels: dict[str, list[str]] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)
+
+    def own_kernels(self, subject: str) -> list[str]:
+        """Return the kernels of one copy of a stacked subject."""
+        (deep, weight), (shallow, _) = self.terms[subject]
+        rest = Counter(self.kernels[deep]) - Counter(self.kernels[shallow])
+        return sorted(name for name, count in rest.items() for _ in range(max(1, round(count * weight))))
+
+
+def measure_together(
+    subjects: Sequence[Graph],
+    platform: Platform,
+    method: str,
+    settings: Settings,
+    title: str,
+    progress: bool,
+    behind: Graph | None = None,
+    until: Callable[[Together], bool] | None = None,
+) -> Together:
+    """Convert and measure some subjects in one session; ``behind`` runs before every call, and is measured too.
+
+    Parameters
+    ----------
+    until : callable, optional
+        Asked after every block; the session ends when it says so.
+
+    Raises
+    ------
+    ConversionError, WorkerError
+        One of them cannot be converted or run.
+    """
+    runs = {graph.id: terms(graph, method) for graph in subjects}
+    graphs = {term.graph.id: term.graph for each in runs.values() for term in each}
+    found = Together({subject: [(term.graph.id, term.weight) for term in each] for subject, each in runs.items()})
+    if behind is not None:
+        graphs[behind.id] = behind
+        found.terms[behind.id] = [(behind.id, 1.0)]
+    artifacts = convert(list(graphs.values()), platform, settings.seed, f"convert {title}", progress)
+    parts = {name: Part(artifacts[name], bound(graph)) for name, graph in graphs.items()}
+    session = Session(
+        platform, LocalTarget(), parts, found.terms, settings, method, evictor=behind.id if behind else None
+    )
+    with tqdm(desc=f"measure {title}", unit="block", disable=not progress, leave=False) as bar:
+        for event in session:
+            if isinstance(event, Outcome):
+                raise WorkerError(f"{event.subject}: {event.status}: {event.reason}")
+            if isinstance(event, Loaded):
+                found.kernels[event.subject] = event.kernels
+            elif isinstance(event, Process):
+                found.processes.append(event)
+            elif isinstance(event, Block):
+                found.blocks.append(event)
+                if "discarded" not in event.witnesses:
+                    found.samples.append(event.sample(parts[event.subject].bound))
+                bar.total = session.expected_blocks
+                bar.update()
+                if until is not None and until(found):
+                    break
+    found.estimates = session.estimates
+    return found
+
+
+def convert(
+    graphs: Sequence[Graph], platform: Platform, seed: int, title: str, progress: bool
+) -> Mapping[str, Artifact]:
+    """Return the artifact of each graph by its id."""
+    jobs = [(CONVERTERS[platform.converter], graph) for graph in graphs]
+    artifacts = {}
+    finished = convert_all(jobs, seed, ArtifactCache())
+    for (_, graph), result in tqdm(finished, title, len(jobs), unit="graph", disable=not progress, leave=False):
+        if isinstance(result, ConversionError):
+            raise ConversionError(f"{graph}: {result}")
+        artifacts[graph.id] = result
+    return artifacts

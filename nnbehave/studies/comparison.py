@@ -1,0 +1,147 @@
+"""Is one faster than the other? Interleaved pairs, their ratio, and a verdict that can be "cannot tell"."""
+
+from __future__ import annotations
+
+import logging
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+from nnbehave.errors import InvalidInputError
+from nnbehave.graph import Graph, as_graph
+from nnbehave.layer import Layer
+from nnbehave.measurement import Sample, Settings, estimate
+from nnbehave.platforms import get_platform
+from nnbehave.studies._together import Parts, measure_together
+from nnbehave.targets import LocalTarget
+
+Verdict = Literal["yes", "no", "cannot tell"]
+_LOG = logging.getLogger("nnbehave")
+_T_975 = (math.nan, 12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # Student's t by degrees of freedom
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The ratio of two latencies that were measured in interleaved pairs.
+
+    Attributes
+    ----------
+    ratio, low, high : float
+        Latency of the first over that of the second: median over the pairs, 95 % interval.
+    pairs : tuple of float
+        The ratio of each pair.
+    processes : int
+        Fresh processes that the pairs were taken in.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    pairs: tuple[float, ...]
+    processes: int
+
+    def differs(self, by: float = 0.03) -> Verdict:
+        """Say whether the two differ by more than a share.
+
+        ``yes`` where the whole interval lies beyond it, ``no`` where it lies within, else ``cannot tell``.
+        """
+        return judge(self.low, self.high, 1 / (1 + by), 1 + by)
+
+    def __repr__(self) -> str:
+        return (
+            f"Comparison(ratio {self.ratio:.3f}, {self.low:.3f} to {self.high:.3f}, {len(self.pairs)} pairs in "
+            f"{self.processes} processes; differs by 3 %: {self.differs()})"
+        )
+
+
+def judge(low: float, high: float, least: float, most: float) -> Verdict:
+    """Say whether a quantity lies outside ``least`` to ``most``, by its interval ``low`` to ``high``.
+
+    Examples
+    --------
+    >>> judge(1.1, 1.2, 0.97, 1.03), judge(0.99, 1.02, 0.97, 1.03), judge(1.0, 1.1, 0.97, 1.03)
+    ('yes', 'no', 'cannot tell')
+    """
+    if math.isnan(low) or math.isnan(high):
+        return "cannot tell"
+    if low > most or high < least:
+        return "yes"
+    return "no" if low >= least and high <= most else "cannot tell"
+
+
+def compare(
+    first: Layer | Graph,
+    second: Layer | Graph,
+    platform: str = "tflite",
+    *,
+    method: str | None = None,
+    pairs: int = 30,
+    processes: int = 5,
+    seed: int = 0,
+    progress: bool = True,
+) -> Comparison:
+    """Measure two layers or graphs in interleaved pairs and return the ratio of their latencies.
+
+    The two of a pair are measured within milliseconds of one another, in random order, so that what the machine does
+    cancels; pairs are spread over fresh processes, whose luck does not cancel and is part of the interval.
+
+    Parameters
+    ----------
+    first, second : Layer or Graph
+    platform : str
+    method : str, optional
+        As in :func:`nnbehave.sweep`; by default the platform's first.
+    pairs, processes : int
+    seed : int
+        Of weights, inputs and the order in pairs.
+
+    Raises
+    ------
+    InvalidInputError, UnknownPlatformError, MissingExtraError
+        The arguments cannot be used here.
+    ConversionError, WorkerError
+        One of them cannot be converted or run.
+    """
+    graphs = [as_graph(first), as_graph(second)]
+    where = get_platform(platform)
+    where.version()
+    how = method or where.methods[0]
+    if how not in where.methods:
+        raise InvalidInputError(f"method: {where.name!r} can be measured by {', '.join(where.methods)}, got {method!r}")
+    if graphs[0] == graphs[1]:
+        raise InvalidInputError("the two are the same graph, so there is nothing to compare")
+    settings = Settings(min_rounds=pairs, max_rounds=pairs, processes=processes, seed=seed)
+    with LocalTarget().exclusive(_LOG.warning) if where.wall_clock else nullcontext():
+        found = measure_together(graphs, where, how, settings, f"{where} pairs", progress)
+    return ratio(found.samples, *(found.terms[graph.id] for graph in graphs))
+
+
+def ratio(samples: Sequence[Sample], first: Parts, second: Parts) -> Comparison:
+    """Return the ratio of two subjects over the rounds of a session, each round a pair.
+
+    The interval holds the spread of the pairs (order statistics) and that of the processes' medians (Student's t),
+    whichever is wider.
+    """
+    values: dict[tuple[int, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for sample in samples:
+        values[sample.round, sample.process][sample.part].append(sample.ms)
+    pairs: dict[int, list[float]] = defaultdict(list)
+    for (_, process), blocks in sorted(values.items()):
+        if all(part in blocks for part, _ in [*first, *second]):
+            sums = [sum(w * statistics.median(blocks[part]) for part, w in terms) for terms in (first, second)]
+            if sums[1] > 0:
+                pairs[process].append(sums[0] / sums[1])
+    flat = tuple(value for each in pairs.values() for value in each)
+    if not flat:
+        return Comparison(math.nan, math.nan, math.nan, (), 0)
+    middle = estimate(flat)
+    low, high = middle.low_ms, middle.high_ms
+    medians = [statistics.median(each) for each in pairs.values()]
+    if 2 <= len(medians) <= len(_T_975):
+        half = _T_975[len(medians) - 1] * statistics.stdev(medians) / math.sqrt(len(medians))
+        low, high = min(low, middle.latency_ms - half), max(high, middle.latency_ms + half)
+    return Comparison(middle.latency_ms, low, high, flat, len(medians))

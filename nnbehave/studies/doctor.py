@@ -1,0 +1,217 @@
+"""What this machine is good for: how noisy it is, what can be witnessed, what could be resolved, what would help."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import defaultdict
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnbehave.graph import Graph
+from nnbehave.layer import Layer
+from nnbehave.measurement import Sample, Settings, normalise, process_share
+from nnbehave.platforms import get_platform
+from nnbehave.studies._together import Together, measure_together
+from nnbehave.targets import LocalTarget
+
+_LOG = logging.getLogger("nnbehave")
+_SECONDS = 30.0
+# A step between two layers is seen when it is four standard errors of their difference: one in some ten thousand
+# pairs of equal layers looks like that.
+_SIGMAS = 4.0
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes
+    ----------
+    facts : dict of str to value
+        Shares are of the latency: ``spread_raw`` and ``spread_normalised`` (standard deviation between rounds, median
+        over layers), ``process_share``, ``half_width`` (what sixty rounds in three processes would reach),
+        ``smallest_step`` (between neighbours on an axis), ``smallest_saving`` (of the smaller of two equal operators,
+        by fusing them), ``steal_share``, ``interrupted_share``, ``clock_spread``, ``clock_states``.
+    witnesses : dict of str to bool
+        What can be read here.
+    advice : list of str
+        What to change to do better, the most useful first.
+    """
+
+    facts: dict[str, Any]
+    witnesses: dict[str, bool]
+    advice: list[str]
+
+    def __repr__(self) -> str:
+        f = self.facts
+        seen = ", ".join(name for name, there in self.witnesses.items() if there)
+        unseen = ", ".join(name for name, there in self.witnesses.items() if not there) or "nothing"
+        lines = [
+            f"{f['platform']}, {f['layers']} layers, {f['rounds']} rounds in {f['processes']} processes, "
+            f"{f['seconds']:.0f} s",
+            f"spread between rounds   {f['spread_raw']:.1%} raw, {f['spread_normalised']:.1%} with the machine's state "
+            f"taken out, {f['process_share']:.1%} between processes",
+            f"clock                   varies by {f['clock_spread']:.0%}"
+            + (", in two states" if f["clock_states"] == 2 else ""),
+            f"taken by others         {_share(f['steal_share'])} stolen by the hypervisor, "
+            f"{f['interrupted_share']:.1%} of spans interrupted",
+            f"can be witnessed        {seen}",
+            f"cannot be witnessed     {unseen}",
+            f"a layer reaches         ±{f['half_width']:.1%} in sixty rounds",
+            f"smallest step           {f['smallest_step']:.1%} of the latency",
+            f"smallest fusion saving  {f['smallest_saving']:.0%} of the smaller of two equal operators",
+        ]
+        return "\n".join([*lines, *(f"advice: {text}" for text in self.advice)])
+
+
+def diagnose(platform: str = "tflite", *, seconds: float = _SECONDS, progress: bool = True) -> Diagnosis:
+    """Measure a few layers for half a minute and say what this machine is good for.
+
+    Parameters
+    ----------
+    platform : str
+    seconds : float
+        Of measuring; starting and converting come on top.
+
+    Raises
+    ------
+    InvalidInputError, UnknownPlatformError, MissingExtraError
+        The arguments cannot be used here.
+    """
+    where = get_platform(platform)
+    where.version()
+    layers = [Layer(op="conv", height=14, in_channels=64, out_channels=n, kernel=3) for n in range(16, 129, 16)]
+    layers += [Layer(op="dwconv", height=56, in_channels=n, kernel=3) for n in (32, 64, 96, 128)]
+    layers += [Layer(op="add", height=112, in_channels=n) for n in (16, 32, 64)]
+    settings = Settings(min_rounds=600, max_rounds=600, interval=1e-6, time_limit_s=max(60.0, seconds))
+    with LocalTarget().exclusive(_LOG.warning) if where.wall_clock else nullcontext():
+        runs = []
+        for number in range(3):  # one session after another, so that each process gets its share of the time
+            share = settings.model_copy(update={"seed": number, "processes": 1})
+            subjects = [Graph([layer]) for layer in layers]
+            title = f"{where} ({number + 1} of 3)"
+            runs.append(measure_together(subjects, where, "whole", share, title, progress, until=_until(seconds / 3)))
+    facts = _facts(runs) | {"platform": str(where), "layers": len(layers), "seconds": seconds}
+    witnesses = runs[0].processes[0].witnesses
+    return Diagnosis(facts, witnesses, _advice(facts, witnesses))
+
+
+def _until(seconds: float) -> Any:
+    """Return what ends a session some seconds after its first block."""
+    ends: list[float] = []
+
+    def ended(_: Together) -> bool:
+        if not ends:
+            ends.append(time.monotonic() + seconds)
+        return time.monotonic() > ends[0]
+
+    return ended
+
+
+def _facts(runs: list[Together]) -> dict[str, Any]:
+    blocks = [block for run in runs for block in run.blocks]
+    samples = [
+        sample._replace(process=number, round=sample.round + 1000 * number)
+        for number, run in enumerate(runs)
+        for sample in run.samples
+    ]
+    values, _ = normalise(samples)
+    raw, flat = _spread([s.ms for s in samples], samples), _spread(values, samples)
+    groups: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for sample, value in zip(samples, values, strict=True):
+        groups[sample.part][sample.process].append(value)
+    between = process_share(list(groups.values()))
+    half = 1.96 * ((1.25 * flat) ** 2 / 60 + between**2 / 3) ** 0.5  # a median's error is 1.25 of a mean's
+    error = half / 1.96
+    seen = [block.witnesses for block in blocks if block.witnesses]
+    wall_ms = sum(each["wall_ns"] for each in seen) / 1e6
+    steal = [each["steal_ms"] for each in seen if each["steal_ms"] is not None]
+    proxies = np.array([each["clock_proxy_ns"] for each in seen] or [1.0])
+    interrupted = sum(each["interrupted_spans"] for each in seen)
+    spans = interrupted + sum(len(block.times_ns) for block in blocks)
+    return {
+        "rounds": len({(s.process, s.round) for s in samples}),
+        "processes": len(runs),
+        "spread_raw": raw,
+        "spread_normalised": flat,
+        "process_share": between,
+        "half_width": half,
+        "smallest_step": _SIGMAS * 2**0.5 * error,
+        # Two operators and the two together, each with its own error; the saving is a share of one of them.
+        "smallest_saving": 1.96 * (1 + 1 + 4) ** 0.5 * error,
+        "steal_share": sum(steal) / wall_ms if steal else None,
+        "interrupted_share": interrupted / spans,
+        "clock_spread": float(np.quantile(proxies, 0.9) / np.quantile(proxies, 0.1) - 1),
+        "clock_states": _states(proxies),
+    }
+
+
+def _spread(values: list[float], samples: list[Sample]) -> float:
+    """Return the standard deviation of a layer's blocks in a process, as a share; the median over layers."""
+    groups: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for sample, value in zip(samples, values, strict=True):
+        groups[sample.part, sample.process].append(value)
+    deviations = [np.std(np.log(np.maximum(each, 1e-9)), ddof=1) for each in groups.values() if len(each) > 2]
+    return float(np.median(deviations)) if deviations else float("nan")
+
+
+def _states(proxies: Any) -> int:
+    """Return 2 where the clock keeps to two speeds: a split in two explains most of the proxy's spread."""
+    ordered = np.sort(np.log(proxies))
+    if len(ordered) < 20 or np.var(ordered) == 0 or np.quantile(ordered, 0.9) - np.quantile(ordered, 0.1) < 0.05:
+        return 1
+    within = [
+        (np.var(ordered[:i]) * i + np.var(ordered[i:]) * (len(ordered) - i)) / len(ordered)
+        for i in range(len(ordered) // 10, len(ordered) - len(ordered) // 10)
+    ]
+    return 2 if min(within) < 0.2 * np.var(ordered) else 1
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.1%}"
+
+
+def _advice(facts: dict[str, Any], witnesses: dict[str, bool]) -> list[str]:
+    """Say what to change, from what was measured and from what the system says of itself."""
+    advice = []
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if facts["steal_share"] and facts["steal_share"] > 0.01:
+        advice.append("the hypervisor gives this core to others: measure at another hour, or on a dedicated host")
+    if facts["interrupted_share"] > 0.02:
+        advice.append("other programs run on the measuring core: stop them, or leave it to nnbehave (isolcpus=, cset)")
+    if hasattr(os, "getloadavg") and os.getloadavg()[1] > max(1.0, cores - 0.5):
+        advice.append(f"the load is {os.getloadavg()[1]:.1f} on {cores} cores: stop what else is running")
+    if cores < 2:
+        advice.append("there is a single core, which everything shares: use two or more")
+    governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    if governor and governor != "performance":
+        advice.append(f"the frequency governor is {governor!r}: sudo cpupower frequency-set -g performance")
+    if (
+        _read("/sys/devices/system/cpu/intel_pstate/no_turbo") == "0"
+        or _read("/sys/devices/system/cpu/cpufreq/boost") == "1"
+    ):
+        advice.append("the clock may boost: switch turbo off for latencies that repeat")
+    if facts["clock_states"] == 2:
+        advice.append(
+            "the clock keeps to two speeds, as on a core whose other half is in use: switch SMT off, or take whole cores"
+        )
+    if facts["spread_normalised"] > 0.03:
+        advice.append("rounds differ much even so: expect many rounds, or ask for less with --interval 0.05")
+    if facts["process_share"] > 0.01:
+        advice.append("fresh processes differ: more of them help more than more rounds")
+    if not witnesses.get("frequency_mhz") and not witnesses.get("temperature_c"):
+        advice.append("neither frequency nor temperature can be read (a virtual machine?): a loop's time must do")
+    return advice or ["nothing: this machine is quiet"]
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
