@@ -103,7 +103,7 @@ class Results:
         environment: str | None = None,
         method: str | None = None,
     ) -> StepMap:
-        """Return the step map of the one curve that the arguments leave, of the newest environment and method by default.
+        """Return the step map of the one curve that the arguments leave, of several environments or methods the newest.
 
         Raises
         ------

@@ -4,12 +4,12 @@
     The layer alone, over and over, minus the call of a model that does nothing. Weights and activations are warm,
     and a runtime that prefers another layout changes it at the layer's edges.
 ``stacked``
-    Copies of the layer side by side, each with weights of its own, minus the same graph with one copy alone, divided
-    by how many more there are (two depths, as in the paper's Appendix A). All copies read what one layer before them
-    wrote, and each is read by a tap: a depthwise convolution that looks at one window, which costs next to nothing,
-    keeps the runtime's preferred layout, and lets the output's memory be used again, as a network's is. So no layer
-    has to keep its shape for it to be stacked. Calls are taken in turn (:func:`nnbehave.runner.timing.rotate`), so
-    that weights come from where a network's come from; what else is cold then, the first copy pays in both graphs.
+    Copies of the layer side by side, each with weights of its own, minus the same graph without them, divided by
+    their number (two depths, as in the paper's Appendix A, the smaller being none). All copies read what one layer
+    before them wrote, and each is read by a tap: a depthwise convolution that looks at one window, which costs next
+    to nothing, keeps the runtime's preferred layout, and lets the output's memory be used again, as a network's is.
+    So no layer has to keep its shape for it to be stacked. Calls are taken in turn
+    (:func:`nnbehave.runner.timing.rotate`), so that weights come from where a network's come from.
 ``profiled``
     The runtime's own clock, summed over the layer's kernels.
 
@@ -29,7 +29,7 @@ from nnbehave.layer import Layer
 METHODS = ("whole", "stacked", "profiled")
 # A stack holds as many copies as take some 0.6 ms by these round figures, so that the call is small beside them.
 _STACK_S, _OPS_PER_S, _BYTES_PER_S = 6e-4, 50e9, 20e9
-_FEWEST_COPIES, _MOST_COPIES = 3, 13
+_FEWEST_COPIES, _MOST_COPIES = 3, 12
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,8 @@ def terms(subject: Graph, method: str) -> tuple[Term, ...]:
         return (Term(subject, 1.0),)
     if method == "whole":
         return Term(subject, 1.0), Term(call_alone(), -1.0)
-    depth = stack_depth(subject)
-    deep, shallow = stack(subject, depth, depth), stack(subject, depth, 1)
-    return Term(deep, 1 / (depth - 1)), Term(shallow, -1 / (depth - 1))
+    copies = stack_depth(subject)
+    return Term(stack(subject, copies), 1 / copies), Term(stack(subject, copies, without=True), -1 / copies)
 
 
 def bound(graph: Graph) -> str:
@@ -64,11 +63,11 @@ def call_alone() -> Graph:
 def stack_depth(subject: Graph) -> int:
     """Return how many copies of a subject to stack: fewer where one takes long."""
     seconds = max(subject.ops / _OPS_PER_S, 4 * subject.mac / _BYTES_PER_S)
-    return min(_MOST_COPIES, max(_FEWEST_COPIES, 1 + round(_STACK_S / seconds)))
+    return min(_MOST_COPIES, max(_FEWEST_COPIES, round(_STACK_S / seconds)))
 
 
-def stack(subject: Graph, depth: int, copies: int) -> Graph:
-    """Return ``depth`` branches side by side; ``copies`` of them hold the subject, the others what is around it."""
+def stack(subject: Graph, copies: int, without: bool = False) -> Graph:
+    """Return a graph of copies of a subject side by side, or all of that graph ``without`` them."""
     stacked = _Stack()
     inputs = [stacked.write(shape, -1 - i) for i, shape in enumerate(subject.input_shapes)]
     # Copies without weights that read the same would be one: each gets an input written for it alone.
@@ -76,9 +75,9 @@ def stack(subject: Graph, depth: int, copies: int) -> Graph:
         min(sources) < 0 and not layer.operator.has_weights
         for layer, sources in zip(subject.layers, subject.sources, strict=True)
     )
-    for branch in range(depth):
+    for _ in range(copies):
         given = [stacked.write(subject.input_shapes[0], inputs[0]), *inputs[1:]] if alike else inputs
-        if branch >= copies:
+        if without:
             stacked.tap(given[0])
             continue
         outputs = stacked.copy(subject, given)

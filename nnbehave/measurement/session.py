@@ -20,7 +20,6 @@ from nnbehave.measurement.statistics import (
     Terms,
     block_ms,
     estimate_session,
-    process_share,
     stands_alone,
 )
 from nnbehave.platforms import Platform
@@ -272,10 +271,8 @@ class Session:
         wanted = self._settings.processes
         if self._process + 1 < wanted:
             return self._round >= (self._process + 1) * self._settings.min_rounds // wanted
-        groups: dict[str, dict[int, list[float]]] = {}
-        for sample in self._samples:
-            groups.setdefault(sample.part, {}).setdefault(sample.process, []).append(sample.ms)
-        unknown = 1.96 * process_share(list(groups.values())) / (self._process + 1) ** 0.5
+        share = next((found.process_share for found in self.estimates.values()), 0.0)
+        unknown = 1.96 * share / (self._process + 1) ** 0.5
         return unknown > self._settings.interval / 2 and time.monotonic() - self._process_began > 4 * self._load_s
 
     def _refresh(self, keep: Sequence[str] | None = None) -> Iterator[Event]:

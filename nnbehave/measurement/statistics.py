@@ -44,6 +44,8 @@ class Estimate:
     std_error_ms : float
         A quarter of the interval's width, near enough (1/3.92 of it).
     rounds, processes : int
+    process_share : float
+        Standard deviation between processes, as a share of the latency; pooled over the session.
     """
 
     latency_ms: float
@@ -52,6 +54,7 @@ class Estimate:
     std_error_ms: float
     rounds: int
     processes: int = 1
+    process_share: float = 0.0
 
     @property
     def interval(self) -> float:
@@ -137,7 +140,9 @@ def _with_terms(one: Estimate, weights: Sequence[float], rounds: Sequence[Sequen
 
 
 def _widened(one: Estimate, share: float, processes: int) -> Estimate:
-    return replace(_wider(one, (1.96 * share * one.latency_ms) ** 2 / processes), processes=processes)
+    return replace(
+        _wider(one, (1.96 * share * one.latency_ms) ** 2 / processes), processes=processes, process_share=share
+    )
 
 
 def _wider(one: Estimate, square: float) -> Estimate:

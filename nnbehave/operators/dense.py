@@ -36,9 +36,9 @@ class Dense(Operator):
         import numpy as np
         import tensorflow as tf
 
-        shape = (layer.in_channels, layer.out_channels)
+        shape = (layer.out_channels, layer.in_channels)  # as the runtimes keep it
         weights = rng.standard_normal(shape, dtype=np.float32) * (2 / layer.in_channels) ** 0.5
-        x = tf.matmul(inputs[0], tf.constant(weights, tf.float32))
+        x = tf.matmul(inputs[0], tf.constant(weights, tf.float32), transpose_b=True)
         if layer.bias:
             x = tf.nn.bias_add(x, tf.constant(rng.standard_normal(layer.out_channels, dtype=np.float32)))
         return apply_activation(layer.activation, x)

@@ -57,8 +57,8 @@ class Together:
 
     def own_kernels(self, subject: str) -> list[str]:
         """Return the kernels of one copy of a stacked subject."""
-        (deep, weight), (shallow, _) = self.terms[subject]
-        rest = Counter(self.kernels[deep]) - Counter(self.kernels[shallow])
+        (full, weight), (empty, _) = self.terms[subject]
+        rest = Counter(self.kernels[full]) - Counter(self.kernels[empty])
         return sorted(name for name, count in rest.items() for _ in range(max(1, round(count * weight))))
 
 

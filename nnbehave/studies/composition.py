@@ -168,13 +168,15 @@ def _explain(row: dict[str, Any], layers: list[dict[str, Any]], in_network: list
     shares = ", ".join(f"{op} {ms / row['whole_ms']:.1%}" for op, ms in by_op.most_common())
     lines = [f"of the network's latency: {shares}"]
     missing, further = alone - Counter(in_network), Counter(in_network) - alone
-    if missing or further:
-        told = "; ".join(
-            f"{text}: " + ", ".join(f"{count} × {kernel}" for kernel, count in sorted(kernels.items()))
-            for text, kernels in (("only in the layers alone", missing), ("only in the network", further))
-            if kernels
-        )
-        lines.append(f"kernels that differ: {told}")
+    for text, kernels in (("only in the layers alone", missing), ("only in the network", further)):
+        if kernels:
+            lines.append(f"{text}: " + ", ".join(f"{count} × {name}" for name, count in sorted(kernels.items())))
+    gone = [layer for layer in layers if layer["kernels"] and set(layer["kernels"]) <= set(missing)]
+    if gone and all(alone[name] == missing[name] for layer in gone for name in layer["kernels"]):
+        saved = sum(layer["count"] * layer["latency_ms"] for layer in gone)
+        ops = ", ".join(sorted({layer["op"] for layer in gone}))
+        without = (row["sum_ms"] - saved) / row["whole_ms"] - 1
+        lines.append(f"the network folds {ops} into other kernels; without them the sum is {without:+.1%} off")
     lines.append(
         f"layers alone, over and over, with warm caches, add up to {row['warm_error']:+.1%}: the rest is what weights "
         "and activations take to come from further away"

@@ -199,7 +199,7 @@ def _advice(facts: dict[str, Any], witnesses: dict[str, bool]) -> list[str]:
         advice.append("the clock may boost: switch turbo off for latencies that repeat")
     if facts["clock_states"] == 2:
         advice.append(
-            "the clock keeps to two speeds, as on a core whose other half is in use: switch SMT off, or take whole cores"
+            "the clock keeps to two speeds, as where the other half of a core is in use: take whole cores, or SMT off"
         )
     if facts["spread_normalised"] > 0.03:
         advice.append("rounds differ much even so: expect many rounds, or ask for less with --interval 0.05")
