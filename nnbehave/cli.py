@@ -285,10 +285,12 @@ def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"--png {folder}: {error.strerror}") from None
-    several = table.duplicated(["space", "slot", "dimension", "platform"]).any()  # in more than one environment
+    several = table.duplicated(
+        ["space", "slot", "dimension", "platform"]
+    ).any()  # in more than one environment or method
     for row in table.to_dict("records"):
         what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment", "method")}
-        parts = [_file_name(value) for key, value in what.items() if several or key != "environment"]
+        parts = [_file_name(v) for key, v in what.items() if several or key not in ("environment", "method")]
         ax = results.plot(**what)
         ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")
         file = folder / f"{'-'.join(parts)}.png"

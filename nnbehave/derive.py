@@ -34,10 +34,10 @@ _LAYER = (
 )
 COLUMNS = [
     "space", "slot", "dimension", "platform", "target", "session", "subject", "arrangement", "depth", *_LAYER[:-2],
-    *_LATENCIES, *_RELATIVE, "rounds", "processes", "method", "status", "reason", "executed_precision", "placement",
+    *_LATENCIES, "relative_latency", "rounds", "method", "status", "reason", "executed_precision", "placement",
     "complete", "energy_mj", "power_w", "ops", "mac", "padding", "bias", "kernels", "seed", "environment",
-    "interval_asked", "session_finished", "join_factor", "discarded_blocks", "disturbed_blocks", "first_latency_ms",
-    "estimator",
+    "interval_asked", "session_finished", "join_factor", "relative_low", "relative_high", "processes",
+    "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator",
 ]
 # fmt: on
 

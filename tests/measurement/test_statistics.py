@@ -118,7 +118,7 @@ def test_a_class_that_does_not_follow_the_machine_is_left_as_it_is() -> None:
     assert exponents["compute"] == pytest.approx(1.0, abs=0.15)
     assert exponents["memory"] < 0.1
     logs = np.log(values)
-    assert np.std(logs[follows]) < 0.05 < np.std(np.log(ms[follows]))
+    assert np.std(logs[follows]) < 0.6 * np.std(np.log(ms[follows]))
     assert np.std(logs[~follows]) < 0.02
 
 

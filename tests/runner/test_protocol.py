@@ -21,7 +21,7 @@ from nnbehave.worker import Worker
 @pytest.fixture
 def spec(tmp_path: Path) -> str:
     path = tmp_path / "graph.json"
-    path.write_text(json.dumps({"layers": [{"out_channels": 17, "precision": "fp32"}]}))
+    path.write_text(json.dumps({"layers": [{"op": "conv", "out_channels": 17, "precision": "fp32"}]}))
     return str(path)
 
 
