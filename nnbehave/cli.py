@@ -180,6 +180,7 @@ def check_composition_command(
 @_reports
 def doctor(
     platform: Annotated[str, typer.Option(help="Whose layers to run.")] = "tflite",
+    seconds: Annotated[float, typer.Option(help="Of measuring; starting and converting come on top.", min=1)] = 30.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> Exit:
     """Say how noisy this machine is, what can be witnessed and resolved on it, and what would help. Takes a minute.
@@ -188,7 +189,7 @@ def doctor(
     """
     from nnbehave.studies import diagnose
 
-    typer.echo(diagnose(platform, progress=not quiet))
+    typer.echo(diagnose(platform, seconds=seconds, progress=not quiet))
     return Exit.OK
 
 

@@ -235,3 +235,20 @@ def test_help_teaches(command: list[str]) -> None:
     assert "Usage" in done.stdout
     if command in (["sweep"], ["steps"]):
         assert "Example: nnbehave" in done.stdout
+
+
+def test_the_doctor_says_what_a_machine_is_good_for() -> None:
+    platform = "simulated?dimension=in_channels"
+    done = CliRunner().invoke(app, ["doctor", "--platform", platform, "--seconds", "1", "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert "smallest fusion saving" in done.output
+    assert "advice:" in done.output
+
+
+def test_a_network_that_cannot_be_made_is_told() -> None:
+    for name, says in (("nets:mine", "No module named"), ("math:pi2", "no attribute"), ("lenet", "unknown network")):
+        done = CliRunner().invoke(app, ["check-composition", name])
+        assert done.exit_code == 2
+        assert says in done.output
+    done = CliRunner().invoke(app, ["check-composition", "time:time"])
+    assert "returns a float, not a nnbehave.Graph" in done.output

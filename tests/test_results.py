@@ -9,7 +9,7 @@ import nnbehave as nb
 from nnbehave.derive import COLUMNS, REFERENCE
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Outcome, Settings
+from nnbehave.measurement import Block, Outcome, Retest, Settings
 from nnbehave.results import Results
 from nnbehave.space import Space
 from nnbehave.store import Store
@@ -188,3 +188,69 @@ def test_a_plot_draws_every_curve_with_its_steps(store: Store, space: Space) -> 
     assert results.plot(ax=own) is own
     with pytest.raises(InvalidInputError, match="these are over none"):
         results.plot(platform="tflite")
+
+
+def measured_again(store: Store, space: Space, first: float, again: float, near: float) -> nb.Results:
+    """A flat curve but for one layer that took ``first`` ms, and ``again`` in a process of its own."""
+    (sweep,) = space.sweeps()
+    names = [layer.id for layer in sweep.layers]
+    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [], {})
+    for number in range(12):
+        for name in names:
+            ms = near if name != names[9] else first if number < 6 else again
+            store.add_event(key, Block(name, number, 0, number // 6, 1, [round(ms * 1e6)] * 3, {}, 0.0))
+    store.add_event(key, Retest(names[9], 1, [names[7], names[8], names[10], names[11]]))
+    store.end_session(key)
+    return Results.from_store(store)
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "status", "latency_ms", "says"),
+    [
+        (0.8, 0.8, "ok", 0.8, ""),  # a real feature
+        (1.3, 1.0, "ok", 1.0, "replaced: first 1.3 ms, measured again beside its neighbours 1 ms"),
+        (1.3, 0.7, "unstable", None, "unstable: first 1.3 ms"),
+    ],
+)
+def test_what_stood_alone_stays_is_replaced_or_is_unstable(
+    store: Store, space: Space, first: float, again: float, status: str, latency_ms: float | None, says: str
+) -> None:
+    row = measured_again(store, space, first, again, 1.0).frame.iloc[9]
+    assert row["status"] == status
+    assert says in row["reason"]
+    assert row["first_latency_ms"] == pytest.approx(first)
+    if latency_ms:
+        assert row["latency_ms"] == pytest.approx(latency_ms)
+
+
+def test_a_layer_most_of_whose_blocks_were_disturbed_is_noisy(store: Store, space: Space) -> None:
+    (sweep,) = space.sweeps()
+    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [], {})
+    for number in range(6):
+        for layer in sweep.layers:
+            seen = {"disturbed": "preempted"} if layer == sweep.layers[0] and number % 2 else {}
+            store.add_event(key, Block(layer.id, number, 0, 0, 1, [1_000_000] * 3, seen, 0.0))
+            store.add_event(key, Block(layer.id, number, 0, 0, 1, [9_000_000] * 3, {"discarded": "stolen"}, 0.0))
+    store.end_session(key)
+    frame = Results.from_store(store).frame
+    assert frame["status"].tolist() == ["noisy"] + ["ok"] * 19
+    assert frame["latency_ms"].to_numpy() == pytest.approx(1.0)  # what was discarded is not in it
+    assert (frame["discarded_blocks"] == 6).all()
+
+
+def test_blocks_are_there_raw_and_normalised(tmp_path: Path, space: Space) -> None:
+    path = tmp_path / "r.db"
+    nb.sweep(space, platforms="simulated?world=2", store=path, progress=False)
+    blocks = nb.load_blocks(path)
+    assert blocks["raw_ms"].gt(0).all()
+    assert blocks["normalised_ms"].notna().all()
+    assert blocks["is_reference"].any()
+    assert set(blocks["bound"]) == {"compute", "memory"}
+    assert blocks.groupby("bound")["exponent"].nunique().eq(1).all()
+
+
+def test_the_reference_s_own_error_is_in_the_relative_interval(store: Store, space: Space) -> None:
+    session(store, staircase(space) | {REFERENCE + "x": 0.5}, spread=0.02)
+    frame = Results.from_store(store).frame
+    own = (frame["latency_high_ms"] - frame["latency_low_ms"]) / frame["latency_ms"]
+    assert ((frame["relative_high"] - frame["relative_low"]) / frame["relative_latency"] > own).all()

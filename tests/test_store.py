@@ -188,3 +188,21 @@ def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Pa
         with Store(path, must_exist=True) as store:
             written = len(store.sessions()[-1].blocks)
         assert told <= written <= told + 1
+
+
+def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path, space: Space) -> None:
+    """It lacks the tables that came later; a subject was then its own and only part."""
+    path = tmp_path / "old.db"
+    nb.sweep(space, platforms="simulated?noise=0.001", store=path, progress=False)
+    with sqlite3.connect(path) as raw:
+        for table in ("terms", "processes", "retests"):
+            raw.execute(f"drop table {table}")
+        raw.execute("update meta set value = '1' where key = 'schema_version'")
+    frame = nb.load_results(path).frame
+    frame = frame[frame["space"].notna()]
+    assert (frame["status"] == "ok").all()
+    assert frame["latency_ms"].min() == pytest.approx(0.06, rel=0.05)  # the call's 20 µs included
+    with Store(path) as store:
+        begin(store)
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("select value from meta").fetchone() == (str(VERSION),)

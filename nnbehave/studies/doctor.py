@@ -21,7 +21,6 @@ from nnbehave.studies._together import Together, measure_together
 from nnbehave.targets import LocalTarget
 
 _LOG = logging.getLogger("nnbehave")
-_SECONDS = 30.0
 # A step between two layers is seen when it is four standard errors of their difference: one in some ten thousand
 # pairs of equal layers looks like that.
 _SIGMAS = 4.0
@@ -70,7 +69,7 @@ class Diagnosis:
         return "\n".join([*lines, *(f"advice: {text}" for text in self.advice)])
 
 
-def diagnose(platform: str = "tflite", *, seconds: float = _SECONDS, progress: bool = True) -> Diagnosis:
+def diagnose(platform: str = "tflite", *, seconds: float = 30.0, progress: bool = True) -> Diagnosis:
     """Measure a few layers for half a minute and say what this machine is good for.
 
     Parameters

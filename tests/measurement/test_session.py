@@ -11,7 +11,7 @@ import nnbehave as nb
 from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache
 from nnbehave.errors import InvalidInputError, WorkerError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Event, Outcome, Part, Session, Settings
+from nnbehave.measurement import Block, Event, Outcome, Part, Process, Retest, Session, Settings
 from nnbehave.platforms import Platform, get_platform
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.targets import LocalTarget
@@ -157,3 +157,80 @@ def test_estimates_hold_the_truth(artifacts: dict[str, Artifact]) -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError):
         Settings(**wrong)  # type: ignore[arg-type]
+
+
+def witnessed(monkeypatch: pytest.MonkeyPatch, disturb: object) -> None:
+    """Let ``disturb`` say what each block's witnesses were."""
+    plain = Session._disturbance
+    monkeypatch.setattr(Session, "_disturbance", lambda self, seen: disturb() or plain(self, seen))  # type: ignore[operator]
+
+
+def test_a_disturbed_block_is_discarded_taken_again_and_counted(
+    artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter(["", "", "preempted", "", "stolen"])
+    witnessed(monkeypatch, lambda: next(told, ""))
+    events = [event for event in run("simulated?noise=0.001", artifacts) if isinstance(event, Block)]
+    discarded = [event for event in events if "discarded" in event.witnesses]
+    assert [event.witnesses["discarded"] for event in discarded] == ["preempted", "stolen"]
+    for event in discarded:
+        again = [e for e in events if (e.subject, e.round) == (event.subject, event.round) and e is not event]
+        assert len(again) == 1
+
+
+def test_what_is_always_disturbed_is_used_in_the_end_and_marked(
+    artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witnessed(monkeypatch, lambda: "throttled")
+    events = [event for event in run("simulated?noise=0.001", artifacts) if isinstance(event, Block)]
+    marks = [next(iter(event.witnesses)) for event in events]
+    assert marks.count("discarded") == 2 * marks.count("disturbed")
+    assert marks.count("disturbed") >= 6 * len(artifacts)
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        ({}, ""),
+        ({"preempted": True}, "preempted"),
+        ({"steal_ms": 10.0, "wall_ns": 10**8}, "stolen"),
+        ({"steal_ms": 1.0, "wall_ns": 10**8}, ""),
+        ({"steal_ms": None, "clock_proxy_ns": 20_000}, ""),
+        ({"steal_ms": None, "clock_proxy_ns": 40_000}, "throttled"),
+    ],
+)
+def test_what_disturbs(seen: dict[str, float], why: str) -> None:
+    running = session("simulated", {})
+    for _ in range(30):
+        assert running._disturbance({"clock_proxy_ns": 20_000}) == ""
+    assert running._disturbance(seen) == why
+
+
+def test_rounds_are_spread_over_fresh_processes(artifacts: dict[str, Artifact]) -> None:
+    events = run("simulated?noise=0.001", artifacts)
+    blocks = [event for event in events if isinstance(event, Block)]
+    assert {(event.round, event.process) for event in blocks if event.round < 6} == {(r, r // 2) for r in range(6)}
+    assert [event.process for event in events if isinstance(event, Process)][:3] == [0, 1, 2]
+
+
+def test_a_layer_that_no_longer_improves_is_left_noisy(artifacts: dict[str, Artifact]) -> None:
+    events = run("simulated?noise=3.0", artifacts, interval=0.0001)
+    rounds = {s: of(events, Block).count(s) for s in artifacts}
+    assert min(rounds.values()) >= 24
+    assert max(rounds.values()) < 60 + 12
+
+
+def test_one_that_stands_alone_is_measured_again_beside_its_neighbours(artifacts: dict[str, Artifact]) -> None:
+    """Law: one step for all twelve; the fifth is made to look slow by what the session knows of it."""
+    parts = {subject: Part(artifact, "compute") for subject, artifact in artifacts.items()}
+    terms = {subject: [(subject, 1.0)] for subject in artifacts}
+    slow = list(artifacts)[4]
+    terms[slow] = [(slow, 1.5)]
+    running = Session(
+        get_platform("simulated?noise=0.001"), LocalTarget(), parts, terms, Settings(), axes=[list(artifacts)]
+    )
+    events = list(running)
+    (retest,) = [event for event in events if isinstance(event, Retest)]
+    assert (retest.subject, len(retest.neighbours)) == (slow, 4)
+    again = {event.subject for event in events if isinstance(event, Block) and event.process == retest.process}
+    assert again == {slow, *retest.neighbours}

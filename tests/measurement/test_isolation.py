@@ -1,0 +1,67 @@
+"""What is run for a layer."""
+
+from __future__ import annotations
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.graph import Graph
+from nnbehave.measurement import bound, call_alone, terms
+from nnbehave.measurement.isolation import stack, stack_depth
+from nnbehave.operators import OPERATORS
+
+FIELDS = {"height": 14, "in_channels": 16, "out_channels": 24, "kernel": 3}
+
+
+def layer(op: str) -> nb.Layer:
+    known = (*OPERATORS[op].required, *OPERATORS[op].optional)
+    return nb.Layer(op=op, **{name: value for name, value in FIELDS.items() if name in known})
+
+
+def test_whole_is_the_call_minus_that_of_nothing() -> None:
+    graph = Graph([layer("conv")])
+    one, nothing = terms(graph, "whole")
+    assert (one.graph, one.weight) == (graph, 1.0)
+    assert (nothing.graph, nothing.weight) == (call_alone(), -1.0)
+    assert [term.weight for term in terms(graph, "profiled")] == [1.0]
+
+
+@pytest.mark.parametrize("op", sorted(OPERATORS))
+def test_a_stack_differs_from_what_is_around_it_by_its_copies_alone(op: str) -> None:
+    graph = Graph([layer(op)])
+    full, empty = terms(graph, "stacked")
+    copies = stack_depth(graph)
+    assert (full.weight, empty.weight) == (1 / copies, -1 / copies)
+    assert full.graph.layers.count(graph.layers[0]) == copies + empty.graph.layers.count(graph.layers[0])
+    rest = [one for one in full.graph.layers if one != graph.layers[0]]
+    taps = [one for one in rest if one.stride > 1]
+    around = [one for one in empty.graph.layers if one.stride > 1]
+    assert len(taps) == len(around)  # each copy is read by as much as is read without it
+    assert len(rest) - len(taps) == len(empty.graph.layers) - len(around)
+
+
+@pytest.mark.parametrize("op", sorted(OPERATORS))
+def test_no_two_copies_are_the_same_computation(op: str) -> None:
+    """A runtime may merge what has no weights of its own and reads the same."""
+    full = stack(Graph([layer(op)]), 4)
+    seen = [(one, reads) for one, reads in zip(full.layers, full.sources, strict=True) if not one.operator.has_weights]
+    assert len(seen) == len(set(seen))
+
+
+def test_larger_layers_are_stacked_less_high() -> None:
+    depths = [stack_depth(Graph([layer("conv").replace(out_channels=n, height=56)])) for n in (1, 16, 64, 512)]
+    assert depths == sorted(depths, reverse=True)
+    assert depths[0] > depths[-1] >= 2
+
+
+def test_pairs_and_whole_networks_can_be_stacked_too() -> None:
+    pair = Graph([layer("conv"), nb.Layer(op="add", height=14, in_channels=24)], "pair")
+    full = stack(pair, 3)
+    assert [one.op for one in full.layers].count("add") == 3
+    assert len(full.input_shapes) == len(pair.input_shapes) == 2
+    assert stack(nb.load_network("squeezenet"), 2).depth > 2 * 38
+
+
+def test_what_bounds_a_layer() -> None:
+    assert bound(Graph([layer("conv")])) == "compute"
+    assert bound(Graph([layer("add")])) == "memory"

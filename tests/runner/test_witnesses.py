@@ -1,0 +1,38 @@
+"""What is seen of the machine."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from nnbehave.runner.witnesses import Witnesses, clock_proxy_ns
+
+
+def test_a_block_is_witnessed_and_what_cannot_be_read_is_none() -> None:
+    witnesses = Witnesses([0])
+    result, seen = witnesses.around(lambda: time.sleep(0.02) or 42)
+    assert result == 42
+    assert seen["wall_ns"] >= 20_000_000 > 5 * seen["cpu_ns"]
+    available = witnesses.available()
+    assert set(available) < set(seen)
+    assert all((seen[name] is not None) == there for name, there in available.items())
+    assert seen["clock_proxy_ns"] > 0
+
+
+def test_a_machine_that_tells_nothing_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError("no")
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("nnbehave.runner.witnesses.resource", None)
+    witnesses = Witnesses([0])
+    _, seen = witnesses.around(lambda: None)
+    unseen = {"steal_ms", "frequency_mhz", "temperature_c", "involuntary_switches"}
+    assert {name for name, value in seen.items() if value is None} == unseen
+    assert {name for name, there in witnesses.available().items() if not there} == unseen
+
+
+def test_the_proxy_takes_time() -> None:
+    assert 1_000 < clock_proxy_ns() < 10_000_000
