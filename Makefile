@@ -33,6 +33,11 @@ test: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/light.py
 	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python benchmarks/cost.py
+	$(BIN)/python benchmarks/schemes.py
+	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/nnbehave check-composition --quiet --platform tflite --platform openvino --platform tflite:builtin || [ $$? -eq 3 ]
 
 clean:
 	rm -rf $(VENV) $(STUDY)

@@ -167,9 +167,13 @@ def _terms(session: SessionRecord) -> dict[str, list[tuple[str, float]]]:
 
 def _samples(session: SessionRecord, graphs: Mapping[str, Graph]) -> list[Sample]:
     """Return the blocks to estimate from: all but those that were taken again."""
-    bounds = {part: bound(graphs[part]) if part in graphs else "compute" for part in {b.part for b in session.blocks}}
+    bounds = {part: _bound(part, graphs) for part in {block.part for block in session.blocks}}
     kept = [block for block in session.blocks if "discarded" not in block.witnesses]
     return [Sample(block.part, block.ms, bounds[block.part], block.round, block.process) for block in kept]
+
+
+def _bound(part: str, graphs: Mapping[str, Graph]) -> str:
+    return bound(graphs[part]) if part in graphs else "compute"
 
 
 def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[str, Row]:
@@ -181,7 +185,9 @@ def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[s
         if found.rounds >= session.settings.min_rounds and subject not in session.outcomes
     }
     verdicts = {subject: (known[subject], "", np.nan) for subject in known} | _retested(session, samples, terms, known)
-    reference = next((known[subject] for subject in terms if subject.startswith(REFERENCE) and subject in known), None)
+    references = [subject for subject in terms if subject.startswith(REFERENCE) and subject in known]
+    references.sort(key=lambda subject: _bound(subject.removeprefix(REFERENCE), graphs) != "compute")
+    reference = known[references[0]] if references else None
     return {
         subject: _session_row(session, subject, terms.get(subject, []), verdicts.get(subject), reference)
         for subject in {**session.outcomes, **known}

@@ -397,7 +397,7 @@ def _session(
     bar = tqdm(desc=f"measure {platform}", unit="block", disable=not progress)
     with bar:
         hello = session.start()
-        store.add_subjects(graphs.values())
+        store.add_subjects([*graphs.values(), *_references()])
         key = store.begin_session(platform, target.name, plan.environment, plan.method, settings, hello["cpus"], terms)
         for outcome in refused:
             store.add_event(key, outcome)
