@@ -17,6 +17,7 @@ from nnbehave.measurement import (
     bound,
     estimate_session,
     normalise,
+    response_share,
     stands_alone,
 )
 from nnbehave.store import SessionRecord, Store
@@ -185,11 +186,23 @@ def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[s
         if found.rounds >= session.settings.min_rounds and subject not in session.outcomes
     }
     verdicts = {subject: (known[subject], "", np.nan) for subject in known} | _retested(session, samples, terms, known)
-    references = [subject for subject in terms if subject.startswith(REFERENCE) and subject in known]
-    references.sort(key=lambda subject: _bound(subject.removeprefix(REFERENCE), graphs) != "compute")
-    reference = known[references[0]] if references else None
+    compute = [
+        known[subject]
+        for subject in terms
+        if subject.startswith(REFERENCE)
+        and subject in known
+        and _bound(subject.removeprefix(REFERENCE), graphs) == "compute"
+    ]
+    mean, share = _together(compute)
+    responses = response_share(samples)
+
+    def reference(subject: str) -> tuple[float, float]:
+        """Return their mean, and what they and the machine's state add to a subject's interval, as a share."""
+        kind = _bound(terms[subject][0][0], graphs) if terms.get(subject) else "compute"
+        return mean, float(np.hypot(share, 1.96 * responses.get(kind, 0.0)))
+
     return {
-        subject: _session_row(session, subject, terms.get(subject, []), verdicts.get(subject), reference)
+        subject: _session_row(session, subject, terms.get(subject, []), verdicts.get(subject), reference(subject))
         for subject in {**session.outcomes, **known}
         if not subject.startswith(REFERENCE)
     }
@@ -235,7 +248,7 @@ def _session_row(
     subject: str,
     parts: list[tuple[str, float]],
     verdict: tuple[Estimate, str, float] | None,
-    reference: Estimate | None,
+    reference: tuple[float, float],
 ) -> Row:
     load = session.loads.get(parts[0][0], {}) if parts else {}
     own = [block for block in session.blocks if block.part in dict(parts)]
@@ -272,10 +285,10 @@ def _session_row(
     row["reason"] = reason
     if reason.startswith("unstable"):
         row["status"] = "unstable"
-    elif row["disturbed_blocks"] > len(own) / 4:
+    elif row["disturbed_blocks"] > (len(own) - row["discarded_blocks"]) / 4:
         row["status"] = "noisy"
         causes = ", ".join(sorted({b.witnesses["disturbed"] for b in own if "disturbed" in b.witnesses}))
-        row["reason"] = f"{row['disturbed_blocks']} of {len(own)} blocks {causes}, each time they were taken"
+        row["reason"] = f"{row['disturbed_blocks']} blocks {causes}, each time they were taken"
     return row | _latencies(found) | _relative(found, reference)
 
 
@@ -283,14 +296,23 @@ def _latencies(found: Estimate) -> Row:
     return dict(zip(_LATENCIES, (found.latency_ms, found.low_ms, found.high_ms, found.std_error_ms), strict=True))
 
 
-def _relative(found: Estimate, reference: Estimate | None) -> Row:
-    """Return the latency against the reference's, with an interval that has both errors in it."""
-    if reference is None or reference.latency_ms <= 0:
-        return dict.fromkeys(_RELATIVE, np.nan)
-    ratio, own = found.latency_ms / reference.latency_ms, reference.interval * found.latency_ms
-    low = (found.latency_ms - np.hypot(found.latency_ms - found.low_ms, own)) / reference.latency_ms
-    high = (found.latency_ms + np.hypot(found.high_ms - found.latency_ms, own)) / reference.latency_ms
-    return dict(zip(_RELATIVE, (ratio, float(low), float(high)), strict=True))
+def _together(references: list[Estimate]) -> tuple[float, float]:
+    """Return the geometric mean of the references' latencies in ms, and how far its interval reaches as a share."""
+    if not references or min(one.latency_ms for one in references) <= 0:
+        return np.nan, np.nan
+    mean = np.exp(np.mean([np.log(one.latency_ms) for one in references]))
+    return float(mean), float(np.sqrt(sum(one.interval**2 for one in references)) / len(references))
+
+
+def _relative(found: Estimate, reference: tuple[float, float]) -> Row:
+    """Return the latency against the references', with an interval that is to hold between sessions.
+
+    ``reference`` is their mean in ms, and what it and the machine's state add to the interval, as a share.
+    """
+    mean, share = reference
+    low = found.latency_ms - np.hypot(found.latency_ms - found.low_ms, share * found.latency_ms)
+    high = found.latency_ms + np.hypot(found.high_ms - found.latency_ms, share * found.latency_ms)
+    return dict(zip(_RELATIVE, (found.latency_ms / mean, float(low / mean), float(high / mean)), strict=True))
 
 
 def own_kernels(session: SessionRecord, parts: list[tuple[str, float]]) -> list[str]:
@@ -318,8 +340,8 @@ def derive_blocks(store: Store, platforms: Collection[str] | None = None) -> Ite
     graphs = store.subjects()
     for session in store.sessions(platforms):
         samples = _samples(session, graphs)
-        values, exponents = normalise(samples)
-        rest = iter(zip(samples, values, strict=True))
+        found = normalise(samples)
+        rest = iter(zip(samples, found.values, strict=True))
         terms = _terms(session)
         references = {part for subject in terms if subject.startswith(REFERENCE) for part, _ in terms[subject]}
         for block in session.blocks:
@@ -329,5 +351,5 @@ def derive_blocks(store: Store, platforms: Collection[str] | None = None) -> Ite
             row |= {"is_reference": block.part in references, **block.witnesses}
             if "discarded" not in block.witnesses:
                 sample, value = next(rest)
-                row |= {"normalised_ms": value, "bound": sample.bound, "exponent": exponents[sample.bound]}
+                row |= {"normalised_ms": value, "bound": sample.bound, "exponent": found.exponents[sample.bound]}
             yield row

@@ -291,15 +291,17 @@ def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
 
 
 def _references() -> list[Graph]:
-    """Return the layers that every session measures all through, for ``relative_latency``.
+    """Return the layers that every session measures in every round, for ``relative_latency``.
 
-    The first is bound by computing, the second by memory (10 MB a call).
+    Four bound by computing, small and large, with few and with many weights, since a machine that is slow for an hour
+    is not as slow for all; and one bound by memory (10 MB a call).
     """
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
 
-    compute = Layer(op="conv", height=14, in_channels=64, out_channels=64, kernel=3)
-    return [Graph([compute]), Graph([Layer(op="add", height=112, in_channels=64)])]
+    shapes = [(14, 64, 64, 3), (7, 128, 256, 3), (28, 64, 64, 1), (56, 16, 32, 3)]
+    layers = [Layer(op="conv", height=h, in_channels=i, out_channels=o, kernel=k) for h, i, o, k in shapes]
+    return [Graph([layer]) for layer in [*layers, Layer(op="add", height=112, in_channels=64)]]
 
 
 def _reference_name(graph: Graph) -> str:

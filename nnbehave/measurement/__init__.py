@@ -13,6 +13,7 @@ from nnbehave.measurement.statistics import (
     estimate_session,
     normalise,
     process_share,
+    response_share,
     stands_alone,
 )
 
@@ -39,6 +40,7 @@ __all__ = [
     "estimate_session",
     "normalise",
     "process_share",
+    "response_share",
     "stands_alone",
     "terms",
 ]

@@ -30,7 +30,7 @@ from nnbehave.worker import Worker
 _START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
 _FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
-_PARTS_IN_TURN = 32  # models that single calls go round, with the references among them
+_PARTS_IN_TURN = 32  # models that single calls go round
 _MOST_RETAKES = 2  # of one block
 _FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
 _STOLEN = 0.02
@@ -163,7 +163,7 @@ class Session:
     method : {"whole", "stacked", "profiled"}
         How parts are timed.
     references : sequence of str
-        Subjects that are measured all through, and what a fresh process is warmed up with.
+        Subjects that are measured in every round; the first is what a fresh process is warmed up with.
     companions : sequence of str
         Subjects that are measured in every round whatever their interval (anchors).
     axes : sequence of sequence of str
@@ -363,16 +363,11 @@ class Session:
         if not parts:
             return
         rounds = min(self._rounds_left_in_process(), -(-_FEWEST_AT_A_TIME // len(parts)))
-        often = [part for part in self._of(self._references) if part in self._loaded]
         todo: deque[tuple[int, list[str], int]] = deque()
         for i in range(rounds):
             order = [str(part) for part in rng.permutation(parts)]
-            # References are measured all through a round, not once in it.
-            size = max(1, _PARTS_IN_TURN - len(often))
-            for j, start in enumerate(range(0, len(order), size)):
-                chunk = order[start : start + size]
-                chunk += [part for part in often if part not in chunk] if j else []
-                todo.append((self._round + i, chunk, _MOST_RETAKES))
+            chunks = [order[start : start + _PARTS_IN_TURN] for start in range(0, len(order), _PARTS_IN_TURN)]
+            todo += [(self._round + i, chunk, _MOST_RETAKES) for chunk in chunks]
         self._round += rounds
         while todo:
             number, chunk, retakes = todo.popleft()

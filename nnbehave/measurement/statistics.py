@@ -18,6 +18,7 @@ _COVERAGE = 0.95
 _NEIGHBOURS = 4  # blocks before and after one that tell how fast the machine was
 _KEPT = 0.9  # of the subjects, in what is pooled over them
 _FEWEST_TO_FIT = 30  # blocks of a class, below which no exponent is fitted to it
+_FEWEST_TO_RESPOND = 10  # blocks of a layer, below which its own response is not looked at
 
 Terms = Mapping[str, Sequence[tuple[str, float]]]
 
@@ -129,7 +130,7 @@ def estimate_session(
 def _by_round(samples: Sequence[Sample]) -> dict[str, dict[tuple[int, int], float]]:
     """Return each part's normalised value in each (round, process): the median of its blocks there."""
     blocks: dict[str, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
-    for sample, value in zip(samples, normalise(samples)[0], strict=True):
+    for sample, value in zip(samples, normalise(samples).values, strict=True):
         blocks[sample.part][sample.round, sample.process].append(value)
     return {part: {key: statistics.median(each) for key, each in of.items()} for part, of in blocks.items()}
 
@@ -193,7 +194,24 @@ def _trimmed_chi2(freedom: int) -> float:
     return float(chi2.cdf(chi2.ppf(_KEPT, freedom), freedom + 2) / _KEPT)
 
 
-def normalise(samples: Sequence[Sample]) -> tuple[list[float], dict[str, float]]:
+class Normalised(NamedTuple):
+    """Blocks with the machine's state taken out.
+
+    Attributes
+    ----------
+    values : list of float, shape (blocks,)
+    exponents : dict of str to float
+        How strongly the blocks of each class followed the machine's state.
+    state : list of float, shape (blocks,)
+        The logarithm of how much slower than usual the machine was.
+    """
+
+    values: list[float]
+    exponents: dict[str, float]
+    state: list[float]
+
+
+def normalise(samples: Sequence[Sample]) -> Normalised:
     """Take out of each block what the blocks around it say of the machine's speed at that moment.
 
     A shared machine is slow for some blocks on end, whatever runs. Rounds are shuffled, so a block's neighbours are
@@ -201,12 +219,6 @@ def normalise(samples: Sequence[Sample]) -> tuple[list[float], dict[str, float]]
     block's logarithm is lowered by ``g`` times it. ``g`` is fitted for each class of layers (compute- or
     memory-bound), between 0 and 1.2, and is 0 where the data do not support it (three standard errors, thirty
     blocks), so that a steady machine's blocks stay as they are.
-
-    Returns
-    -------
-    values : list of float, shape (blocks,)
-    exponents : dict of str to float
-        ``g`` of each class.
 
     Notes
     -----
@@ -219,9 +231,9 @@ def normalise(samples: Sequence[Sample]) -> tuple[list[float], dict[str, float]]
     classes, of_class = np.unique([sample.bound for sample in samples], return_inverse=True)
     exponents = dict.fromkeys(map(str, classes), 0.0)
     if len(names) < 2 or len(index) <= 2 * _NEIGHBOURS:
-        return values, exponents
+        return Normalised(values, exponents, [0.0] * len(values))
     logs = np.log(np.asarray(values))
-    flat = logs
+    flat, state = logs, np.zeros_like(logs)
     for _ in range(3):  # medians of normalised blocks make a better state, which makes better medians
         deviations = logs - _medians(index, flat)[index]
         padded = np.pad(deviations, _NEIGHBOURS, mode="edge")
@@ -231,7 +243,40 @@ def normalise(samples: Sequence[Sample]) -> tuple[list[float], dict[str, float]]
         g = np.array([_exponent(deviations[of_class == k], state[of_class == k]) for k in range(len(classes))])
         exponents = dict(zip(map(str, classes), map(float, g), strict=True))
         flat = logs - g[of_class] * state
-    return [float(value) for value in np.exp(flat)], exponents
+    return Normalised([float(value) for value in np.exp(flat)], exponents, [float(value) for value in state])
+
+
+def response_share(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return how far each class's layers may lie off in a session whose machine is in another state, as a share.
+
+    Layers do not slow down alike, those of one class among themselves and the classes. How much their exponents differ
+    from the compute-bound class's, beyond what noise explains, times how much the machine's state varied in this
+    session: what another session's state, off by as much, would do to a latency relative to compute-bound ones. It
+    belongs to intervals that are to hold between sessions, not within one.
+    """
+    found = normalise(samples)
+    state = np.asarray(found.state)
+    blocks: dict[str, list[int]] = defaultdict(list)
+    for i, sample in enumerate(samples):
+        blocks[sample.part].append(i)
+    squares: dict[str, list[float]] = defaultdict(list)
+    noise: dict[str, list[float]] = defaultdict(list)
+    for places in blocks.values():
+        s = state[places] - np.mean(state[places])
+        rest = np.log([found.values[i] for i in places])
+        rest -= np.mean(rest)
+        power = float(s @ s)
+        if len(places) >= _FEWEST_TO_RESPOND and power > 0:
+            kind = samples[places[0]].bound
+            slope = float(rest @ s) / power  # what is left of the response after the class's has been taken out
+            squares[kind].append(slope**2)
+            noise[kind].append(float(np.var(rest - slope * s)) / power)
+    shares = {}
+    for kind, exponent in found.exponents.items():
+        own = _trimmed(squares[kind]) / _trimmed_chi2(1) - _trimmed(noise[kind]) if squares[kind] else 0.0
+        unlike = exponent - found.exponents.get("compute", exponent)
+        shares[kind] = math.sqrt(max(0.0, own) + unlike**2) * float(np.std(state))
+    return shares
 
 
 def _exponent(deviations: npt.NDArray[np.float64], state: npt.NDArray[np.float64]) -> float:

@@ -120,7 +120,7 @@ def _facts(runs: list[Together]) -> dict[str, Any]:
         for number, run in enumerate(runs)
         for sample in run.samples
     ]
-    values, _ = normalise(samples)
+    values = normalise(samples).values
     raw, flat = _spread([s.ms for s in samples], samples), _spread(values, samples)
     groups: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for sample, value in zip(samples, values, strict=True):

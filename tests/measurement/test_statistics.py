@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nnbehave.measurement.statistics import Sample, block_ms, estimate, estimate_session, normalise, process_share
+from nnbehave.measurement.statistics import (
+    Sample,
+    block_ms,
+    estimate,
+    estimate_session,
+    normalise,
+    process_share,
+    response_share,
+)
 
 latencies = st.lists(st.floats(1e-3, 1e3), min_size=6, max_size=60)
 
@@ -95,7 +103,7 @@ def test_a_steady_machine_is_left_as_it_is() -> None:
     rng = np.random.default_rng(0)
     subjects = [str(i) for _ in range(10) for i in rng.permutation(30)]
     blocks = list(np.exp(0.01 * rng.standard_normal(300)))
-    values, exponents = normalise(samples(subjects, blocks))
+    values, exponents, _ = normalise(samples(subjects, blocks))
     assert values == pytest.approx(blocks)
     assert exponents == {"compute": 0.0}
 
@@ -114,7 +122,7 @@ def test_a_class_that_does_not_follow_the_machine_is_left_as_it_is() -> None:
     follows = np.array([kinds[subject] == "compute" for subject in order])
     ms = np.exp(0.01 * rng.standard_normal(1200) + clock * follows)
     blocks = [Sample(s, float(v), kinds[s], i // 40, 0) for i, (s, v) in enumerate(zip(order, ms, strict=True))]
-    values, exponents = normalise(blocks)
+    values, exponents, _ = normalise(blocks)
     assert exponents["compute"] == pytest.approx(1.0, abs=0.15)
     assert exponents["memory"] < 0.1
     logs = np.log(values)
@@ -152,6 +160,18 @@ def test_intervals_hold_the_truth_though_every_process_has_its_own_luck() -> Non
         found = estimate_session(blocks, alone([str(s) for s in range(40)]))
         held += [one.low_ms <= 1.0 <= one.high_ms for one in found.values()]
     assert np.mean(held) >= 0.93
+
+
+@pytest.mark.parametrize("unlike", [0.0, 0.3])
+def test_layers_that_respond_unlike_widen_what_is_to_hold_between_sessions(unlike: float) -> None:
+    rng = np.random.default_rng(4)
+    responses = 1 + unlike * rng.standard_normal(40)
+    state = np.repeat(0.1 * rng.standard_normal(150), 8)
+    order = [i for _ in range(30) for i in rng.permutation(40)]
+    ms = np.exp(responses[order] * state + 0.01 * rng.standard_normal(1200))
+    blocks = [Sample(str(i), float(v), "compute", k // 40, 0) for k, (i, v) in enumerate(zip(order, ms, strict=True))]
+    found = response_share(blocks)["compute"]
+    assert found == pytest.approx(unlike * 0.1, abs=0.01)
 
 
 def test_a_subject_is_the_sum_of_its_terms() -> None:
