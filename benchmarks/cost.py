@@ -42,13 +42,11 @@ def run(platform: str, method: str, layers: list[nb.Layer], store: Path) -> None
     near = frame[frame["latency_ms"].between(0.15, 0.25) & (frame["status"] == "ok")]
     machine = np.array([own[subject] for subject in near["subject"]]) + (wall - timed) / len(layers)
     counts = ", ".join(f"{count} {status}" for status, count in frame["status"].value_counts().items())
-    print(
-        f"{platform}, {method}: {len(layers)} layers in {wall:.1f} s, {timed / wall:.0%} of it timed inference; {counts}"
-    )
+    print(f"{platform}, {method}: {len(layers)} layers in {wall:.1f} s, {timed / wall:.0%} of it timed; {counts}")
     if len(near):
         print(
-            f"  {len(near)} layers of 0.15 to 0.25 ms within ±2 %: machine time of one {np.median(machine):.2f} s at the "
-            f"median, {np.quantile(machine, 0.9):.2f} s for nine in ten",
+            f"  {len(near)} layers of 0.15 to 0.25 ms within ±2 %: machine time of one {np.median(machine):.2f} s at "
+            f"the median, {np.quantile(machine, 0.9):.2f} s for nine in ten",
             flush=True,
         )
 

@@ -25,11 +25,10 @@ class Results:
         The columns are those of :data:`nnbehave.derive.COLUMNS`. ``status`` is ``ok``, ``noisy``, ``unstable``
         (it disagreed with its neighbours, and with itself when it was measured again; ``first_latency_ms`` is what it
         was at first), ``unsupported``, ``failed`` or ``timeout``, with the ``reason``; latencies are NaN where there is
-        none. ``relative_latency`` is against the geometric mean of the session's compute-bound reference layers,
-        ``relative_low`` and ``relative_high`` its interval,
-        which is to hold between sessions: with their errors in it, and with what another state of the machine may do. ``join_factor`` is what a latency was
-        multiplied by to stand beside
-        those of the session that knows most of its curve, NaN where nothing links the two.
+        none. ``relative_latency`` is against the geometric mean of the session's compute-bound reference layers;
+        ``relative_low`` and ``relative_high`` are its interval, which is to hold between sessions: with the references'
+        errors in it, and what another state of the machine may do. ``join_factor`` is what a latency was multiplied by
+        to stand beside those of the session that knows most of its curve, NaN where nothing links the two.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:

@@ -25,7 +25,7 @@ def test_its_space_is_one() -> None:
 
 def test_its_commands_exist() -> None:
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    used = set(re.findall(r"^nnbehave (\w+)", "\n".join(blocks("sh")), re.MULTILINE))
+    used = set(re.findall(r"^nnbehave ([\w-]+)", "\n".join(blocks("sh")), re.MULTILINE))
     assert used
     assert used <= known
     makefile = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")

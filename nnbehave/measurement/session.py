@@ -335,14 +335,21 @@ class Session:
                 if self._worker is None:
                     break
 
-    def _warm_up(self) -> Iterator[Process]:
-        """Run the reference layer until the process is steady."""
+    def _warm_up(self) -> Iterator[Process | Outcome]:
+        """Run the reference layer until the process is steady; what it dies of shows when it is measured."""
         first = [part for part in self._of(self._references) if part in self._loaded] or list(self._loaded)
         spans, steady = 0, True
         if first and self._platform.wall_clock and self._worker is not None:
             value_ns = int(self._settings.value_ms * 1e6)
-            answer = self._worker.request("warm_up", self._settings.time_limit_s, handle=first[0], value_ns=value_ns)
-            spans, steady = answer["spans"], answer["steady"]
+            try:
+                answer = self._worker.request(
+                    "warm_up", self._settings.time_limit_s, handle=first[0], value_ns=value_ns
+                )
+                spans, steady = answer.get("spans", 0), answer.get("steady", False)
+            except WorkerError:
+                steady = False
+                self.close()
+                yield from self._recover()
         self._process_began = time.monotonic()
         yield Process(self._process, spans, steady, self.hello["witnesses"])
 
