@@ -250,8 +250,8 @@ def response_share(samples: Sequence[Sample]) -> dict[str, float]:
     """Return how far each class's layers may lie off in a session whose machine is in another state, as a share.
 
     Layers do not slow down alike, those of one class among themselves and the classes. How much their exponents differ
-    from the compute-bound class's, beyond what noise explains, times how much the machine's state varied in this
-    session: what another session's state, off by as much, would do to a latency relative to compute-bound ones. It
+    from the compute-bound class's, beyond what noise explains, times how much the machine's state varied between
+    the rounds of this session: what another session's state, off by as much, would do to a latency relative to compute-bound ones. It
     belongs to intervals that are to hold between sessions, not within one.
     """
     found = normalise(samples)
@@ -271,11 +271,15 @@ def response_share(samples: Sequence[Sample]) -> dict[str, float]:
             slope = float(rest @ s) / power  # what is left of the response after the class's has been taken out
             squares[kind].append(slope**2)
             noise[kind].append(float(np.var(rest - slope * s)) / power)
+    rounds: dict[tuple[int, int], list[float]] = defaultdict(list)
+    for sample, each in zip(samples, found.state, strict=True):
+        rounds[sample.round, sample.process].append(each)
+    slow = float(np.std([statistics.median(each) for each in rounds.values()]))  # bursts are over within a session
     shares = {}
     for kind, exponent in found.exponents.items():
         own = _trimmed(squares[kind]) / _trimmed_chi2(1) - _trimmed(noise[kind]) if squares[kind] else 0.0
         unlike = exponent - found.exponents.get("compute", exponent)
-        shares[kind] = math.sqrt(max(0.0, own) + unlike**2) * float(np.std(state))
+        shares[kind] = math.sqrt(max(0.0, own) + unlike**2) * slow
     return shares
 
 
