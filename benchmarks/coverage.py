@@ -1,6 +1,6 @@
 """Do the intervals hold? The same layers in several separate runs, in peace and beside CPU hogs.
 
-    python benchmarks/coverage.py [--platform tflite] [--runs 10] [--layers 60] [--hog none other same]
+    python benchmarks/coverage.py [--platform tflite] [--runs 10] [--layers 60] [--hog none other same] [--method M]
 
 An interval of ``relative_latency`` holds if the median of all runs' values lies in it. The hogs are stress-ng's (from
 Debian), for random seconds, on the other core or on the one that measures.
@@ -70,12 +70,12 @@ def hog(where: str) -> Iterator[None]:
             thread.join()
 
 
-def report(platform: str, where: str, runs: int, wanted: list[nb.Layer]) -> None:
+def report(platform: str, method: str | None, where: str, runs: int, wanted: list[nb.Layer]) -> None:
     frames = []
     began = time.time()
     with hog(where):
         for number in range(runs):
-            frame = nb.measure(wanted, platforms=platform, seed=0, progress=False).frame
+            frame = nb.measure(wanted, platforms=platform, method=method, progress=False).frame
             frames.append(frame.assign(run=number))
     frame = pd.concat(frames)
     measured = frame[frame["relative_latency"].notna()].copy()
@@ -89,7 +89,9 @@ def report(platform: str, where: str, runs: int, wanted: list[nb.Layer]) -> None
     wrong = ok[~ok["held"] & (ok["error"] > 0.05)]
     counts = ", ".join(f"{count} {status}" for status, count in frame["status"].value_counts().items())
     seconds = (time.time() - began) / runs
-    print(f"{platform}, hog: {where}; {runs} runs of {len(wanted)} layers, {seconds:.0f} s a run; {counts}")
+    print(
+        f"{platform}, {frame['method'].iloc[0]}, hog: {where}; {runs} runs of {len(wanted)} layers, {seconds:.0f} s a run; {counts}"
+    )
     print(
         f"  intervals of relative_latency that hold the pooled median: {measured['held'].mean():.1%} of all, "
         f"{ok['held'].mean():.1%} of the ok ones; median half-width ±{half.median():.1%}"
@@ -109,6 +111,7 @@ def report(platform: str, where: str, runs: int, wanted: list[nb.Layer]) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", default="tflite")
+    parser.add_argument("--method", choices=["stacked", "whole"], help="by default the platform's first")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--layers", type=int, default=60)
     parser.add_argument("--hog", nargs="*", choices=["none", "other", "same"], default=["none", "other", "same"])
@@ -116,12 +119,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NNBEHAVE_CACHE_DIR"] = folder
         wanted = layers(arguments.layers)
-        nb.measure(wanted, platforms=arguments.platform, interval=0.5, progress=False)  # converts them
+        nb.measure(
+            wanted, platforms=arguments.platform, method=arguments.method, interval=0.5, progress=False
+        )  # converts them
         for where in arguments.hog:
             if where != "none" and shutil.which("stress-ng") is None:
                 print(f"hog: {where} left out; it needs stress-ng: apt-get install stress-ng")
                 continue
-            report(arguments.platform, where, arguments.runs, wanted)
+            report(arguments.platform, arguments.method, where, arguments.runs, wanted)
 
 
 if __name__ == "__main__":

@@ -250,9 +250,9 @@ def response_share(samples: Sequence[Sample]) -> dict[str, float]:
     """Return how far each class's layers may lie off in a session whose machine is in another state, as a share.
 
     Layers do not slow down alike, those of one class among themselves and the classes. How much their exponents differ
-    from the compute-bound class's, beyond what noise explains, times how much the machine's state varied between
-    the rounds of this session: what another session's state, off by as much, would do to a latency relative to compute-bound ones. It
-    belongs to intervals that are to hold between sessions, not within one.
+    from the compute-bound class's, beyond what noise explains, times how much the machine's state varied between the
+    rounds of this session: what another session's state, off by as much, would do to a latency relative to
+    compute-bound ones. It belongs to intervals that are to hold between sessions, not within one.
     """
     found = normalise(samples)
     state = np.asarray(found.state)
