@@ -89,9 +89,8 @@ def report(platform: str, method: str | None, where: str, runs: int, wanted: lis
     wrong = ok[~ok["held"] & (ok["error"] > 0.05)]
     counts = ", ".join(f"{count} {status}" for status, count in frame["status"].value_counts().items())
     seconds = (time.time() - began) / runs
-    print(
-        f"{platform}, {frame['method'].iloc[0]}, hog: {where}; {runs} runs of {len(wanted)} layers, {seconds:.0f} s a run; {counts}"
-    )
+    how = frame["method"].iloc[0]
+    print(f"{platform}, {how}, hog: {where}; {runs} runs of {len(wanted)} layers, {seconds:.0f} s a run; {counts}")
     print(
         f"  intervals of relative_latency that hold the pooled median: {measured['held'].mean():.1%} of all, "
         f"{ok['held'].mean():.1%} of the ok ones; median half-width ±{half.median():.1%}"
