@@ -72,9 +72,9 @@ def openvino_ms(model: str, core: int, folder: Path) -> float:
     command = [str(BIN / "benchmark_app"), "-m", model, "-d", "CPU", "-api", "sync", "-hint", "none", "-t", "1"]
     pinned = ["taskset", "-c", str(core), *command, "-load_config", str(config)]
     said = subprocess.run(pinned, check=True, capture_output=True, text=True).stdout
-    match = re.search(r"Median:\s+([\d.]+) ms", said)
+    match = re.search(r"Median:\s+([\d.]+) (ms|us)", said)
     assert match, said
-    return float(match[1])
+    return float(match[1]) * {"ms": 1.0, "us": 1e-3}[match[2]]
 
 
 def compare(name: str) -> None:
