@@ -37,7 +37,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/schemes.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/coverage.py
-	$(BIN)/nnbehave check-composition --quiet --platform tflite --platform openvino --platform tflite:builtin || [ $$? -eq 3 ]
+	$(BIN)/nnbehave check-composition --quiet $(foreach p,$(PLATFORMS),--platform $(p)) || [ $$? -eq 3 ]
 
 clean:
 	rm -rf $(VENV) $(STUDY)

@@ -2,8 +2,8 @@
 
     python benchmarks/throughput.py [--layers 100]
 
-A hundred convolutions (14×14, Cin 64, K 3, Cout 1 to 100) on ``tflite``: from nothing at ±2 % and at ±5 %, and at
-±2 % with the artifacts cached. Then the same artifacts through ``litert-benchmark``, the command that comes with
+A hundred convolutions (14×14, Cin 64, K 3, Cout 1 to 100) on ``tflite``, ``stacked`` and ``whole``, at ±2 % and at
+±5 %, from nothing and with the artifacts cached. Then the single layers' artifacts through ``litert-benchmark``, the command that comes with
 ai-edge-litert, one process a layer, at its own default of runs.
 """
 
@@ -73,7 +73,7 @@ def phases(store: Path, began: float, ended: float) -> dict[str, float]:
     }
 
 
-def run(name: str, layers: int, interval: float, cache: Path, folder: Path) -> None:
+def run(name: str, layers: int, method: str, interval: float, cache: Path, folder: Path) -> None:
     os.environ["NNBEHAVE_CACHE_DIR"] = str(cache)
     store = folder / f"{name}.db"
     layer = nb.Layer(op="conv", height=14, in_channels=64, out_channels=64, kernel=3)
@@ -86,6 +86,7 @@ def run(name: str, layers: int, interval: float, cache: Path, folder: Path) -> N
         values=range(1, layers + 1),
         platforms="tflite",
         store=store,
+        method=method,
         interval=interval,
         progress=False,
     )
@@ -133,11 +134,12 @@ def main() -> None:
     layers = parser.parse_args().layers
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        run("from nothing, ±2 %", layers, 0.02, folder / "full", folder)
-        run("from nothing, ±5 %", layers, 0.05, folder / "quick", folder)
-        run("artifacts cached, ±2 %", layers, 0.02, folder / "full", folder)
-        run("artifacts cached, ±5 %", layers, 0.05, folder / "full", folder)
-        peer(layers, folder / "full")
+        for method in ("stacked", "whole"):
+            for interval in (0.02, 0.05):
+                cache = folder / f"{method}-{interval}"
+                run(f"{method}, from nothing, ±{interval:.0%}", layers, method, interval, cache, folder)
+                run(f"{method}, artifacts cached, ±{interval:.0%}", layers, method, interval, cache, folder)
+        peer(layers, folder / "whole-0.02")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@
     The runtime's own clock, summed over the layer's kernels.
 
 Found on a 2-core virtual machine whose L3 cache is shared with others, MobileNetV1, V2, SqueezeNet and ResNet-18: the
-sum of ``whole`` layers was 8 to 12 % under the network on tflite, of ``stacked`` ones within 3 %. What was missing were
-the weights: a 7×7 conv of 1024 to 1024 channels takes 443 µs when its 4 MB are warm, 489 after 16 MB of other reads,
-575 after the network that it belongs to.
+sum of ``whole`` layers was 3 to 19 % under the network on tflite, of ``stacked`` ones 2 to 3 % off. What is missing are
+warm caches: a 7×7 conv of 1024 to 1024 channels takes 443 µs when its 4 MB of weights are warm, 489 after 16 MB of
+other reads, 575 after the network that it belongs to.
 """
 
 from __future__ import annotations
