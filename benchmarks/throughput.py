@@ -3,8 +3,8 @@
     python benchmarks/throughput.py [--layers 100]
 
 A hundred convolutions (14×14, Cin 64, K 3, Cout 1 to 100) on ``tflite``, ``stacked`` and ``whole``, at ±2 % and at
-±5 %, from nothing and with the artifacts cached. Then the single layers' artifacts through ``litert-benchmark``, the command that comes with
-ai-edge-litert, one process a layer, at its own default of runs.
+±5 %, from nothing and with the artifacts cached. Then the single layers' artifacts through ``litert-benchmark``, the
+command that comes with ai-edge-litert, one process a layer, at its own default of runs.
 """
 
 from __future__ import annotations
