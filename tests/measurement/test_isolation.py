@@ -10,7 +10,7 @@ from nnbehave.measurement import bound, call_alone, terms
 from nnbehave.measurement.isolation import stack, stack_depth
 from nnbehave.operators import OPERATORS
 
-FIELDS = {"height": 14, "in_channels": 16, "out_channels": 24, "kernel": 3}
+FIELDS = {"height": 14, "in_channels": 16, "out_channels": 24, "kernel": 5}
 
 
 def layer(op: str) -> nb.Layer:

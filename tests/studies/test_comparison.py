@@ -57,7 +57,7 @@ def test_equal_latencies_are_seldom_told_apart_though_processes_have_their_luck(
             for i, part in enumerate("ab")
         ]
         wrong += ratio(samples, [("a", 1.0)], [("b", 1.0)]).differs(by=0.0) == "yes"
-    assert wrong <= 0.05 * 300
+    assert wrong <= 0.05 * 300 + 3 * (0.05 * 0.95 * 300) ** 0.5
 
 
 def test_no_pairs_no_ratio() -> None:
