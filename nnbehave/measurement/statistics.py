@@ -176,10 +176,18 @@ def process_share(subjects: Sequence[Mapping[int, Sequence[float]]]) -> float:
         freedom.append(len(groups) - 1)
     if not between:
         return 0.0
-    # Some layers have a life of their own: the widest tenth is left out, and what that takes from the mean of
-    # variances, which are distributed as chi squared over its degrees of freedom, is given back.
-    left = _trimmed(between) / _trimmed_chi2(round(statistics.median(freedom)))
-    return math.sqrt(max(0.0, left - _trimmed(within)))
+    # Some layers have a life of their own: medians over the subjects leave it out, even of a few. A variance is
+    # distributed as chi squared over its degrees of freedom, whose median is below its mean.
+    left = statistics.median(between) / _median_chi2(round(statistics.median(freedom)))
+    return math.sqrt(max(0.0, left - statistics.median(within)))
+
+
+@lru_cache(maxsize=64)
+def _median_chi2(freedom: int) -> float:
+    """Return the median of chi squared over its degrees of freedom."""
+    from scipy.stats import chi2
+
+    return float(chi2.median(freedom) / freedom)
 
 
 def _trimmed(values: Sequence[float]) -> float:
