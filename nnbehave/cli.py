@@ -286,9 +286,8 @@ def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"--png {folder}: {error.strerror}") from None
-    several = table.duplicated(
-        ["space", "slot", "dimension", "platform"]
-    ).any()  # in more than one environment or method
+    # One curve in more than one environment, or by more than one method.
+    several = table.duplicated(["space", "slot", "dimension", "platform"]).any()
     for row in table.to_dict("records"):
         what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment", "method")}
         parts = [_file_name(v) for key, v in what.items() if several or key not in ("environment", "method")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from nnbehave.measurement import (
     bound,
     estimate_session,
     normalise,
+    own_kernels,
     response_share,
     stands_alone,
 )
@@ -252,6 +252,7 @@ def _session_row(
 ) -> Row:
     load = session.loads.get(parts[0][0], {}) if parts else {}
     own = [block for block in session.blocks if block.part in dict(parts)]
+    kernels = {part: loaded["kernels"] for part, loaded in session.loads.items()}
     row: Row = {
         "subject": subject,
         "platform": session.platform,
@@ -266,7 +267,7 @@ def _session_row(
         "estimator": ESTIMATOR,
         "executed_precision": load.get("executed_precision"),
         "placement": load.get("placement"),
-        "kernels": ";".join(own_kernels(session, parts)) or None,
+        "kernels": ";".join(own_kernels(kernels, parts) if parts else []) or None,
         "energy_mj": np.nan,
         "power_w": np.nan,
         "discarded_blocks": sum("discarded" in block.witnesses for block in own),
@@ -313,18 +314,6 @@ def _relative(found: Estimate, reference: tuple[float, float]) -> Row:
     low = found.latency_ms - np.hypot(found.latency_ms - found.low_ms, share * found.latency_ms)
     high = found.latency_ms + np.hypot(found.high_ms - found.latency_ms, share * found.latency_ms)
     return dict(zip(_RELATIVE, (found.latency_ms / mean, float(low / mean), float(high / mean)), strict=True))
-
-
-def own_kernels(session: SessionRecord, parts: list[tuple[str, float]]) -> list[str]:
-    """Return the kernels that ran for one copy of a subject: those of its graph that the graph without it lacks."""
-    if not parts:
-        return []
-    counts = Counter(session.loads.get(parts[0][0], {}).get("kernels", []))
-    for part, weight in parts[1:]:
-        if abs(weight) < 1 or len(counts) > 1:
-            counts -= Counter(session.loads.get(part, {}).get("kernels", []))
-    copies = max(1, round(1 / parts[0][1]))
-    return sorted(name for name, count in counts.items() for _ in range(max(1, round(count / copies))))
 
 
 # ---------------------------------------------------------------------- blocks

@@ -11,8 +11,6 @@ from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
 from nnbehave.layer import Layer
 
-INPUT = -1
-
 
 class NetworkBuilder:
     """Builds a graph layer by layer; each takes its input's shape from the layers that it reads.

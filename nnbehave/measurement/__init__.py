@@ -1,6 +1,6 @@
 """Measuring: what is run, the schedule of rounds, the session that runs it, the statistics of what comes back."""
 
-from nnbehave.measurement.isolation import METHODS, Term, bound, call_alone, terms
+from nnbehave.measurement.isolation import METHODS, Term, bound, call_alone, own_kernels, terms
 from nnbehave.measurement.session import Block, Event, Loaded, Outcome, Part, Process, Retest, Session
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import (
@@ -39,6 +39,7 @@ __all__ = [
     "estimate",
     "estimate_session",
     "normalise",
+    "own_kernels",
     "process_share",
     "response_share",
     "stands_alone",

@@ -21,6 +21,8 @@ other reads, 575 after the network that it belongs to.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nnbehave.graph import Graph
@@ -48,6 +50,15 @@ def terms(subject: Graph, method: str) -> tuple[Term, ...]:
         return Term(subject, 1.0), Term(call_alone(), -1.0)
     copies = stack_depth(subject)
     return Term(stack(subject, copies), 1 / copies), Term(stack(subject, copies, without=True), -1 / copies)
+
+
+def own_kernels(kernels: Mapping[str, Sequence[str]], parts: Sequence[tuple[str, float]]) -> list[str]:
+    """Return the kernels of one copy of a subject, from those of its parts: in a stack, what the frame lacks."""
+    subject, weight = parts[0]
+    counts = Counter(kernels.get(subject, ()))
+    if weight < 1:
+        counts -= Counter(kernels.get(parts[1][0], ()))
+    return sorted(name for name, count in counts.items() for _ in range(max(1, round(count * weight))))
 
 
 def bound(graph: Graph) -> str:

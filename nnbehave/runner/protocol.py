@@ -6,22 +6,22 @@ libraries print goes to standard error. A worker ends when its standard input do
 
 The runner (``python -m nnbehave.runner``), protocol version 2:
 
-===========  ==============================================  ==================================================
-``cmd``      request                                         answer
-===========  ==============================================  ==================================================
-``hello``                                                    ``protocol``, ``machine``, ``versions``, ``cpus``,
-                                                             ``witnesses`` (which of them there are)
-``load``     ``handle``, ``path``, ``seed`` (of the input)   ``load_s``, ``executed_precision``, ``kernels``,
-                                                             ``placement``
-``run``      ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
-``warm_up``  ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
-``time``     ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
-                                                             ``times_ns``, ``witnesses``
-``rotate``   ``handles``, ``passes``, ``evict_bytes``        the same lines
-``alternate`` ``handles``, ``passes``, ``evictor`` (a handle) the same lines, each with one of the evictor after it
-``profile``  ``handles``, ``block_ns``                       the same lines, by the runtime's own clock
-``unload``   ``handle``
-===========  ==============================================  ==================================================
+=============  ==============================================  ==================================================
+``cmd``        request                                         answer
+=============  ==============================================  ==================================================
+``hello``                                                      ``protocol``, ``machine``, ``versions``, ``cpus``,
+                                                               ``witnesses`` (which of them there are)
+``load``       ``handle``, ``path``, ``seed`` (of the input)   ``load_s``, ``executed_precision``, ``kernels``,
+                                                               ``placement``
+``run``        ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
+``warm_up``    ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
+``time``       ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
+                                                               ``times_ns``, ``witnesses``
+``rotate``     ``handles``, ``passes``, ``evict_bytes``        the same lines
+``alternate``  ``handles``, ``passes``, ``evictor`` (a handle)  the same lines, each with one of the evictor after
+``profile``    ``handles``, ``block_ns``                       the same lines, by the runtime's own clock
+``unload``     ``handle``
+=============  ==============================================  ==================================================
 
 An array is ``{"dtype": …, "shape": […], "data": base64 of its bytes in C order}``. ``times_ns``
 holds spans, each of ``inner`` calls in a row; what was witnessed meanwhile is :mod:`nnbehave.runner.witnesses`'s.

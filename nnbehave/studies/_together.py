@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -54,12 +53,6 @@ class Together:
     blocks: list[Block] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
-
-    def own_kernels(self, subject: str) -> list[str]:
-        """Return the kernels of one copy of a stacked subject."""
-        (full, weight), (empty, _) = self.terms[subject]
-        rest = Counter(self.kernels[full]) - Counter(self.kernels[empty])
-        return sorted(name for name, count in rest.items() for _ in range(max(1, round(count * weight))))
 
 
 def measure_together(

@@ -14,7 +14,7 @@ import pandas as pd
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Settings
+from nnbehave.measurement import Settings, own_kernels
 from nnbehave.networks import NETWORKS, load_network
 from nnbehave.platforms import Platform, get_platform
 from nnbehave.studies._together import measure_together
@@ -150,7 +150,7 @@ def _check(
             "std_error_ms": one.std_error_ms,
             "warm_ms": warm.estimates[graph.id].latency_ms,
             "share": count * one.latency_ms / total.latency_ms,
-            "kernels": cold.own_kernels(graph.id),
+            "kernels": own_kernels(cold.kernels, cold.terms[graph.id]),
         }
         for graph, count, one in parts
     ]

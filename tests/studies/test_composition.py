@@ -26,7 +26,7 @@ def small() -> nb.Graph:
 @pytest.mark.slow
 @pytest.mark.parametrize("platform", ["tflite", "openvino"])
 def test_a_small_network_is_about_the_sum_of_its_layers(platform: str) -> None:
-    """About: the tests' machine is not the quiet one of the benchmark, and nine rounds are few."""
+    """About: the tests' machine is not the quiet one of the benchmark, and six rounds are few."""
     pytest.importorskip("ai_edge_litert" if platform == "tflite" else "openvino")
     found = nb.check_composition({"small": small()}, platform, rounds=6, progress=False)
     (row,) = found.frame.to_dict("records")
