@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import operator
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from nnbehave.errors import InvalidLayerError
-from nnbehave.operators import OPERATORS, Operator, get_operator
+from nnbehave.operators import ACTIVATIONS, OPERATORS, Operator, get_operator
 
 
 def _plain_int(value: Any) -> Any:
@@ -21,6 +21,18 @@ def _plain_int(value: Any) -> Any:
     except TypeError:
         return value
 
+
+def _known_activation(name: str | None) -> str | None:
+    if name is not None and name not in ACTIVATIONS:
+        raise ValueError(f"must be null or one of {', '.join(ACTIVATIONS)}, got {name!r}")
+    return name
+
+
+Precision = Literal["fp32", "fp16", "bf16", "dynamic_int8", "int8", "uint8", "int16x8"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+# Bytes of an element: of what is read and written, and of the weights.
+_BYTES = {"fp32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "dynamic_int8": (4, 1), "int8": (1, 1), "uint8": (1, 1)}
+_BYTES["int16x8"] = (2, 1)
 
 PositiveInt = Annotated[int, BeforeValidator(_plain_int), Field(strict=True, ge=1, le=1_000_000)]
 _SHORT = {
@@ -42,24 +54,29 @@ class Layer(BaseModel):
     Parameters
     ----------
     op : str
-        The operator's name: ``conv dwconv maxpool avgpool globalavgpool dense flatten add concat``.
+        The operator's or block's name (:data:`nnbehave.operators.OPERATORS`): ``conv dwconv group_conv dilated_conv
+        mixconv transposed_conv dense maxpool avgpool globalavgpool add multiply scale concat head tail shuffle resize
+        flatten softmax layer_norm``, the activations, and the blocks ``mobilenet_v1 mobilenet_v2 mobilenet_v2_se
+        fused_mbconv shufflenet_v1 shufflenet_v2 dense_block resnet_basic resnet_bottleneck fire``.
     height, width : int
         Of the input, in pixels; ``width`` is ``height`` where it is left out. ``dense`` has neither.
     in_channels, out_channels : int
-        Operators that keep the number of channels (``dwconv``, pooling, ``add``) take ``in_channels`` alone.
-        ``concat`` joins ``in_channels`` channels and as many more as make ``out_channels``.
+        Operators that keep the number of channels (``dwconv``, pooling, ``add``) take ``in_channels`` alone; blocks
+        keep it where ``out_channels`` is left out. ``concat`` joins ``in_channels`` channels and as many more as make
+        ``out_channels``.
     kernel, stride : int
         The same in both directions.
-    precision : str
-        ``"fp32"``.
+    precision : {"fp32", "fp16", "bf16", "dynamic_int8", "int8", "uint8", "int16x8"}
+        What is asked for; what a platform then runs is ``executed_precision`` of its results. ``dynamic_int8``: weights
+        in int8, the rest in fp32. ``int16x8``: weights in int8, the rest in int16. ``int8`` and ``uint8``: all of it.
     batch : int
     padding : {"same", "valid"}
     bias : bool
-    activation : {None, "relu", "relu6"}
-        Applied to the output.
+    activation : {None, "relu", "relu6", "sigmoid", "hardsigmoid", "swish", "hardswish", "gelu"}
+        Applied to the output; of blocks, the function inside too, by default that of the block's paper.
     groups, dilation : int
     expansion : float, optional
-        For operators that have them; refused by the others.
+        For operators that have them; refused by the others. Blocks have their paper's where it is left out.
 
     Raises
     ------
@@ -82,11 +99,11 @@ class Layer(BaseModel):
     out_channels: PositiveInt
     kernel: PositiveInt = 1
     stride: PositiveInt = 1
-    precision: Literal["fp32"] = "fp32"
+    precision: Precision = "fp32"
     batch: PositiveInt = 1
     padding: Literal["same", "valid"] = "same"
     bias: bool = Field(default=True, strict=True)
-    activation: Literal["relu", "relu6"] | None = None
+    activation: Annotated[str | None, AfterValidator(_known_activation)] = None
     groups: PositiveInt = 1
     dilation: PositiveInt = 1
     expansion: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -123,13 +140,7 @@ class Layer(BaseModel):
             wrong = [f"{name}: operator {op.name!r} has no such dimension, only {allowed}" for name in foreign]
             wrong += [f"{name}: operator {op.name!r} needs it" for name in missing]
             raise ValueError("\n".join(wrong))
-        if "height" not in op.required:
-            data.setdefault("height", 1)
-        if "width" not in data:
-            data["width"] = data["height"]
-        if "out_channels" not in op.required:
-            data.setdefault("out_channels", data["in_channels"])
-        return data
+        return op.defaults(data) | data
 
     @model_validator(mode="after")
     def _possible(self) -> Layer:
@@ -151,7 +162,13 @@ class Layer(BaseModel):
     @property
     def mac(self) -> int:
         """Memory accesses of one inference, in elements (paper, Table 3)."""
-        return self.operator.mac(self)
+        return self.operator.moved(self) + self.operator.weights(self)
+
+    @property
+    def mac_bytes(self) -> int:
+        """Memory accesses of one inference, in bytes at the layer's precision."""
+        moved, weights = _BYTES[self.precision]
+        return moved * self.operator.moved(self) + weights * self.operator.weights(self)
 
     @property
     def intensity(self) -> float:
@@ -199,14 +216,13 @@ class Layer(BaseModel):
         return Layer(**{**self.fields(), **changes})
 
     def fields(self) -> dict[str, Any]:
-        """Return the fewest fields that make this layer: what its operator needs, and what is not at its default."""
-        defaults = {name: field.default for name, field in type(self).model_fields.items()} | {"width": self.height}
+        """Return the fewest fields that make this layer: what its operator needs, and what would else be another."""
         needed = {"op", *self.operator.required}
         own = needed.union(self.operator.optional, {"precision"})
-        values = {name: getattr(self, name) for name in defaults}
-        return {
-            name: value for name, value in values.items() if name in own and (name in needed or value != defaults[name])
-        }
+        values = {name: getattr(self, name) for name in type(self).model_fields if name in own}
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        defaults |= self.operator.defaults({name: values[name] for name in values if name in needed})
+        return {name: value for name, value in values.items() if name in needed or value != defaults[name]}
 
     def __str__(self) -> str:
         return self.id

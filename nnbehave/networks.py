@@ -5,20 +5,21 @@ convolutions. To add one, write a function that builds it and returns its graph,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
 from nnbehave.layer import Layer
+from nnbehave.operators import Composition
 
 
-class NetworkBuilder:
+class NetworkBuilder(Composition[Layer]):
     """Builds a graph layer by layer; each takes its input's shape from the layers that it reads.
 
     Parameters
     ----------
     input_shape : tuple of int
         Height, width, channels.
+    precision : str
 
     Examples
     --------
@@ -30,32 +31,12 @@ class NetworkBuilder:
     3
     """
 
-    def __init__(self, input_shape: tuple[int, int, int]) -> None:
-        self._input_shape = (1, *input_shape)
-        self._layers: list[Layer] = []
-        self._sources: list[tuple[int, ...]] = []
-
-    def add(self, op: str, reads: int | tuple[int, ...] | None = None, **fields: Any) -> int:
-        """Add a layer that reads the last one, or ``reads``; return its number."""
-        if reads is None:
-            reads = len(self._layers) - 1
-        sources = (reads,) if isinstance(reads, int) else reads
-        shapes = [self._layers[i].output_shape if i >= 0 else self._input_shape for i in sources]
-        if len(shapes[0]) == 4:
-            fields |= {"height": shapes[0][1], "width": shapes[0][2]}
-        if op == "concat":
-            fields["out_channels"] = sum(shape[-1] for shape in shapes)
-        self._layers.append(Layer(op=op, in_channels=shapes[0][-1], **fields))
-        self._sources.append(sources)
-        return len(self._layers) - 1
-
-    def channels(self, layer: int) -> int:
-        """Return the number of channels that a layer gives."""
-        return self._layers[layer].output_shape[-1]
+    def __init__(self, input_shape: tuple[int, int, int], precision: str = "fp32") -> None:
+        super().__init__(Layer, (1, *input_shape), precision)
 
     def graph(self) -> Graph:
         """Return the network."""
-        return Graph(self._layers, "network", self._sources)
+        return Graph(self.layers, "network", self.sources)
 
 
 def mobilenet_v1(size: int = 224, classes: int = 1000) -> Graph:

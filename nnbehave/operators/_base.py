@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 class LayerFields(Protocol):
     """The fields of :class:`nnbehave.Layer` that operators read."""
 
+    @property
+    def op(self) -> str: ...
     @property
     def batch(self) -> int: ...
     @property
@@ -29,15 +32,27 @@ class LayerFields(Protocol):
     @property
     def stride(self) -> int: ...
     @property
+    def precision(self) -> str: ...
+    @property
     def padding(self) -> str: ...
     @property
     def bias(self) -> bool: ...
     @property
     def activation(self) -> str | None: ...
+    @property
+    def groups(self) -> int: ...
+    @property
+    def dilation(self) -> int: ...
+    @property
+    def expansion(self) -> float | None: ...
 
 
 class Operator(ABC):
     """A primitive operator or a building block: its dimensions, its costs and its TensorFlow graph.
+
+    Costs follow the paper's Table 3: OPs are multiply-adds with the output's height and width; element-wise operators
+    count one for each element of each input, whatever they do with it; a layer's ``activation`` counts as nothing, as
+    if it were always folded in, and so does a bias.
 
     Attributes
     ----------
@@ -47,22 +62,30 @@ class Operator(ABC):
         Fields that a layer of this operator must give.
     optional : tuple of str
         Fields that it may give; every other field of a layer is refused.
+    presets : dict of str to value
+        What optional fields are where they are left out, if not what a layer has by default.
     has_weights : bool
-        Whether two of them that read the same differ.
+        Whether two of them that read the same share no work.
     """
 
     name: ClassVar[str]
     required: ClassVar[tuple[str, ...]]
     optional: ClassVar[tuple[str, ...]]
+    presets: ClassVar[Mapping[str, Any]] = {}
     has_weights: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
             OPERATORS[cls.name] = cls()
 
+    def defaults(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what fields that were left out follow from the given ones, which may hold anything."""
+        given = {"height": 1} | dict(fields)
+        return {"height": 1, "width": given["height"], "out_channels": given.get("in_channels"), **self.presets}
+
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         """Yield (field, reason) for all that makes this layer impossible, its fields being well typed."""
-        if "out_channels" not in self.required and layer.out_channels != layer.in_channels:
+        if "out_channels" not in (*self.required, *self.optional) and layer.out_channels != layer.in_channels:
             yield "out_channels", f"must equal in_channels ({layer.in_channels}); leave it out"
 
     def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
@@ -75,15 +98,32 @@ class Operator(ABC):
 
     @abstractmethod
     def ops(self, layer: LayerFields) -> int:
-        """Return the multiply-adds of one inference (paper, Table 3, with the output's height and width)."""
+        """Return the multiply-adds of one inference."""
 
-    @abstractmethod
-    def mac(self, layer: LayerFields) -> int:
-        """Return the memory accesses of one inference in elements (paper, Table 3)."""
+    def weights(self, layer: LayerFields) -> int:
+        """Return the number of weights, biases left out."""
+        return 0
+
+    def moved(self, layer: LayerFields) -> int:
+        """Return the elements of inputs and output, each at its own size; mac is these and the weights."""
+        return sum(map(math.prod, self.input_shapes(layer))) + math.prod(self.output_shape(layer))
 
     @abstractmethod
     def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
         """Add the operator to the TensorFlow graph of its inputs, with weights from ``rng``; return its output."""
+
+
+class ElementWise(Operator):
+    """An operator whose output has its input's shape, an element for an element. OPs = n·H·W·Cin of n inputs."""
+
+    required = ("height", "in_channels")
+    optional: ClassVar[tuple[str, ...]] = ("width", "batch")
+
+    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
+        return layer.batch, layer.height, layer.width, layer.in_channels
+
+    def ops(self, layer: LayerFields) -> int:
+        return sum(map(math.prod, self.input_shapes(layer)))
 
 
 OPERATORS: dict[str, Operator] = {}
@@ -96,10 +136,3 @@ def get_operator(name: str) -> Operator:
     except KeyError:
         near = difflib.get_close_matches(name, OPERATORS) or sorted(OPERATORS)
         raise KeyError(f"unknown operator {name!r}; did you mean {' or '.join(near)}?") from None
-
-
-def apply_activation(activation: str | None, x: Any) -> Any:
-    """Add a layer's activation to the TensorFlow graph that ``x`` belongs to."""
-    import tensorflow as tf
-
-    return x if activation is None else {"relu": tf.nn.relu, "relu6": tf.nn.relu6}[activation](x)

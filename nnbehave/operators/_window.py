@@ -12,11 +12,16 @@ class Window(Operator):
 
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
-        if layer.padding == "valid" and layer.kernel > min(layer.height, layer.width):
-            yield "kernel", f"{layer.kernel} does not fit into {layer.height}×{layer.width} with padding 'valid'"
+        if layer.padding == "valid" and self.reach(layer) > min(layer.height, layer.width):
+            size = f"{layer.height}×{layer.width}"
+            yield "kernel", f"{layer.kernel} does not fit into {size} with padding 'valid'"
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, int, int, int]:
+    def reach(self, layer: LayerFields) -> int:
+        """Return the side of the input's square that one output element depends on."""
+        return (layer.kernel - 1) * layer.dilation + 1
+
+    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
         """Return the shape of the output (TensorFlow's rule for SAME and VALID padding)."""
-        lost = 0 if layer.padding == "same" else layer.kernel - 1
+        lost = 0 if layer.padding == "same" else self.reach(layer) - 1
         height, width = (-(-(size - lost) // layer.stride) for size in (layer.height, layer.width))
         return layer.batch, height, width, layer.out_channels

@@ -1,12 +1,12 @@
-"""Fully connected layers and what leads to them: dense, flatten."""
+"""Fully connected layers."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.operators._base import LayerFields, Operator, apply_activation
+from nnbehave.operators._base import LayerFields, Operator
+from nnbehave.operators.activation import apply_activation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,14 +23,14 @@ class Dense(Operator):
     def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
         return ((layer.batch, layer.in_channels),)
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, int]:
+    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
         return layer.batch, layer.out_channels
 
     def ops(self, layer: LayerFields) -> int:
-        return layer.batch * layer.in_channels * layer.out_channels
+        return layer.batch * self.weights(layer)
 
-    def mac(self, layer: LayerFields) -> int:
-        return layer.batch * (layer.in_channels + layer.out_channels) + layer.in_channels * layer.out_channels
+    def weights(self, layer: LayerFields) -> int:
+        return layer.in_channels * layer.out_channels
 
     def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
         import numpy as np
@@ -42,25 +42,3 @@ class Dense(Operator):
         if layer.bias:
             x = tf.nn.bias_add(x, tf.constant(rng.standard_normal(layer.out_channels, dtype=np.float32)))
         return apply_activation(layer.activation, x)
-
-
-class Flatten(Operator):
-    """The input in one row, (batch, H·W·Cin): a reshape. No OPs; mac = 2·H·W·Cin, what a copy would take."""
-
-    name = "flatten"
-    required = ("height", "in_channels")
-    optional = ("width", "batch")
-
-    def output_shape(self, layer: LayerFields) -> tuple[int, int]:
-        return layer.batch, layer.height * layer.width * layer.in_channels
-
-    def ops(self, layer: LayerFields) -> int:
-        return 0
-
-    def mac(self, layer: LayerFields) -> int:
-        return 2 * math.prod(self.input_shapes(layer)[0])
-
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
-        return tf.reshape(inputs[0], self.output_shape(layer))

@@ -1,38 +1,56 @@
-"""What brings two branches together: add, concat."""
+"""What brings two branches together: add, multiply, scale, concat. Costs as the paper's Table 3 has element-wise."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.operators._base import LayerFields, Operator, apply_activation
+from nnbehave.operators._base import ElementWise, LayerFields, Operator
+from nnbehave.operators.activation import apply_activation
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class Add(Operator):
-    """Sum of two inputs of one shape. OPs = n·H·W·Cin, mac = (n + 1)·H·W·Cin with n = 2 inputs (paper, Table 3)."""
+class _Pairwise(ElementWise):
+    """Of two inputs of one shape. OPs = n·H·W·Cin, mac = (n + 1)·H·W·Cin with n = 2 (paper, Table 3)."""
 
-    name = "add"
-    required = ("height", "in_channels")
     optional = ("width", "activation", "batch")
 
     def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
         return (self.output_shape(layer),) * 2
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, int, int, int]:
-        return layer.batch, layer.height, layer.width, layer.in_channels
 
-    def ops(self, layer: LayerFields) -> int:
-        return 2 * math.prod(self.output_shape(layer))
+class Add(_Pairwise):
+    """Sum of two inputs."""
 
-    def mac(self, layer: LayerFields) -> int:
-        return 3 * math.prod(self.output_shape(layer))
+    name = "add"
 
     def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
         return apply_activation(layer.activation, inputs[0] + inputs[1])
+
+
+class Multiply(_Pairwise):
+    """Product of two inputs, element by element."""
+
+    name = "multiply"
+
+    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+        return apply_activation(layer.activation, inputs[0] * inputs[1])
+
+
+class Scale(ElementWise):
+    """Product of an input and a vector, (batch, Cin), a factor for each channel: the last step of SE."""
+
+    name = "scale"
+
+    def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
+        return self.output_shape(layer), (layer.batch, layer.in_channels)
+
+    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+        import tensorflow as tf
+
+        return inputs[0] * tf.reshape(inputs[1], (layer.batch, 1, 1, layer.in_channels))
 
 
 class Concat(Operator):
@@ -40,7 +58,7 @@ class Concat(Operator):
 
     name = "concat"
     required = ("height", "in_channels", "out_channels")
-    optional = ("width", "batch")
+    optional = ("width", "activation", "batch")
 
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
@@ -51,16 +69,13 @@ class Concat(Operator):
         shape = layer.batch, layer.height, layer.width
         return (*shape, layer.in_channels), (*shape, layer.out_channels - layer.in_channels)
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, int, int, int]:
+    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
         return layer.batch, layer.height, layer.width, layer.out_channels
 
     def ops(self, layer: LayerFields) -> int:
         return 0
 
-    def mac(self, layer: LayerFields) -> int:
-        return 2 * math.prod(self.output_shape(layer))
-
     def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
         import tensorflow as tf
 
-        return tf.concat(list(inputs), axis=-1)
+        return apply_activation(layer.activation, tf.concat(list(inputs), axis=-1))

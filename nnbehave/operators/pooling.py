@@ -23,9 +23,6 @@ class _Pooling(Window):
     def ops(self, layer: LayerFields) -> int:
         return math.prod(self.output_shape(layer)) * layer.kernel**2
 
-    def mac(self, layer: LayerFields) -> int:
-        return math.prod(self.input_shapes(layer)[0]) + math.prod(self.output_shape(layer))
-
     def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
         import tensorflow as tf
 
@@ -54,16 +51,13 @@ class GlobalAvgPool(Operator):
     required = ("height", "in_channels")
     optional = ("width", "batch")
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, int]:
+    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
         return layer.batch, layer.in_channels
 
     def ops(self, layer: LayerFields) -> int:
         return math.prod(self.input_shapes(layer)[0])
 
-    def mac(self, layer: LayerFields) -> int:
-        return math.prod(self.input_shapes(layer)[0]) + layer.batch * layer.in_channels
-
     def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
         import tensorflow as tf
 
-        return tf.reduce_mean(inputs[0], axis=[1, 2])
+        return tf.reduce_mean(inputs[0], axis=(1, 2))
