@@ -81,7 +81,7 @@ def compare(name: str) -> None:
     platform = get_platform(name)
     peer = {"litert": litert_ms, "openvino": openvino_ms}["openvino" if platform.name == "openvino" else "litert"]
     graphs = [Graph([layer]) for layer in layers()]
-    jobs = [(CONVERTERS[platform.converter], graph) for graph in graphs]
+    jobs = [(CONVERTERS[platform.converter_for(graph.precision)], graph) for graph in graphs]
     artifacts = {job[1].id: made for job, made in convert_all(jobs, 0, ArtifactCache())}
     differences = []
     with tempfile.TemporaryDirectory() as temporary, LocalTarget().start(platform) as worker:

@@ -29,6 +29,8 @@ class Exit(IntEnum):
     INTERRUPTED = 130  # Ctrl-C
 
 
+_WITHOUT = ("unsupported", "failed", "timeout")  # the statuses of layers that have no latency
+
 app = typer.Typer(
     help="Measure how latency behaves on an inference platform, find the steps, keep the channels worth keeping.",
     epilog="Exit codes: 0 done; 1 broke on the way; 2 unusable input; 3 done, but some layers have no latency; "
@@ -73,7 +75,9 @@ def sweep_command(
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="How a layer is isolated: stacked, whole or profiled. [default: the platform's own]"),
+        typer.Option(
+            help="How a layer is isolated: stacked, whole, profiled; none times nothing. [default: platform's own]"
+        ),
     ] = None,
     interval: Annotated[
         float,
@@ -109,7 +113,7 @@ def sweep_command(
     if not quiet:
         typer.echo(_summary(results))
         typer.echo(f"Next: nnbehave steps {store}")
-    return Exit.INCOMPLETE if frame["latency_ms"].isna().any() else Exit.OK
+    return Exit.INCOMPLETE if frame["status"].isin(_WITHOUT).any() else Exit.OK
 
 
 @app.command()
@@ -246,7 +250,7 @@ def _summary(results: Results) -> str:
     for platform, rows in frame.groupby("platform", sort=False):
         counts = ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items())
         lines.append(f"{platform}: {counts}")
-        bad = rows[rows["latency_ms"].isna()]
+        bad = rows[rows["status"].isin(_WITHOUT)]
         reasons = bad.groupby(["status", "reason"], sort=False)["subject"].agg(["first", "size"])
         for (status, reason), first, size in reasons.itertuples():
             lines.append(f"  {status} ({size}, such as {first}): {reason}")

@@ -20,12 +20,14 @@ from nnbehave.measurement import (
     response_share,
     stands_alone,
 )
+from nnbehave.runner.kernels import Kernel, executed_precision, placement
 from nnbehave.store import SessionRecord, Store
 
 REFERENCE = "reference:"  # what a session's reference layers are called in the store, before their ids
 FEWEST_ANCHORS = 8  # points that two sessions must share before their latencies stand in one curve
 
 Row = dict[str, Any]
+_WRONG = 1e-3  # of TensorFlow's output; runtimes that compute the same differ by some 1e-6
 _RELATIVE = ("relative_latency", "relative_low", "relative_high")
 _LATENCIES = ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
 # fmt: off
@@ -38,7 +40,7 @@ COLUMNS = [
     *_LATENCIES, "relative_latency", "rounds", "method", "status", "reason", "executed_precision", "placement",
     "complete", "energy_mj", "power_w", "ops", "mac", "padding", "bias", "kernels", "seed", "environment",
     "interval_asked", "session_finished", "join_factor", "relative_low", "relative_high", "processes",
-    "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator",
+    "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator", "output_error", "mac_bytes",
 ]
 # fmt: on
 
@@ -73,14 +75,13 @@ def derive_rows(
             alone = [] if space else [(None, None, None)]
             for curve in points.get(subject) or alone:
                 curves.setdefault(curve, []).append(subject)
-    groups: dict[tuple[str, str, str], list[SessionRecord]] = {}
-    for session in store.sessions(platforms):
-        if session.environment in (environments or [session.environment]) and session.method in (
-            methods or [session.method]
-        ):
-            groups.setdefault((session.platform, session.environment, session.method), []).append(session)
-    for sessions in groups.values():
-        known = {session.id: _session_rows(session, graphs) for session in sessions}
+    groups: dict[tuple[str, str, str], dict[int, dict[str, Row]]] = {}
+    for session in store.sessions(platforms):  # one at a time: their blocks may not fit into memory together
+        wanted = environments is None or session.environment in environments
+        if wanted and (methods is None or session.method in methods):
+            group = groups.setdefault((session.platform, session.environment, session.method), {})
+            group[session.id] = _session_rows(session, graphs)
+    for known in groups.values():
         for (label, slot, dimension), members in curves.items():
             factors = _factors(members, known) if dimension else dict.fromkeys(known, 1.0)
             for subject in members:
@@ -92,6 +93,7 @@ def derive_rows(
 def _describe(graph: Graph) -> Row:
     """Return the columns that say what a subject is; those of a layer are empty where a graph's layers differ."""
     row: Row = {"arrangement": graph.arrangement, "depth": graph.depth, "ops": graph.ops, "mac": graph.mac}
+    row["mac_bytes"] = graph.mac_bytes
     for name in _LAYER:
         values = {getattr(layer, name) for layer in graph.layers}
         row[name] = values.pop() if len(values) == 1 else None
@@ -145,8 +147,9 @@ def _best(subject: str, known: dict[int, dict[str, Row]], factors: dict[int, flo
     row = row | {name: row[name] * scale for name in _LATENCIES}
     row |= {"join_factor": factor, "interval_asked": asked, "session_finished": finished}
     if row["status"] == "ok" and (reached := half_width(row)) > asked:
-        row |= {"status": "noisy", "reason": f"±{reached:.1%} after {row['rounds']} rounds, ±{asked:.1%} asked"}
-        row["reason"] += "" if finished else "; the session was interrupted"
+        why = f"±{reached:.1%} after {row['rounds']} rounds, ±{asked:.1%} asked"
+        why += "" if finished else "; the session was interrupted"
+        row |= {"status": "noisy", "reason": "; ".join(filter(None, [why, row["reason"]]))}
     return row
 
 
@@ -201,11 +204,14 @@ def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[s
         kind = _bound(terms[subject][0][0], graphs) if terms.get(subject) else "compute"
         return mean, float(np.hypot(share, 1.96 * responses.get(kind, 0.0)))
 
-    return {
-        subject: _session_row(session, subject, terms.get(subject, []), verdicts.get(subject), reference(subject))
-        for subject in {**session.outcomes, **known}
-        if not subject.startswith(REFERENCE)
-    }
+    def row(subject: str) -> Row:
+        asked = graphs[subject].precision if subject in graphs else None
+        parts = terms.get(subject, [])
+        return _session_row(session, subject, asked, parts, verdicts.get(subject), reference(subject))
+
+    loaded = {s: None for s, parts in terms.items() if session.method == "none" and parts[0][0] in session.loads}
+    there = {**session.outcomes, **known, **loaded}
+    return {subject: row(subject) for subject in there if not subject.startswith(REFERENCE)}
 
 
 def _retested(
@@ -246,13 +252,16 @@ def _retested(
 def _session_row(
     session: SessionRecord,
     subject: str,
+    asked: str | None,
     parts: list[tuple[str, float]],
     verdict: tuple[Estimate, str, float] | None,
     reference: tuple[float, float],
 ) -> Row:
     load = session.loads.get(parts[0][0], {}) if parts else {}
     own = [block for block in session.blocks if block.part in dict(parts)]
-    kernels = {part: loaded["kernels"] for part, loaded in session.loads.items()}
+    kernels = own_kernels({part: loaded["kernels"] for part, loaded in session.loads.items()}, parts) if parts else []
+    if any(kernel.precision for kernel in load.get("kernels", ())):
+        load = load | {"executed_precision": executed_precision(kernels), "placement": placement(kernels)}
     row: Row = {
         "subject": subject,
         "platform": session.platform,
@@ -267,7 +276,8 @@ def _session_row(
         "estimator": ESTIMATOR,
         "executed_precision": load.get("executed_precision"),
         "placement": load.get("placement"),
-        "kernels": ";".join(own_kernels(kernels, parts) if parts else []) or None,
+        "kernels": ";".join(kernel.name for kernel in kernels) or None,
+        "output_error": session.checks.get(parts[0][0], np.nan) if parts else np.nan,
         "energy_mj": np.nan,
         "power_w": np.nan,
         "discarded_blocks": sum("discarded" in block.witnesses for block in own),
@@ -276,21 +286,36 @@ def _session_row(
         "rounds": verdict[0].rounds if verdict else 0,
         "processes": verdict[0].processes if verdict else 0,
         "status": "ok",
-        "reason": "",
+        "reason": _remarks(asked, load.get("executed_precision"), kernels),
     }
+    if asked == "fp32" and row["output_error"] > _WRONG:
+        row |= {"status": "failed", "reason": f"its output is {row['output_error']:.2g} off TensorFlow's"}
     if verdict is None:
-        outcome = session.outcomes[subject]
+        outcome = session.outcomes.get(subject, row)
         empty = dict.fromkeys([*_LATENCIES, *_RELATIVE], np.nan)
         return row | empty | {"status": outcome["status"], "reason": outcome["reason"]}
     found, reason, _ = verdict
-    row["reason"] = reason
-    if reason.startswith("unstable"):
+    row["reason"] = "; ".join(filter(None, [reason, row["reason"]]))
+    if row["status"] == "failed":
+        pass
+    elif reason.startswith("unstable"):
         row["status"] = "unstable"
     elif row["disturbed_blocks"] > (len(own) - row["discarded_blocks"]) / 4:
         row["status"] = "noisy"
         causes = ", ".join(sorted({b.witnesses["disturbed"] for b in own if "disturbed" in b.witnesses}))
-        row["reason"] = f"{row['disturbed_blocks']} blocks {causes}, each time they were taken"
+        why = f"{row['disturbed_blocks']} blocks {causes}, each time they were taken"
+        row["reason"] = "; ".join(filter(None, [why, row["reason"]]))
     return row | _latencies(found) | _relative(found, reference)
+
+
+def _remarks(asked: str | None, executed: str | None, kernels: Collection[Kernel]) -> str:
+    """Say what ran otherwise than it was meant to."""
+    remarks = []
+    if asked and executed not in (asked, "unknown", None):
+        remarks.append(f"asked for {asked}, ran {executed}")
+    if astray := sorted({kernel.name for kernel in kernels if not kernel.placed}):
+        remarks.append(f"{placement(kernels)}: " + ", ".join(astray))
+    return "; ".join(remarks)
 
 
 def _latencies(found: Estimate) -> Row:

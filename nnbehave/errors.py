@@ -36,7 +36,17 @@ class MissingExtraError(NNBehaveError, ImportError):
 
 
 class ConversionError(NNBehaveError):
-    """A graph that a converter could not turn into an artifact."""
+    """A graph that a converter could not turn into an artifact.
+
+    Attributes
+    ----------
+    status : {"unsupported", "failed", "timeout"}
+        Whether the converter refused it, or broke on it.
+    """
+
+    def __init__(self, message: str, status: str = "failed") -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class StoreError(NNBehaveError):

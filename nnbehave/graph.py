@@ -126,6 +126,11 @@ class Graph:
         """Memory accesses of one inference in elements: the sum over the layers."""
         return sum(layer.mac for layer in self.layers)
 
+    @property
+    def mac_bytes(self) -> int:
+        """Memory accesses of one inference in bytes, at the layers' precision."""
+        return sum(layer.mac_bytes for layer in self.layers)
+
     @cached_property
     def id(self) -> str:
         """Canonical name, equal for equal graphs on every machine; a single layer's is the layer's own."""
@@ -145,7 +150,9 @@ class Graph:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Graph:
         """Rebuild a graph from what ``to_dict`` returned."""
-        return cls([Layer(**fields) for fields in data["layers"]], data["arrangement"], data.get("sources"))
+        made: dict[str, Layer] = {}  # copies of a layer are made once
+        layers = [made.get(key) or made.setdefault(key, Layer(**f)) for f in data["layers"] for key in [repr(f)]]
+        return cls(layers, data["arrangement"], data.get("sources"))
 
     def concrete_function(self, seed: int) -> Any:
         """Return the graph as a TensorFlow concrete function whose weights are constants drawn from ``seed``.

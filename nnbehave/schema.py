@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 2  # raised with every change that an older nnbehave could not read
+VERSION = 3  # raised with every change that an older nnbehave could not read
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -89,7 +89,7 @@ retests = sa.Table(
     sa.Column("process", sa.Integer, nullable=False),
     sa.Column("neighbours", sa.JSON, nullable=False),
 )
-# What a session runs for its subjects are their parts: in loads and blocks, "subject" names the part.
+# What a session runs for its subjects are their parts: in loads, checks and blocks, "subject" names the part.
 loads = sa.Table(
     "loads",
     metadata,
@@ -97,9 +97,17 @@ loads = sa.Table(
     sa.Column("subject", sa.String, primary_key=True),
     sa.Column("artifact", sa.String, nullable=False),
     sa.Column("load_s", sa.Float, nullable=False),
+    # Version 2 said these two of the whole graph; later versions say them of each kernel.
     sa.Column("executed_precision", sa.String, nullable=False),
     sa.Column("kernels", sa.JSON, nullable=False),
     sa.Column("placement", sa.String, nullable=False),
+)
+checks = sa.Table(
+    "checks",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("output_error", sa.Float, nullable=False),
 )
 blocks = sa.Table(
     "blocks",

@@ -27,11 +27,13 @@ from nnbehave import schema
 from nnbehave.converters import Artifact
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Event, Loaded, Outcome, Process, Retest, Settings, block_ms
+from nnbehave.measurement import Block, Checked, Event, Loaded, Outcome, Process, Retest, Settings, block_ms
+from nnbehave.runner.kernels import Kernel, executed_precision, placement
 from nnbehave.space import Space
 
 _BUSY_TIMEOUT_S = 60
 _TABLES: dict[type, sa.Table] = {
+    Checked: schema.checks,
     Outcome: schema.outcomes,
     Process: schema.processes,
     Retest: schema.retests,
@@ -54,6 +56,8 @@ class SessionRecord:
         For each subject the parts that make its latency, and what each counts for.
     loads : dict of str to dict
         By part.
+    checks : dict of str to float
+        By part: how far its output is from TensorFlow's.
     outcomes : dict of str to dict
         By subject.
     retests : dict of str to dict
@@ -72,6 +76,7 @@ class SessionRecord:
     settings: Settings
     finished: bool
     loads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checks: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     terms: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     retests: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -234,7 +239,8 @@ class Store:
                 assert artifact is not None
                 facts = {key: value for key, value in vars(artifact).items() if key != "path"}
                 self._add(schema.artifacts, [facts])
-                self._add(schema.loads, [{**row, "artifact": artifact.sha256}])
+                said = {"executed_precision": executed_precision(event.kernels), "placement": placement(event.kernels)}
+                self._add(schema.loads, [{**row, **said, "artifact": artifact.sha256}])
             self._connection.commit()
 
     def end_session(self, session: int) -> None:
@@ -251,52 +257,50 @@ class Store:
 
     # ------------------------------------------------------------------ reading
 
-    def sessions(self, platforms: Collection[str] | None = None) -> list[SessionRecord]:
-        """Return every session, or those on some platforms, with all that it holds, in the order begun."""
+    def sessions(self, platforms: Collection[str] | None = None) -> Iterator[SessionRecord]:
+        """Yield every session, or those on some platforms, with all that it holds, in the order begun."""
         chosen = sa.select(schema.sessions).order_by(schema.sessions.c.id)
         if platforms is not None:
             chosen = chosen.where(schema.sessions.c.platform.in_(platforms))
         with self._errors():
             rows = self._connection.execute(chosen).mappings().all()
-            records = {
-                row["id"]: SessionRecord(
-                    row["id"],
-                    row["platform"],
-                    row["target"],
-                    row["environment"],
-                    row["method"],
-                    Settings(**row["settings"]),
-                    row["finished_at"] is not None,
-                )
-                for row in rows
-            }
-            for row in self._of(schema.loads, records):
-                records[row["session"]].loads[row["subject"]] = row
-            for row in self._of(schema.outcomes, records):
-                records[row["session"]].outcomes[row["subject"]] = row
-            for row in self._of(schema.terms, records):
-                records[row["session"]].terms.setdefault(row["subject"], []).append((row["part"], row["weight"]))
-            for row in self._of(schema.retests, records):
-                records[row["session"]].retests[row["subject"]] = row
-            for row in self._of(schema.processes, records):
-                records[row["session"]].processes.append(row)
-            for row in self._of(schema.blocks, records):
-                block = BlockRecord(
-                    row["subject"],
-                    row["round"],
-                    row["process"],
-                    block_ms(row["times_ns"], row["inner"]),
-                    row["witnesses"],
-                    row["taken_at"],
-                )
-                records[row["session"]].blocks.append(block)
             self._connection.rollback()
-        return list(records.values())
+        for row in rows:
+            with self._errors():
+                record = self._session(dict(row))
+                self._connection.rollback()
+            yield record
 
-    def _of(self, table: sa.Table, sessions: Collection[int]) -> Iterator[dict[str, Any]]:
-        """Yield a table's rows of some sessions, in the order written; none where an older store lacks the table."""
+    def _session(self, row: Mapping[str, Any]) -> SessionRecord:
+        found = SessionRecord(
+            row["id"],
+            row["platform"],
+            row["target"],
+            row["environment"],
+            row["method"],
+            Settings(**row["settings"]),
+            row["finished_at"] is not None,
+        )
+        for each in self._of(schema.loads, found.id):
+            kernels = [Kernel(*kernel) if isinstance(kernel, list) else Kernel(kernel) for kernel in each["kernels"]]
+            found.loads[each["subject"]] = {**each, "kernels": kernels}
+        found.checks = {each["subject"]: each["output_error"] for each in self._of(schema.checks, found.id)}
+        found.outcomes = {each["subject"]: each for each in self._of(schema.outcomes, found.id)}
+        for each in self._of(schema.terms, found.id):
+            found.terms.setdefault(each["subject"], []).append((each["part"], each["weight"]))
+        found.retests = {each["subject"]: each for each in self._of(schema.retests, found.id)}
+        found.processes = list(self._of(schema.processes, found.id))
+        for each in self._of(schema.blocks, found.id):
+            ms = block_ms(each["times_ns"], each["inner"])
+            found.blocks.append(
+                BlockRecord(each["subject"], each["round"], each["process"], ms, each["witnesses"], each["taken_at"])
+            )
+        return found
+
+    def _of(self, table: sa.Table, session: int) -> Iterator[dict[str, Any]]:
+        """Yield a table's rows of a session, in the order written; none where an older store lacks the table."""
         if table.name in self._tables:
-            query = sa.select(table).where(table.c.session.in_(sessions)).order_by(*table.primary_key.columns)
+            query = sa.select(table).where(table.c.session == session).order_by(*table.primary_key.columns)
             yield from map(dict, self._connection.execute(query).mappings())
 
     def subjects(self) -> dict[str, Graph]:

@@ -46,3 +46,27 @@ def layers(draw: st.DrawFn, ops: tuple[str, ...] = tuple(sorted(OPERATORS))) -> 
     except InvalidLayerError:
         assume(False)
         raise
+
+
+SHAPES: list[dict[str, Any]] = [
+    {"height": 8, "in_channels": 16, "kernel": 3, "groups": 2, "dilation": 2},
+    {"height": 9, "width": 7, "in_channels": 24, "kernel": 3, "stride": 2, "padding": "valid", "bias": False},
+    {"height": 7, "in_channels": 32, "kernel": 5, "activation": "relu6", "batch": 2, "groups": 4},
+    {"height": 1, "in_channels": 16, "kernel": 1, "activation": "relu"},
+]
+
+
+def sample(op: str, shape: dict[str, Any] = SHAPES[0], **changes: Any) -> Layer:
+    """Return a small layer of an operator: as much of a shape as the operator has."""
+    operator = OPERATORS[op]
+    values = {"groups": 2, "dilation": 1, "stride": 2 if op == "resize" else 1} | shape
+    channels = values["in_channels"]
+    values["out_channels"] = channels // 2 if op in ("head", "tail") else 2 * channels
+    known = {*operator.required, *operator.optional} - {"out_channels" if values["stride"] == 1 else ""}
+    known |= {"out_channels"} & set(operator.required)
+    return Layer(op=op, **{field: value for field, value in values.items() if field in known} | changes)
+
+
+def samples() -> list[Layer]:
+    """Return every operator and block in every shape."""
+    return list(dict.fromkeys(sample(op, shape) for op in sorted(OPERATORS) for shape in SHAPES))

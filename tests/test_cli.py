@@ -191,7 +191,7 @@ def test_a_store_that_cannot_grow_is_told_and_keeps_what_it_has(space: Path, tmp
     assert done.returncode == Exit.USAGE, done.stderr
     assert "nnbehave: store" in done.stderr
     with Store(store, must_exist=True) as opened:
-        assert opened.sessions()
+        assert list(opened.sessions())
     again = call("sweep", space, "--platform", "simulated?noise=2", "--store", store, "-q")
     assert again.exit_code == Exit.OK
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from nnbehave.errors import MissingExtraError
 from nnbehave.graph import Graph
+from nnbehave.layer import PRECISIONS
+from nnbehave.runner.reference import Quantisation, random_inputs, save_reference
 
 
 class Converter(ABC):
@@ -26,12 +28,15 @@ class Converter(ABC):
         Raised whenever the same graph and packages would give another artifact than before.
     packages : dict of str to str
         Distribution to the extra of nnbehave that brings it; their versions are the converter's version.
+    precisions : tuple of str
+        Those that it can be asked for.
     """
 
     name: ClassVar[str]
     file: ClassVar[str]
     revision: ClassVar[int] = 1
     packages: ClassVar[dict[str, str]] = {}
+    precisions: ClassVar[tuple[str, ...]] = PRECISIONS
 
     def version(self) -> str:
         """Return what the artifact depends on besides the graph and the seed.
@@ -53,7 +58,32 @@ class Converter(ABC):
 
     @abstractmethod
     def convert(self, graph: Graph, seed: int, folder: Path) -> dict[str, float]:
-        """Write the artifact into ``folder`` and return the seconds of each phase (``graph``, ``convert``)."""
+        """Write the artifact into ``folder`` and return the seconds of each phase (``graph``, ``convert``).
+
+        Raises
+        ------
+        Unsupported
+            The graph cannot be had in this format at this precision.
+        """
+
+
+def keep_reference(
+    function: Any,
+    graph: Graph,
+    seed: int,
+    folder: Path,
+    inputs: Sequence[Quantisation],
+    outputs: Sequence[Quantisation],
+) -> None:
+    """Run a TensorFlow function once and keep what a runtime's output is to be compared with.
+
+    A graph of several outputs has none, since runtimes order them as they like.
+    """
+    import tensorflow as tf
+
+    if len(graph.outputs) == 1:
+        (output,) = function(*map(tf.constant, random_inputs(graph.input_shapes, seed)))
+        save_reference(folder, output.numpy(), inputs, outputs)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -83,9 +84,30 @@ class ArtifactCache:
         main = folder / converter.file
         try:
             facts = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
-            return Artifact(path=str(main), **facts) if main.exists() else None
+            if not main.exists():
+                return None
+            os.utime(folder / "artifact.json")  # used now, which trim() goes by
+            return Artifact(path=str(main), **facts)
         except (OSError, ValueError, TypeError):  # missing, or spoiled: it is made again
             return None
+
+    def trim(self) -> None:
+        """Delete the artifacts that nobody has asked for the longest, past ``$NNBEHAVE_CACHE_GB`` of them (10)."""
+        try:
+            most = float(os.environ.get("NNBEHAVE_CACHE_GB", "10")) * 1e9
+        except ValueError:
+            raise InvalidInputError(f"NNBEHAVE_CACHE_GB: {os.environ['NNBEHAVE_CACHE_GB']!r} is no number") from None
+        entries = []
+        for facts in self.root.glob("*/*/artifact.json"):
+            with suppress(OSError):
+                used = facts.stat().st_mtime
+                entries.append((used, sum(file.stat().st_size for file in facts.parent.iterdir()), facts.parent))
+        held = sum(size for _, size, _ in entries)
+        for _, size, folder in sorted(entries):
+            if held <= most:
+                break
+            shutil.rmtree(folder, ignore_errors=True)
+            held -= size
 
     def make(self, converter: Converter, graph: Graph, seed: int) -> Artifact:
         """Convert the graph and keep the artifact. Another process that makes the same one does no harm."""

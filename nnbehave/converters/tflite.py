@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nnbehave.converters._base import Converter, timed
+from nnbehave.converters._base import Converter, keep_reference, timed
+from nnbehave.converters.quantisation import ask_for_precision, read_quantisation
 from nnbehave.graph import Graph
+from nnbehave.runner.protocol import Unsupported
 
 
 class TFLiteConverter(Converter):
-    """The TensorFlow Lite converter, fp32."""
+    """The TensorFlow Lite converter.
+
+    Integer precisions are quantised with inputs drawn from the seed, and are integer throughout, inputs and outputs
+    too, so that no conversion of floats is timed: what has no such kernel is refused.
+    """
 
     name = "tflite"
     file = "model.tflite"
+    revision = 2
     packages = {"tensorflow": "tensorflow"}
+    precisions = ("fp32", "fp16", "dynamic_int8", "int8", "uint8", "int16x8")
 
     def convert(self, graph: Graph, seed: int, folder: Path) -> dict[str, float]:
         import tensorflow as tf
@@ -22,6 +30,13 @@ class TFLiteConverter(Converter):
         with timed(phases, "graph"):
             function = graph.concrete_function(seed)
         with timed(phases, "convert"):
-            content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+            ask_for_precision(converter, graph, seed)
+            try:
+                content = converter.convert()
+            except (tf.lite.python.convert.ConverterError, RuntimeError, ValueError) as error:
+                raise Unsupported(str(error).strip()) from None
             (folder / self.file).write_bytes(content)
+        with timed(phases, "reference"):
+            keep_reference(function, graph, seed, folder, *read_quantisation(content, graph))
         return phases

@@ -1,7 +1,7 @@
 """Measuring: what is run, the schedule of rounds, the session that runs it, the statistics of what comes back."""
 
-from nnbehave.measurement.isolation import METHODS, Term, bound, call_alone, own_kernels, terms
-from nnbehave.measurement.session import Block, Event, Loaded, Outcome, Part, Process, Retest, Session
+from nnbehave.measurement.isolation import METHODS, Term, bound, call_alone, own_kernels, stack_depth, terms
+from nnbehave.measurement.session import Block, Checked, Event, Loaded, Outcome, Part, Process, Retest, Session
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import (
     ESTIMATOR,
@@ -21,6 +21,7 @@ __all__ = [
     "ESTIMATOR",
     "METHODS",
     "Block",
+    "Checked",
     "Estimate",
     "Event",
     "Loaded",
@@ -42,6 +43,7 @@ __all__ = [
     "own_kernels",
     "process_share",
     "response_share",
+    "stack_depth",
     "stands_alone",
     "terms",
 ]

@@ -12,6 +12,8 @@
     (:func:`nnbehave.runner.timing.rotate`), so that weights come from where a network's come from.
 ``profiled``
     The runtime's own clock, summed over the layer's kernels.
+``none``
+    Nothing is timed: whether the layer can be converted, loaded and run, and whether what it computes is right.
 
 Found on a 2-core virtual machine whose L3 cache is shared with others, MobileNetV1, V2, SqueezeNet and ResNet-18: the
 sum of ``whole`` layers was 3 to 19 % under the network on tflite, of ``stacked`` ones 2 to 3 % off. What is missing are
@@ -27,8 +29,9 @@ from dataclasses import dataclass
 
 from nnbehave.graph import Graph
 from nnbehave.layer import Layer
+from nnbehave.runner.kernels import Kernel
 
-METHODS = ("whole", "stacked", "profiled")
+METHODS = ("whole", "stacked", "profiled", "none")
 # A stack holds as many copies as take some 0.6 ms by these round figures, so that the call is small beside them.
 _STACK_S, _OPS_PER_S, _BYTES_PER_S = 6e-4, 50e9, 20e9
 _FEWEST_COPIES, _MOST_COPIES = 3, 12
@@ -44,7 +47,7 @@ class Term:
 
 def terms(subject: Graph, method: str) -> tuple[Term, ...]:
     """Return the graphs to run for a subject: its latency is the sum of theirs, each times its weight."""
-    if method == "profiled":
+    if method in ("profiled", "none"):
         return (Term(subject, 1.0),)
     if method == "whole":
         return Term(subject, 1.0), Term(call_alone(), -1.0)
@@ -52,13 +55,13 @@ def terms(subject: Graph, method: str) -> tuple[Term, ...]:
     return Term(stack(subject, copies), 1 / copies), Term(stack(subject, copies, without=True), -1 / copies)
 
 
-def own_kernels(kernels: Mapping[str, Sequence[str]], parts: Sequence[tuple[str, float]]) -> list[str]:
+def own_kernels(kernels: Mapping[str, Sequence[Kernel]], parts: Sequence[tuple[str, float]]) -> list[Kernel]:
     """Return the kernels of one copy of a subject, from those of its parts: in a stack, what the frame lacks."""
     subject, weight = parts[0]
     counts = Counter(kernels.get(subject, ()))
     if weight < 1:
         counts -= Counter(kernels.get(parts[1][0], ()))
-    return sorted(name for name, count in counts.items() for _ in range(max(1, round(count * weight))))
+    return sorted(kernel for kernel, count in counts.items() for _ in range(max(1, round(count * weight))))
 
 
 def bound(graph: Graph) -> str:
@@ -79,7 +82,7 @@ def stack_depth(subject: Graph) -> int:
 
 def stack(subject: Graph, copies: int, without: bool = False) -> Graph:
     """Return a graph of copies of a subject side by side, or all of that graph ``without`` them."""
-    stacked = _Stack()
+    stacked = _Stack(subject.precision)
     inputs = [stacked.write(shape, -1 - i) for i, shape in enumerate(subject.input_shapes)]
     # Copies without weights that read the same would be one: each gets an input written for it alone.
     alike = any(
@@ -102,7 +105,8 @@ def stack(subject: Graph, copies: int, without: bool = False) -> Graph:
 class _Stack:
     """A graph in the making."""
 
-    def __init__(self) -> None:
+    def __init__(self, precision: str) -> None:
+        self._precision = precision
         self.layers: list[Layer] = []
         self.sources: list[tuple[int, ...]] = []
 
@@ -113,10 +117,10 @@ class _Stack:
         """Add what writes an input, in the layout that the runtime's convolutions like; a vector is as it comes."""
         if len(shape) != 4:
             if not self.layers:  # so that the graph is one even without the copies
-                self._add(Layer(op="dense", batch=shape[0], in_channels=shape[1], out_channels=1), (source,))
+                self._add(self._layer("dense", batch=shape[0], in_channels=shape[1], out_channels=1), (source,))
             return source
         batch, height, width, channels = shape
-        layer = Layer(op="dwconv", batch=batch, height=height, width=width, in_channels=channels, kernel=3)
+        layer = self._layer("dwconv", batch=batch, height=height, width=width, in_channels=channels, kernel=3)
         return self._add(layer, (source,))
 
     def copy(self, subject: Graph, inputs: list[int]) -> list[int]:
@@ -131,9 +135,13 @@ class _Stack:
         if len(self.shape(source)) != 4:
             return
         batch, height, width, channels = self.shape(source)
-        window = {"kernel": min(2, height, width), "stride": max(height, width), "padding": "valid"}
-        layer = Layer(op="dwconv", batch=batch, height=height, width=width, in_channels=channels, **window)
+        size = {"batch": batch, "height": height, "width": width, "in_channels": channels}
+        window = {"kernel": min(2, height, width), "stride": max(height, width)}
+        layer = self._layer("dwconv", padding="valid", **size, **window)
         self._add(layer, (source,))
+
+    def _layer(self, op: str, **fields: int | str) -> Layer:
+        return Layer(op=op, precision=self._precision, **fields)
 
     def _add(self, layer: Layer, sources: tuple[int, ...]) -> int:
         self.layers.append(layer)

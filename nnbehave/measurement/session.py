@@ -23,6 +23,7 @@ from nnbehave.measurement.statistics import (
     stands_alone,
 )
 from nnbehave.platforms import Platform
+from nnbehave.runner.kernels import Kernel
 from nnbehave.runner.protocol import PROTOCOL_VERSION
 from nnbehave.targets import LocalTarget
 from nnbehave.worker import Worker
@@ -41,9 +42,10 @@ _STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as
 
 @dataclass(frozen=True)
 class Part:
-    """What is run: an artifact, and whether it is bound by computing or by memory (``compute`` or ``memory``)."""
+    """What is run: an artifact, its precision, and what bounds it (``compute`` or ``memory``)."""
 
     artifact: Artifact
+    precision: str
     bound: str
 
 
@@ -53,9 +55,23 @@ class Loaded:
 
     subject: str
     load_s: float
-    executed_precision: str
-    kernels: list[str]
-    placement: str
+    kernels: list[Kernel]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a part computes was compared with what TensorFlow computes in fp32.
+
+    Attributes
+    ----------
+    subject : str
+        The part.
+    output_error : float
+        Root mean square of the difference, over that of TensorFlow's output.
+    """
+
+    subject: str
+    output_error: float
 
 
 @dataclass(frozen=True)
@@ -132,7 +148,7 @@ class Retest:
     neighbours: list[str]
 
 
-Event = Loaded | Block | Outcome | Process | Retest
+Event = Loaded | Checked | Block | Outcome | Process | Retest
 
 
 @dataclass
@@ -251,6 +267,8 @@ class Session:
         try:
             for part in self._parts:
                 yield from self._load(part)
+            if self._method == "none":
+                return
             yield from self._warm_up()
             rng = np.random.default_rng(self._settings.seed)
             self.expected_blocks = self._settings.min_rounds * len(self._of(self._terms))
@@ -291,7 +309,10 @@ class Session:
         else:
             self._loaded[part] = None
             self._load_s += answer["load_s"]
-            yield Loaded(part, **answer)
+            error = answer.pop("output_error")
+            yield Loaded(part, answer["load_s"], [Kernel(*each) for each in answer["kernels"]])
+            if error is not None:
+                yield Checked(part, error)
 
     def _lost(self, outcome: Outcome) -> Iterator[Outcome]:
         """Say of every subject that a part was for that it has no latency."""
@@ -302,22 +323,17 @@ class Session:
     def _ask_to_load(self, part: str) -> dict[str, Any] | Outcome:
         """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone.
 
-        Where calls are taken in turn a failure would not tell whose it is, so each part is called once here.
+        The runner calls each part once here, since where calls are taken in turn a failure does not tell whose it is.
         """
         assert self._worker is not None
-        path, limit = self._parts[part].artifact.path, self._settings.time_limit_s
-        during = "loading"
+        artifact, precision = self._parts[part].artifact, self._parts[part].precision
+        fields = {"handle": part, "path": artifact.path, "seed": self._settings.seed, "precision": precision}
         try:
-            answer = self._worker.request("load", limit, handle=part, path=path, seed=self._settings.seed)
-            if answer["ok"] and self._method == "stacked":
-                during = "first call"
-                tried = self._worker.request("rotate", limit, handles=[part], passes=1, evict_bytes=0)
-                if not tried["ok"]:
-                    answer = tried
+            answer = self._worker.request("load", self._settings.time_limit_s, **fields)
         except WorkerError as error:
             self.close()
             self._loaded.pop(part, None)
-            return _outcome(part, error, during)
+            return _outcome(part, error, "loading")
         if answer.pop("ok"):
             return answer
         self._loaded.pop(part, None)

@@ -131,7 +131,8 @@ class MixConv(DepthwiseConv):
         import tensorflow as tf
 
         groups = self._groups(layer)
-        split = tf.split(inputs[0], list(groups.values()), axis=-1)
+        equal = layer.in_channels % layer.groups == 0  # which runtimes split better
+        split = tf.split(inputs[0], layer.groups if equal else list(groups.values()), axis=-1)
         parts = [self._depthwise(x, kernel, layer, rng) for kernel, x in zip(groups, split, strict=True)]
         return apply_activation(layer.activation, tf.concat(parts, axis=-1))
 

@@ -28,6 +28,8 @@ class Platform:
         Options that take only some values.
     converter : str
         What makes its artifacts (:data:`nnbehave.converters.CONVERTERS`).
+    converters : dict of str to str
+        Precisions whose artifacts another one makes.
     backend : str
         ``module:class`` that the runner loads.
     package, extra : str
@@ -43,6 +45,7 @@ class Platform:
     options: ClassVar[dict[str, Option]] = {}
     choices: ClassVar[dict[str, tuple[Option, ...]]] = {}
     converter: ClassVar[str]
+    converters: ClassVar[dict[str, str]] = {}
     backend: ClassVar[str]
     package: ClassVar[str] = ""
     extra: ClassVar[str] = ""
@@ -83,6 +86,10 @@ class Platform:
         changed = {key: value for key, value in sorted(self.settings.items()) if value != self.options[key]}
         query = "&".join(f"{key}={value}" for key, value in changed.items())
         return self.name + (f":{self.variant}" if self.variant else "") + (f"?{query}" if query else "")
+
+    def converter_for(self, precision: str) -> str:
+        """Return what makes the artifacts of a precision."""
+        return self.converters.get(precision, self.converter)
 
     @property
     def threads(self) -> int:

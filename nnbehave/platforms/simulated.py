@@ -1,5 +1,6 @@
 """A platform with a known latency law, for tests, examples and authors of plug-ins."""
 
+from nnbehave.layer import PRECISIONS
 from nnbehave.platforms._base import Platform
 
 
@@ -21,6 +22,7 @@ class Simulated(Platform):
         "hang_at": 0,
     }
     choices = {"law": ("flat", "linear", "staircase")}
+    precisions = PRECISIONS
     converter = "layer_spec"
     backend = "nnbehave.runner.backends.simulated:SimulatedBackend"
     wall_clock = False

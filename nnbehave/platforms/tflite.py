@@ -10,6 +10,7 @@ class TFLite(Platform):
     variants = {"": {"xnnpack": True}, "builtin": {"xnnpack": False}}
     options = {"threads": 1}
     methods = ("stacked", "whole")
+    precisions = ("fp32", "fp16", "dynamic_int8", "int8", "uint8", "int16x8")
     converter = "tflite"
     backend = "nnbehave.runner.backends.litert:LiteRTBackend"
     package = "ai-edge-litert"

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from nnbehave.runner.backends.base import Backend
+from nnbehave.runner.backends.base import Backend, quantised_inputs
 from nnbehave.runner.machine import machine
-from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array, serve
+from nnbehave.runner.protocol import PROTOCOL_VERSION, Unsupported, decode_array, encode_array, serve
+from nnbehave.runner.reference import load_quantisation, output_error
 from nnbehave.runner.timing import alternate, calibrate, rotate, time_block, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
@@ -41,13 +42,20 @@ class Runner:
 
     def load(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         start = time.perf_counter()
-        model = self.backend.load(request["path"], request["seed"])
+        path = request["path"]
+        model = self.backend.load(path, request["precision"])
+        load_s = time.perf_counter() - start
+        quantisation = load_quantisation(path)
+        inputs = quantised_inputs(model.input_shapes, model.input_dtypes, request["seed"], quantisation)
+        try:
+            outputs = model.run(inputs)  # which also puts the inputs in place
+        except RuntimeError as error:
+            raise Unsupported(f"the first call fails: {error}") from None
         self.models[request["handle"]] = model
         yield {
-            "load_s": time.perf_counter() - start,
-            "executed_precision": model.executed_precision,
+            "load_s": load_s,
+            "output_error": None if quantisation is None else output_error(path, outputs[0]),
             "kernels": model.kernels,
-            "placement": model.placement,
         }
 
     def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:

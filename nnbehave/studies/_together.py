@@ -24,6 +24,7 @@ from nnbehave.measurement import (
     terms,
 )
 from nnbehave.platforms import Platform
+from nnbehave.runner.kernels import Kernel
 from nnbehave.targets import LocalTarget
 
 Parts = list[tuple[str, float]]
@@ -38,7 +39,7 @@ class Together:
     terms : dict of str to list of (str, float)
         For each subject the parts that make its latency, and what each counts for.
     estimates : dict of str to Estimate
-    kernels : dict of str to list of str
+    kernels : dict of str to list of Kernel
         By part.
     blocks : list of Block
         All, those taken again included.
@@ -49,7 +50,7 @@ class Together:
 
     terms: dict[str, Parts]
     estimates: dict[str, Estimate] = field(default_factory=dict)
-    kernels: dict[str, list[str]] = field(default_factory=dict)
+    kernels: dict[str, list[Kernel]] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
@@ -84,7 +85,7 @@ def measure_together(
         graphs[behind.id] = behind
         found.terms[behind.id] = [(behind.id, 1.0)]
     artifacts = convert(list(graphs.values()), platform, settings.seed, f"convert {title}", progress)
-    parts = {name: Part(artifacts[name], bound(graph)) for name, graph in graphs.items()}
+    parts = {name: Part(artifacts[name], graph.precision, bound(graph)) for name, graph in graphs.items()}
     session = Session(
         platform, LocalTarget(), parts, found.terms, settings, method, evictor=behind.id if behind else None
     )
@@ -112,7 +113,7 @@ def convert(
     graphs: Sequence[Graph], platform: Platform, seed: int, title: str, progress: bool
 ) -> Mapping[str, Artifact]:
     """Return the artifact of each graph by its id."""
-    jobs = [(CONVERTERS[platform.converter], graph) for graph in graphs]
+    jobs = [(CONVERTERS[platform.converter_for(graph.precision)], graph) for graph in graphs]
     artifacts = {}
     finished = convert_all(jobs, seed, ArtifactCache())
     for (_, graph), result in tqdm(finished, title, len(jobs), unit="graph", disable=not progress, leave=False):

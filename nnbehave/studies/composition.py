@@ -150,11 +150,11 @@ def _check(
             "std_error_ms": one.std_error_ms,
             "warm_ms": warm.estimates[graph.id].latency_ms,
             "share": count * one.latency_ms / total.latency_ms,
-            "kernels": own_kernels(cold.kernels, cold.terms[graph.id]),
+            "kernels": [kernel.name for kernel in own_kernels(cold.kernels, cold.terms[graph.id])],
         }
         for graph, count, one in parts
     ]
-    return row | {"explained": _explain(row, layers, cold.kernels[network.id])}, layers
+    return row | {"explained": _explain(row, layers, [kernel.name for kernel in cold.kernels[network.id]])}, layers
 
 
 def _explain(row: dict[str, Any], layers: list[dict[str, Any]], in_network: list[str]) -> list[str]:

@@ -9,13 +9,11 @@ from nnbehave.graph import Graph
 from nnbehave.measurement import bound, call_alone, terms
 from nnbehave.measurement.isolation import stack, stack_depth
 from nnbehave.operators import OPERATORS
-
-FIELDS = {"height": 14, "in_channels": 16, "out_channels": 24, "kernel": 5}
+from tests.strategies import sample
 
 
 def layer(op: str) -> nb.Layer:
-    known = (*OPERATORS[op].required, *OPERATORS[op].optional)
-    return nb.Layer(op=op, **{name: value for name, value in FIELDS.items() if name in known})
+    return sample(op, {"height": 14, "in_channels": 16, "kernel": 5})
 
 
 def test_whole_is_the_call_minus_that_of_nothing() -> None:
@@ -55,7 +53,7 @@ def test_larger_layers_are_stacked_less_high() -> None:
 
 
 def test_pairs_and_whole_networks_can_be_stacked_too() -> None:
-    pair = Graph([layer("conv"), nb.Layer(op="add", height=14, in_channels=24)], "pair")
+    pair = Graph([layer("conv"), nb.Layer(op="add", height=14, in_channels=32)], "pair")
     full = stack(pair, 3)
     assert [one.op for one in full.layers].count("add") == 3
     assert len(full.input_shapes) == len(pair.input_shapes) == 2

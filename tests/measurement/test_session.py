@@ -26,7 +26,7 @@ def artifacts(base: nb.Layer) -> dict[str, Artifact]:
 
 def session(name: str, artifacts: dict[str, Artifact], **settings: float) -> Session:
     """A session in which each artifact is a subject by itself."""
-    parts = {subject: Part(artifact, "compute") for subject, artifact in artifacts.items()}
+    parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
     terms = {subject: [(subject, 1.0)] for subject in artifacts}
     return Session(get_platform(name), LocalTarget(), parts, terms, Settings(**settings))  # type: ignore[arg-type]
 
@@ -222,7 +222,7 @@ def test_a_layer_that_no_longer_improves_is_left_noisy(artifacts: dict[str, Arti
 
 def test_one_that_stands_alone_is_measured_again_beside_its_neighbours(artifacts: dict[str, Artifact]) -> None:
     """Law: one step for all twelve; the fifth is made to look slow by what the session knows of it."""
-    parts = {subject: Part(artifact, "compute") for subject, artifact in artifacts.items()}
+    parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
     terms = {subject: [(subject, 1.0)] for subject in artifacts}
     slow = list(artifacts)[4]
     terms[slow] = [(slow, 1.5)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from nnbehave.runner.reference import Quantisation, quantise, random_inputs
 
 
 class Model:
@@ -15,23 +17,21 @@ class Model:
 
     Attributes
     ----------
-    executed_precision : str
-        Of the kernels that run, as the runtime tells it, such as ``"fp32"``; ``"unknown"`` where it does not.
-    kernels : list[Any] of str
-        Names of the kernels that run, as the runtime calls them.
-    placement : {"full", "partial", "fallback"}
-        How much of the graph runs where the platform means it to.
+    kernels : list of Kernel
+        Those that run, as the runtime tells.
     invoke : callable
         Runs one inference on inputs that are in place; this is what is timed.
+    input_shapes, input_dtypes : list
+        Of each input.
     """
 
-    executed_precision: str
     kernels: list[Any]
-    placement: str
     invoke: Callable[[], object]
+    input_shapes: list[Any] = []
+    input_dtypes: list[Any] = []
 
     def run(self, inputs: list[Any]) -> list[Any]:
-        """Run one inference on arrays and return copies of the outputs."""
+        """Put arrays in place as inputs, run one inference and return copies of the outputs."""
         raise NotImplementedError
 
     def profile(self, block_ns: int) -> tuple[int, int]:
@@ -51,11 +51,20 @@ class Backend:
         """Return the packages that matter to a latency, and their versions."""
         raise NotImplementedError
 
-    def load(self, path: str, seed: int) -> Model:
-        """Load an artifact and put random inputs drawn from ``seed`` in place."""
+    def load(self, path: str, precision: str) -> Model:
+        """Load an artifact that was made for ``precision``; :class:`Unsupported` where the runtime refuses it."""
         raise NotImplementedError
 
 
-def random_input(shape: tuple[int, ...], dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
-    """Return an input of standard normal values."""
-    return rng.standard_normal(shape, dtype=np.float32).astype(dtype)
+def quantised_inputs(
+    shapes: Sequence[Sequence[int]], dtypes: Sequence[npt.DTypeLike], seed: int, known: list[Quantisation] | None
+) -> list[npt.NDArray[Any]]:
+    """Return random inputs as a model takes them: quantised as is known, or over most of an integer's range."""
+    inputs = []
+    for i, x in enumerate(random_inputs(shapes, seed)):
+        dtype = np.dtype(dtypes[i])
+        wide = (6.0 / (np.iinfo(dtype).max - np.iinfo(dtype).min), 0) if dtype.kind in "iu" else (0.0, 0)
+        if dtype.kind == "u":
+            wide = (wide[0], int(np.iinfo(dtype).max) // 2 + 1)
+        inputs.append(quantise(x, known[i] if known else wide, dtype))
+    return inputs

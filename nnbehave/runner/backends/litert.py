@@ -8,46 +8,69 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from nnbehave.runner.backends.base import Backend, Model, random_input
+from nnbehave.runner.backends.base import Backend, Model
+from nnbehave.runner.kernels import Kernel
+from nnbehave.runner.protocol import Unsupported
 
 # XNNPACK takes a graph over as one delegate node; nodes that it leaves run on LiteRT's own kernels.
 _DELEGATE = "DELEGATE"
-_PRECISIONS = {"float32": "fp32", "float16": "fp16"}
+_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}  # between types, at the edges of what computes
 
 
 class LiteRTModel(Model):
     """A ``.tflite`` in an interpreter of its own."""
 
-    def __init__(self, path: str, seed: int, threads: int, xnnpack: bool) -> None:
+    def __init__(self, path: str, threads: int, xnnpack: bool) -> None:
         resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        self._interpreter = Interpreter(model_path=path, num_threads=threads, experimental_op_resolver_type=resolver)
-        self._interpreter.allocate_tensors()
+        try:
+            self._interpreter = Interpreter(
+                model_path=path, num_threads=threads, experimental_op_resolver_type=resolver
+            )
+            self._interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise Unsupported(str(error)) from None
         self._inputs = self._interpreter.get_input_details()
-        rng = np.random.default_rng(seed)
-        for detail in self._inputs:
-            value = random_input(tuple(detail["shape"]), detail["dtype"], rng)
-            self._interpreter.set_tensor(detail["index"], value)
+        self.input_shapes = [tuple(detail["shape"]) for detail in self._inputs]
+        self.input_dtypes = [detail["dtype"] for detail in self._inputs]
         self.invoke = self._interpreter.invoke
         self._describe(xnnpack)
 
     def _describe(self, xnnpack: bool) -> None:
         """Read from the interpreter which nodes run, by whom, and at what type."""
         details = self._interpreter._get_ops_details()
-        nodes = [node for node in details if node["op_name"] != _DELEGATE]
+        types = {tensor["index"]: np.dtype(tensor["dtype"]).name for tensor in self._interpreter.get_tensor_details()}
+        nodes = [node for node in details if node["op_name"] != _DELEGATE and not _unpacks(node, types)]
         taken = _delegated(nodes, [node for node in details if node["op_name"] == _DELEGATE])
-        self.kernels = [f"{'xnnpack' if node['index'] in taken else 'builtin'}:{node['op_name']}" for node in nodes]
-        if xnnpack and len(taken) < len(nodes):
-            self.placement = "partial" if taken else "fallback"
-        else:
-            self.placement = "full"
-        types = {np.dtype(result).name for node in nodes for result in node["result_types"]}
-        self.executed_precision = "+".join(sorted(_PRECISIONS.get(name, name) for name in types))
+        self.kernels = [
+            Kernel(
+                f"{'xnnpack' if node['index'] in taken else 'builtin'}:{node['op_name']}",
+                _precision(node, types),
+                node["index"] in taken or not xnnpack,
+            )
+            for node in nodes
+        ]
 
     def run(self, inputs: list[Any]) -> list[Any]:
         for detail, value in zip(self._inputs, inputs):
             self._interpreter.set_tensor(detail["index"], value)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(d["index"]) for d in self._interpreter.get_output_details()]
+
+
+def _unpacks(node: Any, types: dict[int, str]) -> bool:
+    """Whether a node only turns stored fp16 weights into fp32, which happens once."""
+    return node["op_name"] == "DEQUANTIZE" and types.get(node["inputs"][0]) == "float16"
+
+
+def _precision(node: Any, types: dict[int, str]) -> str:
+    """Return what a node computes in, from the types of its output and of its inputs."""
+    if node["op_name"] in _CONVERSIONS:
+        return ""
+    result = types.get(node["outputs"][0], "unknown")
+    weights_int8 = any(types.get(tensor) == "int8" for tensor in node["inputs"])
+    if result == "float32":
+        return "dynamic_int8" if weights_int8 else "fp32"
+    return {"float16": "fp16", "int16": "int16x8"}.get(result, result)
 
 
 def _delegated(nodes: list[Any], delegates: list[Any]) -> set[int]:
@@ -75,5 +98,5 @@ class LiteRTBackend(Backend):
     def versions(self) -> dict[str, Any]:
         return {"ai-edge-litert": version("ai-edge-litert")}
 
-    def load(self, path: str, seed: int) -> LiteRTModel:
-        return LiteRTModel(path, seed, self._threads, self._xnnpack)
+    def load(self, path: str, precision: str) -> LiteRTModel:
+        return LiteRTModel(path, self._threads, self._xnnpack)

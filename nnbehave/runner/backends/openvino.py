@@ -17,9 +17,13 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402
 
-from nnbehave.runner.backends.base import Backend, Model, random_input  # noqa: E402
+from nnbehave.runner.backends.base import Backend, Model  # noqa: E402
+from nnbehave.runner.kernels import Kernel  # noqa: E402
+from nnbehave.runner.protocol import Unsupported  # noqa: E402
 
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "I8": "int8", "i8": "int8", "u8": "int8"}
+_HINTS = {"fp16": "f16", "bf16": "bf16"}
+_CONVERSIONS = {"Reorder", "Convert", "Transpose"}  # move or convert data, and do not speak for a layer's precision
 _NOT_RUN = {"Input", "Output", "Const", "Reshape"}  # nodes of the executed graph that take no time
 
 
@@ -28,14 +32,14 @@ _FEWEST_PROFILED = 10
 
 
 class OpenVINOModel(Model):
-    """A compiled model with one inference request."""
+    """A compiled model with one inference request. The plug-in compiles a whole graph or refuses it."""
 
-    placement = "full"  # the CPU plug-in compiles a whole graph or refuses it
-
-    def __init__(self, compiled: ov.CompiledModel, seed: int, profiled: Callable[[], ov.CompiledModel]) -> None:
+    def __init__(self, compiled: ov.CompiledModel, profiled: Callable[[], ov.CompiledModel]) -> None:
         self._profiled = profiled
-        self._seed = seed
-        self._request = _request(compiled, seed)
+        self._inputs: list[Any] = []
+        self._request = compiled.create_infer_request()
+        self.input_shapes = [tuple(port.shape) for port in compiled.inputs]
+        self.input_dtypes = [port.element_type.to_dtype() for port in compiled.inputs]
         # By default infer() copies every output into an array of its own; the runtime does not ask for that. Timed
         # with it, a 28×28 conv, Cin 16, K 1, took 32 µs for 25 (Cout 64) and 79 for 58 (Cout 256).
         self.invoke = partial(self._request.infer, share_outputs=True)
@@ -44,18 +48,18 @@ class OpenVINOModel(Model):
             for node in compiled.get_runtime_model().get_ops()
         ]
         ran = [(str(f["layerType"]), str(f["primitiveType"])) for f in facts if f["layerType"] not in _NOT_RUN]
-        self.kernels = [f"{kind}:{primitive}" for kind, primitive in ran]
-        # A reorder at the graph's edge moves data and does not speak for the layer's precision.
-        types = {primitive.rsplit("_", 1)[-1] for kind, primitive in ran if kind != "Reorder"}
-        self.executed_precision = "+".join(sorted(_PRECISIONS.get(name, name) for name in types)) or "unknown"
+        self.kernels = [Kernel(f"{kind}:{primitive}", _precision(kind, primitive)) for kind, primitive in ran]
 
     def run(self, inputs: list[Any]) -> list[Any]:
-        results = self._request.infer(list(inputs))
+        self._inputs = inputs
+        _place(self._request, inputs)
+        results = self._request.infer()
         return [np.array(results[i]) for i in range(len(results))]
 
     def profile(self, block_ns: int) -> tuple[int, int]:
         """OpenVINO gives each kernel's mean since it compiled, in whole µs: so each block compiles anew."""
-        request = _request(self._profiled(), self._seed)
+        request = self._profiled().create_infer_request()
+        _place(request, self._inputs)
         begin, calls = time.perf_counter_ns(), 0
         while calls < _FEWEST_PROFILED or time.perf_counter_ns() - begin < block_ns:
             request.infer(share_outputs=True)
@@ -64,23 +68,23 @@ class OpenVINOModel(Model):
         return calls, round(sum(own) * 1e9) * calls
 
 
-def _request(compiled: ov.CompiledModel, seed: int) -> ov.InferRequest:
-    """Return an inference request with random inputs in place."""
-    request = compiled.create_infer_request()
-    rng = np.random.default_rng(seed)
-    for i, port in enumerate(compiled.inputs):
-        value = random_input(tuple(port.shape), port.element_type.to_dtype(), rng)
-        request.set_input_tensor(i, ov.Tensor(value))
-    return request
+def _precision(kind: str, primitive: str) -> str:
+    """Return what a kernel computes in, which its name ends with."""
+    name = primitive.rsplit("_", 1)[-1]
+    return "" if kind in _CONVERSIONS else _PRECISIONS.get(name, name)
+
+
+def _place(request: ov.InferRequest, inputs: list[Any]) -> None:
+    for i, value in enumerate(inputs):
+        request.set_input_tensor(i, ov.Tensor(np.ascontiguousarray(value)))
 
 
 class OpenVINOBackend(Backend):
-    """Options: ``threads``; ``precision_hint``, without which OpenVINO computes in bf16 where the processor can."""
+    """Options: ``threads``. A layer's precision is the hint, without which OpenVINO takes bf16 where it can."""
 
-    def __init__(self, threads: int = 1, precision_hint: str = "f32") -> None:
+    def __init__(self, threads: int = 1) -> None:
         self._core = ov.Core()
         self._config = {
-            "INFERENCE_PRECISION_HINT": precision_hint,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
@@ -90,6 +94,18 @@ class OpenVINOBackend(Backend):
     def versions(self) -> dict[str, Any]:
         return {"openvino": version("openvino")}
 
-    def load(self, path: str, seed: int) -> OpenVINOModel:
-        profiled = partial(self._core.compile_model, path, "CPU", {**self._config, "PERF_COUNT": True})
-        return OpenVINOModel(self._core.compile_model(path, "CPU", self._config), seed, profiled)
+    def load(self, path: str, precision: str) -> OpenVINOModel:
+        config = {**self._config, "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32")}
+        profiled = partial(self._core.compile_model, path, "CPU", {**config, "PERF_COUNT": True})
+        try:
+            compiled = self._core.compile_model(path, "CPU", config)
+        except RuntimeError as error:
+            raise Unsupported(_brief(str(error))) from None
+        return OpenVINOModel(compiled, profiled)
+
+
+def _brief(message: str) -> str:
+    """Return what OpenVINO's report says, without where in its sources."""
+    said = [line.strip() for line in message.splitlines() if line.strip()]
+    told = [line for line in said if not line.startswith(("Exception from", "Check '"))]
+    return " ".join(told or said)[:500]

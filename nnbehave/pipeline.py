@@ -1,0 +1,323 @@
+"""From layers to results: what is missing, shard by shard converted and measured, stored, derived.
+
+A shard is as many layers as a runner has memory for. While one is measured nothing is converted: a converter busy on
+the other core of a 2-core machine made compute-bound layers 1 % slower and memory-bound ones up to 4.5 %. The processes
+that convert stay, idle, from shard to shard.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, ConversionPool
+from nnbehave.derive import FEWEST_ANCHORS, REFERENCE, derive_rows, half_width
+from nnbehave.errors import InvalidInputError
+from nnbehave.graph import Graph, as_graph
+from nnbehave.layer import Layer
+from nnbehave.measurement import (
+    Block,
+    Loaded,
+    Outcome,
+    Part,
+    Session,
+    Settings,
+    Term,
+    bound,
+    stack_depth,
+    terms,
+)
+from nnbehave.platforms import Platform, get_platform
+from nnbehave.results import Results
+from nnbehave.space import Space
+from nnbehave.store import Store
+from nnbehave.targets import LocalTarget
+
+_LOG = logging.getLogger("nnbehave")
+_SHARD_BYTES = 1 << 30  # that a runner may take, by the estimate below
+_LAYERS_PER_SHARD = 300  # so that a sweep that is stopped has most of what it did
+
+
+@dataclass
+class _Plan:
+    """What is to be measured on one platform by one method."""
+
+    platform: Platform
+    method: str
+    environment: str
+    graphs: dict[str, Graph]
+    curves: list[list[str]]
+    measured: set[str]
+    missing: list[str]
+    references: dict[str, Graph] = field(default_factory=dict)
+
+    def terms(self, subject: str) -> tuple[Term, ...]:
+        """Return what is run for a subject or, by its name, for a reference."""
+        graph = self.references[subject] if subject in self.references else self.graphs[subject]
+        return terms(graph, self.method)
+
+
+def run(
+    curves: Sequence[Sequence[Layer | Graph]],
+    space: Space | None,
+    platforms: str | Sequence[str],
+    store: str | Path | None,
+    method: str | None,
+    settings: Settings,
+    retry: bool,
+    progress: bool,
+) -> Results:
+    """Measure what the store lacks of some curves, and return the results. As :func:`nnbehave.sweep`."""
+    by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
+    chosen = _platforms(platforms)
+    if not any(by_curve) or not chosen:
+        raise InvalidInputError("nothing to measure: no layers" if chosen else "nothing to measure: no platforms")
+    wanted = [(platform, how, some) for platform in chosen for how, some in _by_method(platform, method, by_curve)]
+    for platform in chosen:
+        platform.version()  # a missing runtime shows before anything is measured
+    target, cache = LocalTarget(), ArtifactCache()
+    real_time = any(platform.wall_clock for platform in chosen)
+    # Converting takes all cores, so the machine is held for that too.
+    with Store(store) as opened, target.exclusive(_LOG.warning) if real_time else nullcontext():
+        space_id = opened.add_space(space) if space is not None else None
+        opened.add_subjects([graph for curve in by_curve for graph in curve])
+        plans = [
+            _plan(platform, how, target, opened, space_id, some, settings, retry) for platform, how, some in wanted
+        ]
+        with ConversionPool(settings.seed, cache) as pool:
+            for plan in plans:
+                _carry_out(plan, target, opened, pool, cache, settings, progress)
+        subjects = None if space is not None else list(dict.fromkeys(graph.id for c in by_curve for graph in c))
+        environments = {plan.environment for plan in plans}
+        methods = {plan.method for plan in plans}
+        return Results.from_store(opened, [str(p) for p in chosen], space_id, subjects, environments, methods)
+
+
+def _platforms(names: str | Sequence[str]) -> list[Platform]:
+    """Return the platforms of these names, each once."""
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise InvalidInputError(f"platforms: expected a name or a list of names, got {names!r}")
+    return list({str(platform): platform for platform in map(get_platform, names)}.values())
+
+
+def _by_method(
+    platform: Platform, method: str | None, curves: list[list[Graph]]
+) -> Iterator[tuple[str, list[list[Graph]]]]:
+    """Yield the methods to measure a platform by, each with its curves: whole networks are ``whole`` by default."""
+    if method is not None and method not in (*platform.methods, "none"):
+        known = ", ".join((*platform.methods, "none"))
+        raise InvalidInputError(f"method: {platform.name!r} can be measured by {known}, got {method!r}")
+    default = platform.methods[0]
+    networks = "whole" if "whole" in platform.methods else default
+    split: dict[str, list[list[Graph]]] = {}
+    for curve in curves:
+        of_curve: dict[str, list[Graph]] = {}
+        for graph in curve:
+            how = method or (networks if graph.arrangement == "network" else default)
+            of_curve.setdefault(how, []).append(graph)
+        for how, some in of_curve.items():
+            split.setdefault(how, []).append(some)
+    yield from split.items()
+
+
+def _plan(
+    platform: Platform,
+    method: str,
+    target: LocalTarget,
+    store: Store,
+    space_id: str | None,
+    curves: list[list[Graph]],
+    settings: Settings,
+    retry: bool,
+) -> _Plan:
+    """Find what the store lacks for this platform here."""
+    session = Session(platform, target, {}, {}, settings)
+    try:
+        hello = session.start()
+    finally:
+        session.close()
+    environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
+    graphs = {graph.id: graph for curve in curves for graph in curve}
+    wanted = None if space_id else list(graphs)
+    rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
+    unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
+    settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry)}
+    done = settled.keys() - unlinked
+    measured = {subject for subject in done if not isnan(settled[subject])}
+    names = [[graph.id for graph in curve] for curve in curves]
+    for curve in names:  # too few points to join what is missing to: measure them again beside it
+        if not done.issuperset(curve) and len(measured.intersection(curve)) < FEWEST_ANCHORS:
+            done -= measured.intersection(curve)
+    missing = [subject for subject in graphs if subject not in done]
+    references = {} if method == "none" else {REFERENCE + graph.id: graph for graph in _references()}
+    return _Plan(platform, method, environment, graphs, names, measured & done, missing, references)
+
+
+def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
+    """Whether a row answers what is asked now, or has been tried for and may stay as it is."""
+    if isnan(row["latency_ms"]):
+        return not retry
+    if half_width(row) <= settings.interval and row["status"] == "ok":
+        return True
+    return bool(row["session_finished"]) and row["interval_asked"] <= settings.interval and not retry
+
+
+def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
+    """Choose, for each curve that some of the subjects are points of, points that were measured before."""
+    chosen: dict[str, None] = {}
+    for curve in plan.curves:
+        if not set(curve).isdisjoint(subjects):
+            known = [subject for subject in curve if subject in plan.measured]
+            if len(known) > FEWEST_ANCHORS:
+                known = [known[i * (len(known) - 1) // (FEWEST_ANCHORS - 1)] for i in range(FEWEST_ANCHORS)]
+            chosen |= dict.fromkeys(known)
+    return [subject for subject in chosen if subject not in subjects]
+
+
+def _references() -> list[Graph]:
+    """Return the layers that every session measures in every round, for ``relative_latency``.
+
+    Four bound by computing, small and large, with few and with many weights, since a machine that is slow for an hour
+    is not as slow for all; and one bound by memory (10 MB a call).
+    """
+    shapes = [(14, 64, 64, 3), (7, 128, 256, 3), (28, 64, 64, 1), (56, 16, 32, 3)]
+    layers = [Layer(op="conv", height=h, in_channels=i, out_channels=o, kernel=k) for h, i, o, k in shapes]
+    return [Graph([layer]) for layer in [*layers, Layer(op="add", height=112, in_channels=64)]]
+
+
+# ---------------------------------------------------------------------- shards
+
+
+def _carry_out(
+    plan: _Plan,
+    target: LocalTarget,
+    store: Store,
+    pool: ConversionPool,
+    cache: ArtifactCache,
+    settings: Settings,
+    progress: bool,
+) -> None:
+    """Convert and measure what is missing, shard by shard; each repeats points of the curves that it goes on with."""
+    shards = list(_shards(plan))
+    for i, shard in enumerate(shards):
+        label = f"{plan.platform}" + (f" {i + 1}/{len(shards)}" if len(shards) > 1 else "")
+        anchors = _anchors(plan, shard)
+        wanted = list(dict.fromkeys([*plan.references, *shard, *anchors]))
+        artifacts, refused = _convert(plan, wanted, pool, f"convert {label}", progress)
+        lost = [Outcome(subject, *refused[subject]) for subject in shard if subject in refused]
+        run = [subject for subject in wanted if subject not in refused]
+        _session(plan, run, anchors, lost, artifacts, target, store, settings, f"measure {label}", progress)
+        plan.measured.update(subject for subject in shard if subject in run)
+        cache.trim()
+
+
+def _shards(plan: _Plan) -> Iterator[list[str]]:
+    """Deal the missing subjects out to sessions, a curve's together; one that is too large for that in turns."""
+    budget = _SHARD_BYTES - _held(plan, plan.references)
+    left = dict.fromkeys(plan.missing)
+    shard: list[str] = []
+    for curve in plan.curves:
+        points = [subject for subject in curve if left.pop(subject, 0) is None]
+        held = _held(plan, points)
+        if shard and (_held(plan, shard) + held > budget or len(shard) + len(points) > _LAYERS_PER_SHARD):
+            yield shard
+            shard = []
+        count = min(len(points), max(-(-held // budget), -(-len(points) // _LAYERS_PER_SHARD)))
+        if count > 1:
+            yield from (points[i::count] for i in range(count))
+        else:
+            shard += points
+    if shard:
+        yield shard
+
+
+def _held(plan: _Plan, subjects: Collection[str]) -> int:
+    """Estimate what a runner takes to hold subjects: of each copy three times its weights, and what it reads, writes.
+
+    A stack's own layers read what a copy reads and read what it writes.
+    """
+    graphs = plan.graphs | plan.references
+    total = 0
+    for subject in subjects:
+        layers = graphs[subject].layers
+        copies = stack_depth(graphs[subject]) if plan.method == "stacked" else 1
+        weights = sum(layer.operator.weights(layer) for layer in layers)
+        total += 100_000 + copies * (12 * weights + 4 * sum(layer.operator.moved(layer) for layer in layers))
+    return total
+
+
+def _convert(
+    plan: _Plan, subjects: Collection[str], pool: ConversionPool, label: str, progress: bool
+) -> tuple[dict[str, Artifact], dict[str, tuple[str, str]]]:
+    """Return the artifacts of parts, and for subjects that cannot be run here the status and the reason."""
+    artifacts: dict[str, Artifact] = {}
+    refused: dict[str, tuple[str, str]] = {}
+    users: dict[str, list[str]] = {}
+    graphs: dict[str, Graph] = {}
+    for subject in subjects:
+        for term in plan.terms(subject):
+            precision = term.graph.precision
+            if precision not in plan.platform.precisions:
+                known = ", ".join(plan.platform.precisions)
+                refused[subject] = ("unsupported", f"{plan.platform.name} has no {precision}, only {known}")
+                break
+            graphs[term.graph.id] = term.graph
+            users.setdefault(term.graph.id, []).append(subject)
+    jobs = [(CONVERTERS[plan.platform.converter_for(graph.precision)], graph) for graph in graphs.values()]
+    finished = pool.convert(jobs)
+    for (converter, graph), result in tqdm(finished, label, len(jobs), unit="graph", disable=not (progress and jobs)):
+        if isinstance(result, Artifact):
+            artifacts[graph.id] = result
+        else:
+            why = f"conversion to {converter.name}: {result}"
+            refused |= dict.fromkeys(users[graph.id], (result.status, why))
+    return artifacts, refused
+
+
+def _session(
+    plan: _Plan,
+    subjects: Sequence[str],
+    anchors: Sequence[str],
+    lost: Sequence[Outcome],
+    artifacts: dict[str, Artifact],
+    target: LocalTarget,
+    store: Store,
+    settings: Settings,
+    label: str,
+    progress: bool,
+) -> None:
+    """Measure subjects and write what happens into the store."""
+    ours = {subject: plan.terms(subject) for subject in subjects}
+    if set(ours) <= set(plan.references):  # nothing to measure: the session is for what was lost alone
+        ours = {}
+    graphs = {term.graph.id: term.graph for each in ours.values() for term in each}
+    parts = {name: Part(artifacts[name], graph.precision, bound(graph)) for name, graph in graphs.items()}
+    weights = {subject: [(term.graph.id, term.weight) for term in each] for subject, each in ours.items()}
+    axes = [[subject for subject in curve if subject in ours] for curve in plan.curves]
+    references = [name for name in plan.references if name in ours]
+    session = Session(plan.platform, target, parts, weights, settings, plan.method, references, anchors, axes)
+    with tqdm(desc=label, unit="block", disable=not progress) as bar:
+        hello = session.start()
+        store.add_subjects([*graphs.values(), *plan.references.values()])
+        platform = str(plan.platform)
+        key = store.begin_session(
+            platform, target.name, plan.environment, plan.method, settings, hello["cpus"], weights
+        )
+        for outcome in lost:
+            store.add_event(key, outcome)
+        for event in session:
+            store.add_event(key, event, parts[event.subject].artifact if isinstance(event, Loaded) else None)
+            if isinstance(event, Block):
+                bar.total = session.expected_blocks
+                bar.update()
+        bar.total = bar.n
+        bar.refresh()
+        store.end_session(key)

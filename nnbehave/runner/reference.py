@@ -1,0 +1,70 @@
+"""What a graph should compute: elements of TensorFlow's own output, kept beside an artifact, against the runtime's.
+
+The input is not kept: it is drawn from the seed, and quantised as the artifact says. Only graphs of one output have
+such a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FILE = "reference.npz"
+_MOST_ELEMENTS = 2000
+
+Quantisation = tuple[float, int]  # scale and zero point; a scale of 0 for a tensor that is not quantised
+
+
+def random_inputs(shapes: Sequence[Sequence[int]], seed: int) -> list[npt.NDArray[np.float32]]:
+    """Return the inputs that a seed stands for: standard normal values."""
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(tuple(shape), dtype=np.float32) for shape in shapes]
+
+
+def quantise(x: npt.NDArray[np.float32], quantisation: Quantisation, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return real values as a tensor of ``dtype`` holds them."""
+    scale, zero_point = quantisation
+    if not scale:
+        return x.astype(dtype)
+    limits = np.iinfo(np.dtype(dtype))
+    whole = np.rint(x / scale) + zero_point
+    return np.asarray(np.clip(whole, limits.min, limits.max), dtype)
+
+
+def save_reference(
+    folder: Path, output: npt.NDArray[np.float32], inputs: Sequence[Quantisation], outputs: Sequence[Quantisation]
+) -> None:
+    """Keep elements of an output, and how the artifact's inputs and output are quantised."""
+    flat = output.ravel()
+    positions = np.arange(flat.size)
+    if flat.size > _MOST_ELEMENTS:
+        positions = np.sort(np.random.default_rng(0).choice(flat.size, _MOST_ELEMENTS, replace=False))
+    np.savez(
+        folder / FILE, positions=positions, values=flat[positions], inputs=np.array(inputs), outputs=np.array(outputs)
+    )
+
+
+def load_quantisation(path: str) -> list[Quantisation] | None:
+    """Return how the inputs of the artifact at ``path`` are quantised, where that is known."""
+    file = Path(path).with_name(FILE)
+    if not file.exists():
+        return None
+    with np.load(file) as kept:
+        return [(float(scale), int(zero_point)) for scale, zero_point in kept["inputs"]]
+
+
+def output_error(path: str, output: npt.NDArray[Any]) -> float:
+    """Return the root mean square of what an output differs from TensorFlow's by, over that of TensorFlow's."""
+    with np.load(Path(path).with_name(FILE)) as kept:
+        positions, expected = kept["positions"], kept["values"].astype(np.float64)
+        scale, zero_point = kept["outputs"][0]
+    found = output.ravel()[positions].astype(np.float64)
+    if scale:
+        found = (found - zero_point) * scale
+    size = float(np.sqrt(np.mean(expected**2)))
+    error = float(np.sqrt(np.mean((found - expected) ** 2)))
+    return error / size if size else error
