@@ -219,8 +219,8 @@ def spaces() -> Exit:
 
     for name in shipped_spaces():
         space = load_space(name)
-        layers = sum(len(sweep.layers) for sweep in space.sweeps())
-        typer.echo(f"{name:<16} {layers} layers: {space.source}")
+        networks = f", {space.size:.3g} networks" if space.size > len(space.layers) else ""
+        typer.echo(f"{name:<24} {len(space.layers)} layers{networks}: {space.source}")
     return Exit.OK
 
 

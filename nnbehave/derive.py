@@ -86,7 +86,7 @@ def derive_rows(
             factors = _factors(members, known) if dimension else dict.fromkeys(known, 1.0)
             for subject in members:
                 if row := _best(subject, known, factors):
-                    named = {"space": label, "slot": slot, "dimension": dimension}
+                    named = {"space": label, "slot": slot, "dimension": dimension or None}
                     yield row | _describe(graphs[subject]) | named
 
 

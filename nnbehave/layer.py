@@ -35,7 +35,7 @@ _BYTES = {"fp32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "dynamic_int8": (4, 1)
 _BYTES["int16x8"] = (2, 1)
 
 PositiveInt = Annotated[int, BeforeValidator(_plain_int), Field(strict=True, ge=1, le=1_000_000)]
-_SHORT = {
+SHORT = {
     "height": "h",
     "width": "w",
     "in_channels": "cin",
@@ -197,7 +197,7 @@ class Layer(BaseModel):
         Fields at their default are left out, so that a field added later renames no layer.
         """
         parts = [self.op]
-        parts += [f"{short}{getattr(self, field)}" for field, short in _SHORT.items()]
+        parts += [f"{short}{getattr(self, field)}" for field, short in SHORT.items()]
         parts.append(self.precision)
         for field in ("batch", "padding", "bias", "activation", "groups", "dilation", "expansion"):
             value = getattr(self, field)

@@ -239,7 +239,9 @@ def _step_map(curve: pd.DataFrame, dimension: str) -> StepMap:
     if rows["method"].nunique() > 1:
         raise InvalidInputError("this curve mixes methods: " + ", ".join(sorted(set(rows["method"]))))
     try:
-        n = rows[dimension].astype(int)
+        n = rows[dimension].astype(float)
     except (TypeError, ValueError):
         raise InvalidInputError(f"{dimension} has no numbers to find steps over") from None
-    return detect_steps(n, rows["latency_ms"], rows["std_error_ms"])
+    if (n % 1).any():
+        raise InvalidInputError(f"{dimension} has values that are not whole numbers, over which there are no steps")
+    return detect_steps(n.astype(int), rows["latency_ms"], rows["std_error_ms"])

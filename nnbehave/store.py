@@ -31,6 +31,7 @@ from nnbehave.measurement import Block, Checked, Event, Loaded, Outcome, Process
 from nnbehave.runner.kernels import Kernel, executed_precision, placement
 from nnbehave.space import Space
 
+NO_DIMENSION = ""  # of a point that is no sweep's
 _BUSY_TIMEOUT_S = 60
 _TABLES: dict[type, sa.Table] = {
     Checked: schema.checks,
@@ -167,12 +168,17 @@ class Store:
         text = space.to_yaml()
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
         sweeps = space.sweeps()
-        graphs = {layer.id: Graph([layer]) for sweep in sweeps for layer in sweep.layers}
+        graphs = {layer.id: Graph([layer]) for layer in space.layers}
         self.add_subjects(graphs.values())
         points = [
             {"space": key, "slot": sweep.slot, "dimension": sweep.dimension, "subject": layer.id}
             for sweep in sweeps
             for layer in sweep.layers
+        ]
+        points += [
+            {"space": key, "slot": slot.name, "dimension": NO_DIMENSION, "subject": slot.base.id}
+            for slot in space.slots
+            if not slot.choices
         ]
         with self._errors():
             self._add(schema.spaces, [{"id": key, "name": space.name, "yaml": text}])

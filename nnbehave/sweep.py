@@ -32,7 +32,7 @@ def sweep(
     retry: bool = False,
     progress: bool = True,
 ) -> Results:
-    """Measure every layer of a space's one-dimension-at-a-time sweeps on some platforms.
+    """Measure a space's layers on some platforms: its sweeps, one dimension at a time, and slots without choices.
 
     Layers that the store already holds for this machine, runtime and options are not measured again, so that a sweep
     that was interrupted goes on where it was: call it again.
@@ -96,6 +96,7 @@ def sweep(
         space = load_space(space)
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     curves = [list(curve.layers) for curve in space.sweeps()]
+    curves += [[slot.base] for slot in space.slots if not slot.choices]
     return run(curves, space, platforms, store, method, settings, retry, progress)
 
 

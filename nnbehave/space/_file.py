@@ -1,160 +1,26 @@
-"""Search spaces: slots with their choices, grouped in stages; read from YAML, swept one dimension at a time."""
+"""Spaces as YAML: reading, with every mistake by line and key, and writing.
+
+Beside what :class:`Slot` has, a slot in a file may have ``each``: a mapping of fields to lists of values, or a list of
+such mappings; it then stands for one slot for every combination in a mapping, named by it. ``in_channels: previous``
+ties a slot to the one before.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from nnbehave.errors import InvalidInputError, InvalidLayerError, SpaceError
-from nnbehave.layer import Layer, PositiveInt
+from nnbehave.errors import InvalidLayerError, SpaceError
+from nnbehave.layer import SHORT, Layer, PositiveInt
+from nnbehave.space._space import Slot, Space, Stage
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 _SHIPPED = (_PACKAGE / "_spaces", _PACKAGE.parent / "spaces")  # in a wheel; in a checkout
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """One curve to measure: the layers of a slot that differ in one dimension.
-
-    Attributes
-    ----------
-    slot, dimension : str
-    values : tuple
-        Of the dimension, in the order of ``layers``.
-    layers : tuple of Layer
-    """
-
-    slot: str
-    dimension: str
-    values: tuple[Any, ...]
-    layers: tuple[Layer, ...]
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place in a network: a base layer, and the choices of some of its dimensions.
-
-    Attributes
-    ----------
-    name : str
-    base : Layer
-        What the other dimensions are fixed at while one is swept.
-    choices : dict of str to tuple
-        Dimension to its candidate values.
-    """
-
-    name: str
-    base: Layer
-    choices: dict[str, tuple[Any, ...]]
-
-    def __post_init__(self) -> None:
-        for dimension, values in self.choices.items():
-            if not values:
-                raise InvalidInputError(f"slot {self.name!r}: no values for {dimension!r}")
-            if len(set(values)) < len(values):
-                raise InvalidInputError(f"slot {self.name!r}: repeated values for {dimension!r}")
-
-    @property
-    def size(self) -> int:
-        """Number of different layers that the slot can hold."""
-        return math.prod(len(values) for values in self.choices.values())
-
-    def sweeps(self) -> list[Sweep]:
-        """Return one sweep a dimension, the others fixed at the base layer (paper, section 3.1)."""
-        return [
-            Sweep(self.name, dim, values, tuple(self.base.replace(**{dim: value}) for value in values))
-            for dim, values in self.choices.items()
-        ]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Slots that follow one another, of which only the first ``d`` may be in use, for a ``d`` in ``depth``."""
-
-    name: str
-    slots: tuple[Slot, ...]
-    depth: tuple[int, ...] | None = None
-
-    @property
-    def size(self) -> int:
-        """Number of different stages: with a choice of depth, the sum over the depths."""
-        sizes = [slot.size for slot in self.slots]
-        return sum(math.prod(sizes[:depth]) for depth in self.depth or (len(sizes),))
-
-
-@dataclass(frozen=True)
-class Space:
-    """A search space: every network that its stages and slots can form.
-
-    Attributes
-    ----------
-    name : str
-    stages : tuple of Stage
-    source : str
-        The paper or code that the space comes from.
-    """
-
-    name: str
-    stages: tuple[Stage, ...]
-    source: str = ""
-
-    @classmethod
-    def from_layer(cls, layer: Layer, dimension: str, values: Sequence[Any], name: str | None = None) -> Space:
-        """Return the space of one slot: ``layer`` with ``values`` for ``dimension``.
-
-        Raises
-        ------
-        InvalidLayerError
-            Where a value makes a layer that cannot exist.
-        """
-        plain = tuple(getattr(layer.replace(**{dimension: value}), dimension) for value in values)
-        slot = Slot(layer.op, layer, {dimension: plain})
-        return cls(name or f"{layer.op}_{dimension}", (Stage(layer.op, (slot,)),))
-
-    @property
-    def slots(self) -> tuple[Slot, ...]:
-        """All slots, stage by stage."""
-        return tuple(slot for stage in self.stages for slot in stage.slots)
-
-    @property
-    def size(self) -> int:
-        """Number of different networks in the space, exactly."""
-        return math.prod(stage.size for stage in self.stages)
-
-    def sweeps(self) -> list[Sweep]:
-        """Return one sweep for each dimension of each slot that has a choice."""
-        return [sweep for slot in self.slots for sweep in slot.sweeps()]
-
-    def to_yaml(self, path: str | Path | None = None) -> str:
-        """Return the space as YAML, and write it to ``path`` where one is given. ``load_space`` reads it back."""
-        document: dict[str, Any] = {"name": self.name}
-        if self.source:
-            document["source"] = self.source
-        document["stages"] = [
-            {
-                "name": stage.name,
-                **({"depth": list(stage.depth)} if stage.depth else {}),
-                "slots": [
-                    {
-                        "name": slot.name,
-                        "base": slot.base.fields(),
-                        "choices": {dim: _dump_values(values) for dim, values in slot.choices.items()},
-                    }
-                    for slot in stage.slots
-                ],
-            }
-            for stage in self.stages
-        ]
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
 
 
 def shipped_spaces() -> dict[str, Path]:
@@ -236,6 +102,14 @@ class _SlotForm(_Form):
     name: str
     base: dict[str, Any]
     choices: dict[str, Any] = Field(default_factory=dict)
+    unmeasured: dict[str, list[Any]] = Field(default_factory=dict)
+    optional: bool = Field(default=False, strict=True)
+    each: list[dict[str, Any]] = Field(default=[{}], min_length=1)
+
+    @field_validator("each", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, dict) else value
 
 
 class _StageForm(_Form):
@@ -247,9 +121,12 @@ class _StageForm(_Form):
 class _SpaceForm(_Form):
     name: str = Field(min_length=1)
     source: str = ""
+    unknown: list[str] = Field(default_factory=list)
     slots: list[Any] | None = Field(default=None, min_length=1)
     stages: list[Any] | None = Field(default=None, min_length=1)
 
+
+_PREVIOUS = "previous"
 
 _AnyForm = TypeVar("_AnyForm", bound=_Form)
 
@@ -274,42 +151,79 @@ def _build(document: Any, problems: _Problems) -> Space | None:
         return None
     if (parsed.slots is None) == (parsed.stages is None):
         problems.append(((), "give either 'slots' or 'stages'"))
-    stages = []
+    stages: list[Stage] = []
     if parsed.slots is not None:
-        stages.append(Stage(parsed.name, _slots(parsed.slots, ("slots",), problems)))
+        stages.append(Stage(parsed.name, _slots(parsed.slots, ("slots",), None, problems)))
     for i, raw in enumerate(parsed.stages or []):
         stage = _parse(_StageForm, raw, ("stages", i), problems)
         if stage is None:
             continue
-        slots = _slots(stage.slots, ("stages", i, "slots"), problems)
-        if stage.depth and max(stage.depth) > len(stage.slots):
-            problems.append((("stages", i, "depth"), f"a depth over the {len(stage.slots)} slots of the stage"))
+        before = stages[-1].slots[-1] if stages and stages[-1].slots else None
+        slots = _slots(stage.slots, ("stages", i, "slots"), before, problems)
+        if stage.depth and slots and max(stage.depth) > len(slots):
+            problems.append((("stages", i, "depth"), f"a depth over the {len(slots)} slots of the stage"))
         stages.append(Stage(stage.name, slots, tuple(stage.depth) if stage.depth else None))
-    space = Space(parsed.name, tuple(stages), parsed.source)
+    space = Space(parsed.name, tuple(stages), parsed.source, tuple(parsed.unknown))
     names = [slot.name for slot in space.slots]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(((), f"two slots are called {name!r}"))
     return space
 
 
-def _slots(raw_slots: list[Any], loc: _Location, problems: _Problems) -> tuple[Slot, ...]:
-    slots = []
+def _slots(raw_slots: list[Any], loc: _Location, before: Slot | None, problems: _Problems) -> tuple[Slot, ...]:
+    slots: list[Slot] = []
     for i, raw in enumerate(raw_slots):
         form = _parse(_SlotForm, raw, (*loc, i), problems)
         if form is None:
             continue
-        try:
-            base = Layer(**{str(key): value for key, value in form.base.items()})
-        except InvalidLayerError as error:
-            problems += [((*loc, i, "base", *filter(None, [field])), why) for field, why in error.problems]
-            continue
-        choices = {
-            dimension: _values(base, dimension, choice, (*loc, i, "choices", dimension), problems)
-            for dimension, choice in form.choices.items()
-        }
-        if all(choices.values()):
-            slots.append(Slot(form.name, base, choices))
+        for changes in _each(form):
+            slot = _slot(form, changes, (*loc, i), slots[-1] if slots else before, problems)
+            if slot is None:
+                break  # the others would be wrong in the same way
+            slots.append(slot)
     return tuple(slots)
+
+
+def _each(form: _SlotForm) -> Iterator[dict[str, Any]]:
+    """Yield the fields of each slot that a form stands for: every combination of the listed values."""
+    for group in form.each:
+        lists = [value if isinstance(value, list) else [value] for value in group.values()]
+        for values in itertools.product(*lists):
+            yield dict(zip(group, values, strict=True))
+
+
+def _slot(
+    form: _SlotForm, changes: dict[str, Any], loc: _Location, before: Slot | None, problems: _Problems
+) -> Slot | None:
+    fields = {str(key): value for key, value in {**form.base, **changes}.items()}
+    follows = fields.get("in_channels") == _PREVIOUS
+    if follows:
+        if before is None:
+            problems.append(((*loc, "base", "in_channels"), f"{_PREVIOUS!r}: there is no slot before it"))
+            return None
+        fields["in_channels"] = before.base.out_channels
+    try:
+        base = Layer(**fields)
+    except InvalidLayerError as error:
+        for name, why in error.problems:
+            place = "each" if name in changes else "base"
+            problems.append(((*loc, place, *filter(None, [name])), why))
+        return None
+    known = len(problems)
+    choices = {
+        dimension: _values(base, dimension, choice, (*loc, "choices", dimension), problems)
+        for dimension, choice in form.choices.items()
+    }
+    if follows and "in_channels" in choices:
+        problems.append(((*loc, "choices", "in_channels"), f"no choice beside in_channels: {_PREVIOUS}"))
+    for name, values in form.unmeasured.items():
+        if not values or len(set(map(str, values))) < len(values):
+            problems.append(((*loc, "unmeasured", name), f"expected a list of different values, got {values!r}"))
+    if len(problems) > known:
+        return None
+    unmeasured = {name: tuple(values) for name, values in form.unmeasured.items()}
+    name = "_".join([form.name, *(f"{SHORT.get(key, '')}{value}" for key, value in changes.items())])
+    return Slot(name, base, choices, unmeasured, form.optional, follows)
 
 
 def _values(base: Layer, dimension: str, choice: Any, loc: _Location, problems: _Problems) -> tuple[Any, ...]:
@@ -335,6 +249,35 @@ def _values(base: Layer, dimension: str, choice: Any, loc: _Location, problems: 
         problems.append((loc, "holds a value twice"))
         return ()
     return tuple(values)
+
+
+def dump_space(space: Space) -> str:
+    """Return a space as YAML."""
+    document: dict[str, Any] = {"name": space.name}
+    if space.source:
+        document["source"] = space.source
+    if space.unknown:
+        document["unknown"] = list(space.unknown)
+    document["stages"] = [
+        {
+            "name": stage.name,
+            **({"depth": list(stage.depth)} if stage.depth else {}),
+            "slots": [_dump_slot(slot) for slot in stage.slots],
+        }
+        for stage in space.stages
+    ]
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _dump_slot(slot: Slot) -> dict[str, Any]:
+    base = slot.base.fields() | ({"in_channels": _PREVIOUS} if slot.follows else {})
+    found: dict[str, Any] = {"name": slot.name, "base": base}
+    if slot.optional:
+        found["optional"] = True
+    found["choices"] = {dim: _dump_values(values) for dim, values in slot.choices.items()}
+    if slot.unmeasured:
+        found["unmeasured"] = {name: list(values) for name, values in slot.unmeasured.items()}
+    return found
 
 
 def _dump_values(values: tuple[Any, ...]) -> Any:

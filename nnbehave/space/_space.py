@@ -1,0 +1,183 @@
+"""Search spaces: slots with their choices, grouped in stages, swept one dimension at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnbehave.errors import InvalidInputError
+from nnbehave.layer import Layer
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One curve to measure: the layers of a slot that differ in one dimension.
+
+    Attributes
+    ----------
+    slot, dimension : str
+    values : tuple
+        Of the dimension, in the order of ``layers``.
+    layers : tuple of Layer
+    """
+
+    slot: str
+    dimension: str
+    values: tuple[Any, ...]
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a network: a base layer, and the choices of some of its dimensions.
+
+    Attributes
+    ----------
+    name : str
+    base : Layer
+        What the other dimensions are fixed at while one is swept.
+    choices : dict of str to tuple
+        Dimension to its candidate values.
+    unmeasured : dict of str to tuple
+        Further choices, which no single layer shows, such as how often it is repeated: counted in ``size`` alone.
+    optional : bool
+        Whether a network may do without it.
+    follows : bool
+        Whether ``in_channels`` is the ``out_channels`` of the slot before, whatever that has: no choice of its own.
+    """
+
+    name: str
+    base: Layer
+    choices: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    unmeasured: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    optional: bool = False
+    follows: bool = False
+
+    def __post_init__(self) -> None:
+        for dimension, values in [*self.choices.items(), *self.unmeasured.items()]:
+            if not values:
+                raise InvalidInputError(f"slot {self.name!r}: no values for {dimension!r}")
+            if len(set(values)) < len(values):
+                raise InvalidInputError(f"slot {self.name!r}: repeated values for {dimension!r}")
+
+    @property
+    def size(self) -> int:
+        """Number of different ways to fill the slot, leaving it out among them."""
+        ways = [len(values) for values in [*self.choices.values(), *self.unmeasured.values()]]
+        return math.prod(ways) + self.optional
+
+    def sweeps(self) -> list[Sweep]:
+        """Return one sweep a dimension, the others fixed at the base layer (paper, section 3.1)."""
+        return [
+            Sweep(self.name, dim, values, tuple(self.base.replace(**{dim: value}) for value in values))
+            for dim, values in self.choices.items()
+        ]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Slots that follow one another, of which only the first ``d`` may be in use, for a ``d`` in ``depth``."""
+
+    name: str
+    slots: tuple[Slot, ...]
+    depth: tuple[int, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of different stages: with a choice of depth, the sum over the depths."""
+        sizes = [slot.size for slot in self.slots]
+        return sum(math.prod(sizes[:depth]) for depth in self.depth or (len(sizes),))
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space: every network that its stages and slots can form.
+
+    Attributes
+    ----------
+    name : str
+    stages : tuple of Stage
+    source : str
+        The paper or code that the space comes from.
+    unknown : tuple of str
+        What a model has besides (:meth:`from_model`), and why it is no slot.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    source: str = ""
+    unknown: tuple[str, ...] = ()
+
+    @classmethod
+    def from_layer(cls, layer: Layer, dimension: str, values: Sequence[Any], name: str | None = None) -> Space:
+        """Return the space of one slot: ``layer`` with ``values`` for ``dimension``.
+
+        Raises
+        ------
+        InvalidLayerError
+            Where a value makes a layer that cannot exist.
+        """
+        plain = tuple(getattr(layer.replace(**{dimension: value}), dimension) for value in values)
+        slot = Slot(layer.op, layer, {dimension: plain})
+        return cls(name or f"{layer.op}_{dimension}", (Stage(layer.op, (slot,)),))
+
+    @classmethod
+    def from_model(cls, path: str | Path) -> Space:
+        """Return the layers of a network as slots without choices, to be measured or to be given some.
+
+        Parameters
+        ----------
+        path : str or path
+            A ``.tflite``, ``.keras``, ``.h5`` or ``.onnx`` file (:func:`nnbehave.models.read_model`).
+
+        Returns
+        -------
+        Space
+            ``unknown`` lists the operators that are no layers here, each with the reason.
+
+        Raises
+        ------
+        InvalidInputError
+            The file cannot be read.
+        MissingExtraError
+            What reads such a file is not installed.
+        """
+        from nnbehave.models import read_model
+
+        found = read_model(path)
+        slots = tuple(Slot(each.name, each.layer) for each in found if each.layer is not None)
+        unknown = tuple(f"{each.name}: {each.kind}: {each.why}" for each in found if each.layer is None)
+        name = Path(path).stem
+        return cls(name, (Stage(name, slots),), str(Path(path).name), unknown)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers that sweeps measure, each once; of a slot without choices, its base."""
+        swept = [layer for sweep in self.sweeps() for layer in sweep.layers]
+        return tuple(dict.fromkeys([*swept, *(slot.base for slot in self.slots if not slot.choices)]))
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """All slots, stage by stage."""
+        return tuple(slot for stage in self.stages for slot in stage.slots)
+
+    @property
+    def size(self) -> int:
+        """Number of different networks in the space, exactly."""
+        return math.prod(stage.size for stage in self.stages)
+
+    def sweeps(self) -> list[Sweep]:
+        """Return one sweep for each dimension of each slot that has a choice."""
+        return [sweep for slot in self.slots for sweep in slot.sweeps()]
+
+    def to_yaml(self, path: str | Path | None = None) -> str:
+        """Return the space as YAML, and write it to ``path`` where one is given. ``load_space`` reads it back."""
+        from nnbehave.space._file import dump_space
+
+        text = dump_space(self)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
