@@ -147,6 +147,26 @@ def steps(
     return Exit.INCOMPLETE if table["low"].isna().any() else Exit.OK
 
 
+@app.command()
+@_reports
+def support(
+    store: Annotated[str, typer.Argument(help="What 'nnbehave sweep' wrote: a store, or a saved .csv.")],
+) -> Exit:
+    """Say which operators run at which precisions on which platforms: full, partial or none, and why.
+
+    A cell shows what really ran where that is not what was asked for.
+
+    Example: nnbehave sweep support --method none --platform tflite --store s.db && nnbehave support s.db
+    """
+    from nnbehave.results import load_results
+
+    table = load_results(store).support()
+    if table.empty:
+        raise InvalidInputError(f"{store} holds no measurements; run 'nnbehave sweep' first")
+    typer.echo(_support_table(table))
+    return Exit.OK
+
+
 @app.command("check-composition")
 @_reports
 def check_composition_command(
@@ -279,6 +299,38 @@ def _steps_line(row: dict[Any, Any]) -> str:
     line = f"{row['platform']:<18} {row['kind']:<17} {width:>5} {row['confidence']:>10.2f}  "
     line += f"{len(keep)} of {row['candidates']} ({row['low']} to {row['high']}): {shown}"
     return line + (f"\n  {'':<18} ({row['note']})" if row["note"] else "")
+
+
+def _support_table(table: pd.DataFrame) -> str:
+    """Lay out a support matrix for a terminal: operators by precisions; why there is none, as notes below."""
+    lines = []
+    for platform, cells in table.groupby("platform", sort=False):
+        notes: dict[str, int] = {}
+        matrix = cells.assign(text=[_support_cell(cell, notes) for cell in cells.to_dict("records")]).pivot_table(
+            index="op", columns="precision", values="text", aggfunc="first", sort=False
+        )
+        lines.append(f"{platform}\n{matrix.fillna('').rename_axis(index=None, columns=None).to_string()}")
+        errors = cells.groupby("precision", sort=False)["output_error"].max().dropna()
+        if len(errors):
+            told = ", ".join(f"{precision} {error:.2g}" for precision, error in errors.items())
+            lines.append(f"  outputs differ from TensorFlow's in fp32 by at most: {told}")
+        lines += [f"  [{number}] {reason}" for reason, number in notes.items()]
+    return "\n".join(lines)
+
+
+def _support_cell(cell: dict[Any, Any], notes: dict[str, int]) -> str:
+    if cell["support"] == "full":
+        return "full"
+    said = []
+    if cell["executed_precision"] not in ("", cell["precision"], "unknown"):
+        said.append(f"ran {cell['executed_precision']}")
+    if cell["placement"] == "fallback":
+        said.append("fallback")
+    elif cell["placement"] == "partial":
+        said.append("partly fallback")
+    if cell["support"] == "none" or not said:
+        said.append(f"{cell['support']} [{notes.setdefault(cell['reason'], len(notes) + 1)}]")
+    return ", ".join(said)
 
 
 def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:

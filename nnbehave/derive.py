@@ -197,7 +197,7 @@ def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[s
         and _bound(subject.removeprefix(REFERENCE), graphs) == "compute"
     ]
     mean, share = _together(compute)
-    responses = response_share(samples)
+    responses = response_share(samples) if samples else {}
 
     def reference(subject: str) -> tuple[float, float]:
         """Return their mean, and what they and the machine's state add to a subject's interval, as a share."""

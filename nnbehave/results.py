@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnbehave.analysers import StepMap, detect_steps
+from nnbehave.analysers import StepMap, detect_steps, support_matrix
 from nnbehave.derive import COLUMNS, FEWEST_ANCHORS, derive_blocks, derive_rows
 from nnbehave.errors import InvalidInputError
 from nnbehave.store import Store
@@ -96,6 +96,16 @@ class Results:
         ]
         whole = ["width", "phase", "low", "high", "kept"]
         return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
+
+    def support(self) -> pd.DataFrame:
+        """Say of each operator at each precision on each platform how far it is supported, and why not further.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As :func:`nnbehave.analysers.support_matrix`.
+        """
+        return support_matrix(self.frame)
 
     def step_map(
         self,

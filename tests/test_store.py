@@ -14,6 +14,7 @@ from nnbehave.converters import Artifact
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
 from nnbehave.measurement import Block, Loaded, Outcome, Process, Retest, Settings
+from nnbehave.runner.kernels import Kernel
 from nnbehave.schema import VERSION
 from nnbehave.space import Space
 from nnbehave.store import BlockRecord, Store
@@ -37,7 +38,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
         store.add_space(space)
         session = begin(store)
         artifact = Artifact("/cache/x", "abc", graph.id, "tflite", "1", 0, 10, 0.1, 0.2)
-        store.add_event(session, Loaded(graph.id, 0.5, "fp32", ["kernel"], "full"), artifact)
+        store.add_event(session, Loaded(graph.id, 0.5, [Kernel("kernel", "int8", False)]), artifact)
         store.add_event(session, BLOCK)
         store.add_event(session, Outcome("other", "failed", "why"))
         store.add_event(session, Process(0, 20, True, {"steal_ms": False}))
@@ -51,7 +52,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
         assert record.terms == {"layer": [("layer", 1.0), ("call", -1.0)]}
         assert record.retests["layer"]["neighbours"] == ["left", "right"]
         assert [(row["process"], row["steady"]) for row in record.processes] == [(0, True)]
-        assert record.loads[graph.id]["kernels"] == ["kernel"]
+        assert record.loads[graph.id]["kernels"] == [Kernel("kernel", "int8", False)]
         assert record.outcomes["other"]["reason"] == "why"
         assert store.subjects()[graph.id] == graph
         assert set(store.points()[graph.id]) == {("twenty", "conv", "out_channels")}

@@ -34,8 +34,10 @@ class TFLiteConverter(Converter):
             ask_for_precision(converter, graph, seed)
             try:
                 content = converter.convert()
-            except (tf.lite.python.convert.ConverterError, RuntimeError, ValueError) as error:
-                raise Unsupported(str(error).strip()) from None
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:  # the converter has no one class for what it does not take
+                raise Unsupported(str(error).strip() or type(error).__name__) from None
             (folder / self.file).write_bytes(content)
         with timed(phases, "reference"):
             keep_reference(function, graph, seed, folder, *read_quantisation(content, graph))

@@ -415,9 +415,9 @@ class Session:
         while todo:
             assert self._worker is not None
             try:
-                expected = self._ask(todo)
+                expected, limit_s = self._ask(todo), self._limit_s(todo)
                 while expected:
-                    answer = self._worker.receive(self._limit_s(todo))
+                    answer = self._worker.receive(limit_s)
                     if not answer.pop("ok"):
                         raise WorkerError(answer["error"])
                     part = expected.pop(0)

@@ -34,8 +34,9 @@ def test_a_conversation(spec: str) -> None:
         hello = worker.request("hello", 20)
         assert hello["protocol"] == PROTOCOL_VERSION
         assert hello["machine"]["cores"] == os.cpu_count()
-        loaded = worker.request("load", 20, handle="a", path=spec, seed=0)
-        assert (loaded["executed_precision"], loaded["placement"]) == ("fp32", "full")
+        loaded = worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
+        assert loaded["kernels"] == [["simulated", "fp32", True]]
+        assert loaded["output_error"] is None
         array = np.arange(6, dtype=np.float32).reshape(2, 3)
         answer = worker.request("run", 20, handle="a", inputs=[encode_array(array)])
         np.testing.assert_array_equal(decode_array(answer["outputs"][0]), array)
@@ -65,7 +66,7 @@ def test_a_bad_request_is_answered_and_the_worker_stays(spec: str) -> None:
 
 def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
     worker = start("simulated?hang_at=17")
-    worker.request("load", 20, handle="a", path=spec, seed=0)
+    worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
     worker.send("time", handles=["a"], value_ns=1, block_ns=1)
     worker._to.close()
     assert worker._process.wait(timeout=5) == 0
@@ -74,7 +75,7 @@ def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
 
 def test_a_worker_that_says_nothing_in_time_is_killed(spec: str) -> None:
     with start("simulated?hang_at=17") as worker:
-        worker.request("load", 20, handle="a", path=spec, seed=0)
+        worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
         worker.send("time", handles=["a"], value_ns=1, block_ns=1)
         with pytest.raises(WorkerTimeout, match=r"0\.2 s"):
             worker.receive(0.2)
@@ -118,7 +119,8 @@ def test_the_runner_needs_nothing_else_of_nnbehave(tmp_path: Path, spec: str) ->
     said = subprocess.check_output([sys.executable, "-c", code], env=clean, text=True, cwd=tmp_path)
     assert set(json.loads(said.replace("'", '"'))) <= {"nnbehave", "numpy", "site", "sitecustomize", "editable"}
     backend = "nnbehave.runner.backends.simulated:SimulatedBackend"
-    talk = "\n".join(json.dumps(m) for m in ({"cmd": "hello"}, {"cmd": "load", "handle": "a", "path": spec, "seed": 0}))
+    load = {"cmd": "load", "handle": "a", "path": spec, "seed": 0, "precision": "fp32"}
+    talk = "\n".join(json.dumps(message) for message in ({"cmd": "hello"}, load))
     process = subprocess.Popen(
         [sys.executable, "-m", "nnbehave.runner", "--backend", backend],
         stdin=subprocess.PIPE,

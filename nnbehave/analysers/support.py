@@ -1,0 +1,57 @@
+"""What a platform can do: operators by precision, from results."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+_COLUMNS = ["platform", "op", "precision", "support", "executed_precision", "placement", "output_error", "layers"]
+_COLUMNS += ["reason"]
+_PLACES = ("fallback", "partial", "full")
+_NONE = ("unsupported", "failed", "timeout")
+
+
+def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
+    """Say of each operator at each precision on each platform how far it is supported.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``Results.frame``; rows of any method, ``none`` among them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a cell: ``platform op precision support executed_precision placement output_error layers reason``.
+        ``support`` is ``full``, ``none``, or ``partial``: some layers cannot be run, part of a graph runs elsewhere
+        than the platform means it to, or something else was computed in than was asked for. ``executed_precision`` is
+        all that ran, ``placement`` the worst of ``full``, ``partial`` and ``fallback``,
+        ``output_error`` the largest root mean square difference from TensorFlow's fp32 output, relative to it,
+        ``layers`` how many were tried, ``reason`` why it is not full, the most frequent first.
+    """
+    rows = frame.assign(op=frame["op"].fillna(frame["arrangement"]))
+    executed = rows["executed_precision"].fillna("unknown")
+    whole = rows["placement"].isin(["full"]) & ((executed == rows["precision"]) | (executed == "unknown"))
+    rows["level"] = "partial"
+    rows.loc[whole, "level"] = "full"
+    rows.loc[rows["status"].isin(_NONE), "level"] = "none"
+    cells = []
+    for (platform, op, precision), cell in rows.groupby(["platform", "op", "precision"], sort=False):
+        levels = set(cell["level"])
+        short = cell[cell["level"] != "full"]
+        ran = cell[cell["level"] != "none"]
+        types = sorted(set(ran["executed_precision"].dropna()))
+        places = set(ran["placement"].dropna())
+        cells.append(
+            {
+                "platform": platform,
+                "op": op,
+                "precision": precision,
+                "support": levels.pop() if len(levels) == 1 else "partial",
+                "executed_precision": ", ".join(types),
+                "placement": next((place for place in _PLACES if place in places), ""),
+                "output_error": cell["output_error"].max(),
+                "layers": cell["subject"].nunique(),
+                "reason": "; ".join(short["reason"].value_counts().index[:3]),
+            }
+        )
+    return pd.DataFrame(cells, columns=_COLUMNS)
