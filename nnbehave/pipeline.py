@@ -282,6 +282,14 @@ def _convert(
     return artifacts, refused
 
 
+def _is_axis(plan: _Plan, curve: Sequence[str]) -> bool:
+    """Whether a curve is over numbers, so that its points have neighbours."""
+    kinds = {
+        (layer.op, layer.precision, layer.activation) for subject in curve for layer in plan.graphs[subject].layers
+    }
+    return len(kinds) == 1
+
+
 def _session(
     plan: _Plan,
     subjects: Sequence[str],
@@ -301,7 +309,7 @@ def _session(
     graphs = {term.graph.id: term.graph for each in ours.values() for term in each}
     parts = {name: Part(artifacts[name], graph.precision, bound(graph)) for name, graph in graphs.items()}
     weights = {subject: [(term.graph.id, term.weight) for term in each] for subject, each in ours.items()}
-    axes = [[subject for subject in curve if subject in ours] for curve in plan.curves]
+    axes = [[subject for subject in curve if subject in ours] for curve in plan.curves if _is_axis(plan, curve)]
     references = [name for name in plan.references if name in ours]
     session = Session(plan.platform, target, parts, weights, settings, plan.method, references, anchors, axes)
     with tqdm(desc=label, unit="block", disable=not progress) as bar:

@@ -37,7 +37,8 @@ class TFLiteConverter(Converter):
             except (OSError, MemoryError):
                 raise
             except Exception as error:  # the converter has no one class for what it does not take
-                raise Unsupported(str(error).strip() or type(error).__name__) from None
+                said = dict.fromkeys(str(error).strip().splitlines())  # the same of every node
+                raise Unsupported("; ".join(said) or type(error).__name__) from None
             (folder / self.file).write_bytes(content)
         with timed(phases, "reference"):
             keep_reference(function, graph, seed, folder, *read_quantisation(content, graph))
