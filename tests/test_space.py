@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError, SpaceError
+from nnbehave.operators import OPERATORS
 from nnbehave.space import Slot, Space, Stage, load_space, parse_space, shipped_spaces
+from tests.strategies import sample
 
 GOOD = """\
 name: two
@@ -31,7 +35,9 @@ def slots(draw: st.DrawFn, name: str) -> Slot:
     base = nb.Layer(op="conv", height=draw(st.integers(1, 30)), in_channels=8, out_channels=8, kernel=1)
     dimensions = draw(st.sets(st.sampled_from(["in_channels", "out_channels", "kernel", "stride"]), max_size=3))
     numbers = st.lists(st.integers(1, 200), min_size=1, max_size=6, unique=True).map(tuple)
-    return Slot(name, base, {dimension: draw(numbers) for dimension in sorted(dimensions)})
+    choices = {dimension: draw(numbers) for dimension in sorted(dimensions)}
+    unmeasured = draw(st.dictionaries(st.sampled_from(["skip", "repeats"]), numbers, max_size=2))
+    return Slot(name, base, choices, unmeasured, draw(st.booleans()))
 
 
 @st.composite
@@ -66,7 +72,7 @@ def test_size_counts_every_network_once(space: Space) -> None:
         for depth in stage.depth or (len(stage.slots),):
             ways = 1
             for slot in stage.slots[:depth]:
-                ways *= len([*_product(list(slot.choices.values()))])
+                ways *= len(_product([*slot.choices.values(), *slot.unmeasured.values()])) + slot.optional
             networks += ways
         counts.append(networks)
     expected = 1
@@ -118,6 +124,127 @@ def test_conv_cout_is_the_setting_of_figure_4() -> None:
     assert {(x.op, x.height, x.width, x.in_channels, x.kernel, x.stride) for x in sweep.layers} == {
         ("conv", 28, 28, 320, 3, 1)
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("metapruning_mobilenet_v1", 30 * 59 * 39**2 * 34**2 * 31**8),  # range(int(0.1·C), C + 1, max(1, int(0.03·C)))
+        ("mnasnet", 432**5),  # the paper's own number
+        ("proxyless", 6**6 * 7**15),  # the first block of each of six stages cannot be skipped
+        ("ofa_mobilenet_v3", (9**2 + 9**3 + 9**4) ** 5),  # the paper: more than 10^19
+        ("conv_cout", 256),
+        ("fig4_conv_cout", 998),
+        ("fig6_blocks", 10),
+        ("fig7_activations", 8),
+        ("fig8_kernel", 4 * 3),
+        ("fig_b3_dwconv", 998),
+        ("fig_b5_blocks_by_stage", 6**5),
+        ("table4_precision", 7**17),
+        ("support", 7**38),
+    ],
+)
+def test_a_shipped_space_has_the_size_that_was_worked_out_by_hand(name: str, size: int) -> None:
+    assert load_space(name).size == size
+
+
+def test_the_published_sizes() -> None:
+    found = {name: math.log10(load_space(name).size) for name in ("metapruning_mobilenet_v1", "mnasnet")}
+    assert found["metapruning_mobilenet_v1"] == pytest.approx(21.42, abs=0.005)
+    assert found["mnasnet"] == pytest.approx(13, abs=0.2)
+    slots = load_space("metapruning_mobilenet_v1").slots
+    candidates = [len(slot.choices["out_channels"]) for slot in slots if slot.choices]
+    assert len(candidates) == 14
+    assert candidates[0] == 30  # of which the study makes 30^14
+
+
+def test_table_1_has_about_ten_thousand_layers_and_every_dimension() -> None:
+    space = load_space("table1")
+    assert len(space.layers) == 10_242
+    paper = set("maxpool avgpool globalavgpool dense add concat multiply shuffle".split())
+    paper |= set("relu relu6 sigmoid hardswish swish".split())
+    paper |= set("conv dwconv dilated_conv group_conv mixconv".split())
+    paper |= set("mobilenet_v1 mobilenet_v2 mobilenet_v2_se shufflenet_v1 shufflenet_v2 dense_block".split())
+    assert paper <= {layer.op for layer in space.layers}
+    swept = {sweep.dimension for sweep in space.sweeps()}
+    assert swept >= {"kernel", "stride", "height", "in_channels", "out_channels", "precision", "batch", "groups"}
+    assert swept >= {"dilation", "expansion", "activation"}
+
+
+TIED = """\
+name: tied
+slots:
+  - name: stem
+    base: {op: conv, height: 8, in_channels: 3, out_channels: 12, kernel: 3}
+    choices: {out_channels: [4, 8, 12]}
+  - name: next
+    each:
+      - {op: [dwconv, maxpool], kernel: [3, 5]}
+      - {op: avgpool, kernel: 7}
+    base: {height: 8, in_channels: previous}
+    optional: true
+    unmeasured: {skip: [a, b]}
+    choices: {stride: [1, 2, 4]}
+"""
+
+
+def test_each_makes_slots_previous_ties_and_what_is_not_measured_counts() -> None:
+    space = parse_space(TIED)
+    names = ["stem", "next_dwconv_k3", "next_dwconv_k5", "next_maxpool_k3", "next_maxpool_k5", "next_avgpool_k7"]
+    assert [slot.name for slot in space.slots] == names
+    assert [slot.follows for slot in space.slots] == [False] + [True] * 5
+    assert {slot.base.in_channels for slot in space.slots[1:]} == {12}
+    assert space.size == 3 * (3 * 2 + 1) ** 5
+    assert {sweep.dimension for sweep in space.sweeps()} == {"out_channels", "stride"}
+    assert parse_space(space.to_yaml()) == space
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("in_channels: 3", "in_channels: previous", 4, "slots.0.base.in_channels: 'previous': there is no slot before"),
+        ("kernel: [3, 5]}", "kernel: [3, x]}", 7, "slots.1.each.kernel: input should be a valid integer, got 'x'"),
+        ("choices: {stride", "choices: {in_channels: [1, 2], stride", 13, "no choice beside in_channels: previous"),
+        ("{skip: [a, b]}", "{skip: []}", 12, "expected a list of different values"),
+        ("{skip: [a, b]}", "{skip: [a, a]}", 12, "expected a list of different values"),
+        ("optional: true", "optional: perhaps", 11, "valid boolean"),
+        ("op: avgpool, kernel: 7", "op: maxpool, kernel: 3", 1, "two slots are called 'next_maxpool_k3'"),
+    ],
+)
+def test_a_mistake_in_them_is_told_with_its_line(old: str, new: str, line: int, says: str) -> None:
+    assert old in TIED
+    with pytest.raises(SpaceError) as caught:
+        parse_space(TIED.replace(old, new, 1), "f")
+    assert any(entry.startswith(f"f:{line}: ") and says in entry for entry in str(caught.value).splitlines())
+
+
+@pytest.mark.parametrize("op", sorted(OPERATORS))
+def test_every_operator_refuses_dimensions_that_it_does_not_have(op: str) -> None:
+    operator = OPERATORS[op]
+    base = sample(op).fields()
+    has = (*operator.required, *operator.optional)
+    for dimension in {"kernel", "stride", "groups", "dilation", "expansion", "nonsense"} - set(has):
+        text = yaml.safe_dump({"name": "x", "slots": [{"name": "s", "base": base, "choices": {dimension: [2]}}]})
+        with pytest.raises(SpaceError) as caught:
+            parse_space(text, "f")
+        (said,) = str(caught.value).splitlines()
+        assert f"slots.0.choices.{dimension}: " in said
+        assert f"operator {op!r} has no such dimension, only {', '.join(has)}" in said
+
+
+@pytest.mark.parametrize("op", sorted(OPERATORS))
+def test_every_operator_refuses_sizes_that_it_cannot_take(op: str) -> None:
+    for field in OPERATORS[op].required:
+        for wrong in (0, -1, 2.5, "many", None):
+            base = {**sample(op).fields(), field: wrong}
+            text = yaml.safe_dump({"name": "x", "slots": [{"name": "s", "base": base}]})
+            with pytest.raises(SpaceError, match=rf"f:\d+: slots\.0\.base\.{field}: .*got"):
+                parse_space(text, "f")
+
+
+def test_a_slot_without_choices_is_measured_too() -> None:
+    space = parse_space(TIED.replace("choices: {out_channels: [4, 8, 12]}", "choices: {}"))
+    assert space.slots[0].base in space.layers
 
 
 def test_a_path_is_read_and_written(tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""Every operator at every precision on every real runtime: what runs, as what, and how right it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import nnbehave as nb
+from nnbehave.layer import PRECISIONS
+from nnbehave.operators import OPERATORS
+
+PLATFORMS = ["tflite", "tflite:builtin", "openvino"]
+NO_CELL = {"flatten", "shuffle"}  # which OpenVINO runs no kernel for
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> nb.Results:
+    for module in ("tensorflow", "ai_edge_litert", "openvino"):
+        pytest.importorskip(module, reason="needs nnbehave[all]")
+    store = tmp_path_factory.mktemp("support") / "support.db"
+    return nb.sweep("support", platforms=PLATFORMS, method="none", store=store, progress=False)
+
+
+@pytest.mark.slow
+def test_every_cell_has_a_row_and_every_shortcoming_a_reason(results: nb.Results) -> None:
+    frame = results.frame
+    cells = set(zip(frame["platform"], frame["op"], frame["precision"], strict=True))
+    assert cells == {(name, op, precision) for name in PLATFORMS for op in OPERATORS for precision in PRECISIONS}
+    assert set(frame["status"]) == {"ok", "unsupported"}
+    assert frame["latency_ms"].isna().all()
+    table = results.support()
+    assert len(table) == len(cells)
+    assert (table["reason"] == "").equals(table["support"] == "full")
+
+
+@pytest.mark.slow
+def test_fp32_runs_everywhere_as_fp32_and_computes_what_tensorflow_does(results: nb.Results) -> None:
+    rows = results.frame[results.frame["precision"] == "fp32"]
+    assert (rows["placement"] == "full").all()
+    assert (rows["output_error"] < 1e-5).all()
+    assert set(rows.loc[~rows["op"].isin(NO_CELL), "executed_precision"]) == {"fp32"}
+
+
+@pytest.mark.slow
+def test_what_is_asked_for_and_what_runs(results: nb.Results) -> None:
+    ran = results.frame.set_index(["platform", "op", "precision"])["executed_precision"]
+    assert ran["tflite", "conv", "fp16"] == ran["openvino", "conv", "int16x8"] == "fp32"
+    assert ran["tflite", "conv", "int8"] == ran["openvino", "conv", "int8"] == "int8"
+    assert ran["tflite", "conv", "dynamic_int8"] == "dynamic_int8"
+    assert ran["tflite", "conv", "uint8"] == "int8"  # int8 between two conversions
+    assert ran["tflite:builtin", "conv", "int16x8"] == "int16x8"
+    reasons = results.frame.set_index(["platform", "op", "precision"])["reason"]
+    assert reasons["tflite", "conv", "fp16"] == "asked for fp16, ran fp32"
+    assert reasons["tflite", "conv", "int16x8"] == "fallback: builtin:CONV_2D"
+    assert reasons["tflite", "conv", "bf16"].startswith("tflite has no bf16, only fp32")
+    assert "HARD_SWISH" in reasons["openvino", "hardswish", "int16x8"]
+
+
+@pytest.mark.slow
+def test_integers_go_in_and_out_and_low_precisions_are_near(results: nb.Results) -> None:
+    int8 = results.frame[results.frame["precision"] == "int8"]
+    assert not int8["kernels"].str.contains("QUANTIZE").any()
+    limits = {"fp16": 0.01, "bf16": 0.01, "dynamic_int8": 0.02, "int8": 0.06, "uint8": 0.06, "int16x8": 0.02}
+    errors = results.frame.groupby("precision")["output_error"].max()
+    assert {precision for precision, limit in limits.items() if errors[precision] > limit} == set()
+
+
+def test_a_second_run_tries_nothing_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bf16 = nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=3, precision="bf16")
+    layers = [bf16, bf16.replace(precision="fp32")]
+
+    def measure() -> pd.DataFrame:
+        return nb.measure(layers, "simulated?fail_at=7", tmp_path / "s.db", method="none", progress=False).frame
+
+    first = measure()
+    assert list(first["status"]) == ["ok", "ok"]
+    assert first["latency_ms"].isna().all()
+    monkeypatch.setattr("nnbehave.pipeline._session", None)  # nothing is left for one
+    pd.testing.assert_frame_equal(first, measure())
