@@ -64,7 +64,10 @@ def _reports(command: Callable[..., Exit]) -> Callable[..., None]:
 @app.command("sweep")
 @_reports
 def sweep_command(
-    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    space: Annotated[
+        str,
+        typer.Argument(help="A shipped space ('nnbehave spaces' lists them), a YAML file, or a model: its layers."),
+    ],
     store: Annotated[
         str,
         typer.Option(help="Where to keep the measurements: a file, or a database URL.", show_default=True),
@@ -90,16 +93,20 @@ def sweep_command(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no closing line.")] = False,
 ) -> Exit:
-    """Measure every layer of a space, one dimension at a time, on some platforms.
+    """Measure every layer of a space, one dimension at a time, on some platforms; or the layers of a model.
+
+    A model is a .tflite, .keras, .h5 or .onnx file.
 
     What the store holds already is not measured again: after Ctrl-C, run the same command to go on.
 
     Example: nnbehave sweep quickstart --platform tflite --platform openvino --store results.db
     """
+    from nnbehave.space import load_space
     from nnbehave.sweep import sweep
 
+    loaded = load_space(space)
     results = sweep(
-        space,
+        loaded,
         platforms=platform or ["tflite"],
         store=store,
         method=method,
@@ -111,6 +118,8 @@ def sweep_command(
     )
     frame = results.frame
     if not quiet:
+        for other in loaded.unknown:
+            typer.echo(f"not measured: {other}")
         typer.echo(_summary(results))
         typer.echo(f"Next: nnbehave steps {store}")
     return Exit.INCOMPLETE if frame["status"].isin(_WITHOUT).any() else Exit.OK

@@ -129,7 +129,7 @@ def test_a_bad_space_is_one_message_and_code_2_and_nothing_is_written(case: str,
     ("arguments", "says"),
     [
         (["sweep", "quickstart", "--platform", "tflyte"], "did you mean tflite"),
-        (["sweep", "nowhere", "--platform", "simulated"], "neither a file nor one of conv_cout, quickstart"),
+        (["sweep", "nowhere", "--platform", "simulated"], "neither a file nor one of conv_cout, fig4_conv_cout"),
         (["sweep", "quickstart", "--platform", "simulated", "--interval", "7"], "interval"),
         (["sweep", "quickstart", "--platform", "simulated", "--interval", "x"], "Invalid value for '--interval'"),
         (["sweep"], "Missing argument"),
@@ -235,6 +235,35 @@ def test_help_teaches(command: list[str]) -> None:
     assert "Usage" in done.stdout
     if command in (["sweep"], ["steps"]):
         assert "Example: nnbehave" in done.stdout
+
+
+def test_support_is_a_matrix_with_reasons(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    nb.sweep("support", platforms="simulated?fail_at=16", method="none", store=store, progress=False)
+    said = call("support", store)
+    assert said.exit_code == 0
+    lines = said.output.splitlines()
+    assert lines[0] == "simulated?fail_at=16"
+    assert lines[1].split() == ["fp32", "fp16", "bf16", "dynamic_int8", "int8", "uint8", "int16x8"]
+    by_op = {line.split()[0]: line.split()[1:] for line in lines[2:-1]}
+    assert by_op["conv"] == ["full"] * 7
+    assert by_op["head"] == ["none", "[1]"] * 7
+    assert lines[-1] == "  [1] the simulated platform takes no out_channels of 16"
+    assert call("support", tmp_path / "missing.db").exit_code == 2
+
+
+def test_a_model_is_swept_layer_by_layer_and_what_is_no_layer_is_told(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
+    function = tf.function(lambda x: tf.nn.relu6(tf.nn.conv2d(x, tf.ones((3, 3, 4, 8)), 2, "SAME")) ** 3.5)
+    concrete = function.get_concrete_function(tf.TensorSpec((1, 8, 8, 4)))
+    (tmp_path / "net.tflite").write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete]).convert())
+    said = call("sweep", tmp_path / "net.tflite", "--platform", "simulated", "--store", tmp_path / "s.db")
+    assert said.exit_code == 0, said.output
+    assert "not measured: 001_pow: POW: no such operator" in said.output
+    assert "simulated: 1 ok" in said.output
+    (row,) = nb.load_results(tmp_path / "s.db").frame.to_dict("records")
+    assert (row["slot"], row["op"], row["stride"], row["activation"]) == ("000_conv", "conv", 2, "relu6")
 
 
 def test_the_doctor_says_what_a_machine_is_good_for() -> None:

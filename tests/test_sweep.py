@@ -365,13 +365,3 @@ def test_sweeps_that_take_wall_clock_wait_for_one_another() -> None:
     with LocalTarget().exclusive(release):
         assert told == ["another sweep is measuring on this machine; waiting for it"]
     holder.communicate()
-
-
-def test_more_artifacts_than_a_runner_may_hold_are_dealt_out_and_joined(
-    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nnbehave.pipeline._SHARD_BYTES", 2_300_000)
-    results = nb.sweep(space, platforms="simulated?width=4", store=tmp_path / "r.db", progress=False)
-    assert results.frame["session"].nunique() > 1
-    assert results.frame["join_factor"].notna().all()
-    assert results.step_map().width == 4

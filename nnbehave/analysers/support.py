@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ["platform", "op", "precision", "support", "executed_precision", "placement", "output_error", "layers"]
 _COLUMNS += ["reason"]
@@ -28,6 +31,8 @@ def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
         ``output_error`` the largest root mean square difference from TensorFlow's fp32 output, relative to it,
         ``layers`` how many were tried, ``reason`` why it is not full, the most frequent first.
     """
+    import pandas as pd  # not to be loaded by those who only read a step map
+
     rows = frame.assign(op=frame["op"].fillna(frame["arrangement"]))
     executed = rows["executed_precision"].fillna("unknown")
     whole = rows["placement"].isin(["full"]) & ((executed == rows["precision"]) | (executed == "unknown"))

@@ -11,9 +11,9 @@ from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.models import keras, onnx, tflite
 from nnbehave.models._base import Found, ModelLayer
 
-__all__ = ["ModelLayer", "read_model"]
+__all__ = ["FORMATS", "ModelLayer", "read_model"]
 
-_FORMATS: dict[str, Any] = {".tflite": tflite, ".keras": keras, ".h5": keras, ".onnx": onnx}
+FORMATS: dict[str, Any] = {".tflite": tflite, ".keras": keras, ".h5": keras, ".onnx": onnx}
 _EXPECTED = "expected a .tflite, .keras, .h5 or .onnx file"
 
 
@@ -64,7 +64,7 @@ def read_model(path: str | Path) -> list[ModelLayer]:
     ...     print(found.name, found.layer or found.why)
     """
     path = Path(path)
-    reader = _FORMATS.get(path.suffix.lower())
+    reader = FORMATS.get(path.suffix.lower())
     if reader is None:
         raise InvalidInputError(f"{path}: {_EXPECTED}")
     if not path.is_file():

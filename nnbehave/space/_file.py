@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from nnbehave.errors import InvalidLayerError, SpaceError
 from nnbehave.layer import SHORT, Layer, PositiveInt
+from nnbehave.models import FORMATS
 from nnbehave.space._space import Slot, Space, Stage
 
 _PACKAGE = Path(__file__).parent.parent
@@ -34,7 +35,8 @@ def load_space(name_or_path: str | Path) -> Space:
     Parameters
     ----------
     name_or_path : str or path
-        A shipped space's name (``"conv_cout"``) or the path of a YAML file.
+        A shipped space's name (``"conv_cout"``), the path of a YAML file, or that of a model, whose layers are then
+        slots without choices (:meth:`Space.from_model`).
 
     Raises
     ------
@@ -44,6 +46,8 @@ def load_space(name_or_path: str | Path) -> Space:
     if not isinstance(name_or_path, str | Path):
         raise SpaceError(f"expected a space's name or the path of one, got {name_or_path!r}")
     path = shipped_spaces().get(str(name_or_path), Path(name_or_path))
+    if path.suffix.lower() in FORMATS:
+        return Space.from_model(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

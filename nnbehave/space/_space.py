@@ -10,6 +10,7 @@ from typing import Any
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.layer import Layer
+from nnbehave.models import read_model
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,6 @@ class Space:
         MissingExtraError
             What reads such a file is not installed.
         """
-        from nnbehave.models import read_model
-
         found = read_model(path)
         slots = tuple(Slot(each.name, each.layer) for each in found if each.layer is not None)
         unknown = tuple(f"{each.name}: {each.kind}: {each.why}" for each in found if each.layer is None)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 import nnbehave as nb
-from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, Converter, convert_all
-from nnbehave.errors import ConversionError, MissingExtraError
+from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, ConversionPool, Converter, convert_all, pool
+from nnbehave.errors import ConversionError, InvalidInputError, MissingExtraError
 from nnbehave.graph import Graph
 
 SPEC = CONVERTERS["layer_spec"]
@@ -79,6 +80,66 @@ def test_what_cannot_be_converted_is_told_and_the_rest_goes_on(base: nb.Layer, t
     assert isinstance(results[jobs[2]], Artifact)
 
 
+def test_what_nobody_asked_for_the_longest_goes_first(
+    base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, made = ArtifactCache(tmp_path), graphs(base, 4)
+    for i, graph in enumerate(made):
+        facts = Path(cache.make(SPEC, graph, 0).path).with_name("artifact.json")
+        os.utime(facts, (i, i))
+    cache.get(SPEC, made[0], 0)  # used now
+    cache.trim()
+    assert all(cache.get(SPEC, graph, 0) for graph in made)
+    held = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+    for i, graph in enumerate(made[1:], 1):
+        facts = Path(cache.make(SPEC, graph, 0).path).with_name("artifact.json")
+        os.utime(facts, (i, i))
+    monkeypatch.setenv("NNBEHAVE_CACHE_GB", str(held * 0.6 / 1e9))
+    cache.trim()
+    assert [cache.get(SPEC, graph, 0) is not None for graph in made] == [True, False, False, True]
+    monkeypatch.setenv("NNBEHAVE_CACHE_GB", "lots")
+    with pytest.raises(InvalidInputError, match="'lots' is no number"):
+        cache.trim()
+
+
+def test_a_process_that_has_grown_is_replaced(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    class Counted(pool.Worker):
+        def __init__(self, module: str) -> None:
+            started.append(module)
+            super().__init__(module)
+
+    monkeypatch.setattr(pool, "Worker", Counted)
+    jobs = [(SPEC, graph) for graph in graphs(base, 3)]
+    list(convert_all(jobs, 0, ArtifactCache(tmp_path / "a")))
+    assert len(started) == 1
+    monkeypatch.setattr(pool, "_LARGEST_BYTES", 1)
+    list(convert_all(jobs, 0, ArtifactCache(tmp_path / "b")))
+    assert len(started) == 1 + 3
+
+
+def test_a_pool_keeps_its_processes_from_one_call_to_the_next(base: nb.Layer, tmp_path: Path) -> None:
+    jobs = [(SPEC, graph) for graph in graphs(base, 6)]
+    with ConversionPool(0, ArtifactCache(tmp_path)) as crew:
+        list(crew.convert(jobs[:3]))
+        (first,) = [bench._worker for bench in crew._benches if bench.started]
+        list(crew.convert(jobs[3:]))
+        assert [bench._worker for bench in crew._benches if bench.started] == [first]
+    assert first is not None
+    assert first._process.poll() is not None
+
+
+def test_a_precision_that_a_converter_lacks_is_unsupported(base: nb.Layer, tmp_path: Path) -> None:
+    jobs = [(CONVERTERS["tflite"], Graph([base.replace(precision="bf16")]))]
+    (error,) = dict(convert_all(jobs, 0, ArtifactCache(tmp_path))).values()
+    assert isinstance(error, ConversionError)
+    assert (error.status, str(error)) == (
+        "unsupported",
+        "tflite has no bf16, only fp32, fp16, dynamic_int8, int8, uint8, int16x8",
+    )
+
+
 @pytest.mark.parametrize("spoil", ["empty facts", "no main file", "other facts"])
 def test_a_spoiled_artifact_is_made_again(base: nb.Layer, tmp_path: Path, spoil: str) -> None:
     cache, graph = ArtifactCache(tmp_path), Graph([base])
@@ -106,3 +167,5 @@ def test_a_process_that_hangs_costs_its_graph(base: nb.Layer, tmp_path: Path) ->
     results = dict(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache(tmp_path), time_limit_s=0.001))
     (error,) = results.values()
     assert "no answer within 0.001 s" in str(error)
+    assert isinstance(error, ConversionError)
+    assert error.status == "timeout"

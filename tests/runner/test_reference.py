@@ -1,0 +1,55 @@
+"""What a runtime computes against what TensorFlow computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnbehave.runner.kernels import Kernel, executed_precision, placement
+from nnbehave.runner.reference import load_quantisation, output_error, quantise, random_inputs, save_reference
+
+
+@pytest.mark.parametrize("size", [5, 50_000])
+def test_an_error_is_found_at_its_size(tmp_path: Path, size: int) -> None:
+    output = np.random.default_rng(1).standard_normal((1, size)).astype(np.float32)
+    save_reference(tmp_path, output, [(0.0, 0)], [(0.0, 0)])
+    artifact = str(tmp_path / "model")
+    assert (tmp_path / "reference.npz").stat().st_size < 30_000
+    assert load_quantisation(artifact) == [(0.0, 0)]
+    assert output_error(artifact, output) == 0
+    assert output_error(artifact, output * 1.01) == pytest.approx(0.01, rel=1e-3)
+    assert output_error(artifact, -output) == pytest.approx(2)
+
+
+def test_integers_are_compared_as_what_they_stand_for(tmp_path: Path) -> None:
+    output = np.linspace(-1, 1, 201, dtype=np.float32)
+    save_reference(tmp_path, output, [(0.1, 3)], [(0.01, -4)])
+    as_int8 = quantise(output, (0.01, -4), np.int8)
+    assert as_int8.dtype == np.int8
+    assert output_error(str(tmp_path / "model"), as_int8) < 1e-6
+    assert output_error(str(tmp_path / "model"), as_int8 + 10) == pytest.approx(0.1 / np.sqrt(np.mean(output**2)))
+
+
+def test_quantised_values_stay_in_range() -> None:
+    assert list(quantise(np.array([-9.0, 0.0, 9.0], np.float32), (0.01, 100), np.uint8)) == [0, 100, 255]
+
+
+def test_nothing_is_known_of_an_artifact_without_a_reference(tmp_path: Path) -> None:
+    assert load_quantisation(str(tmp_path / "model")) is None
+
+
+def test_a_seed_stands_for_its_inputs() -> None:
+    shapes = [(2, 3), (4,)]
+    one, other, another = random_inputs(shapes, 5), random_inputs(shapes, 5), random_inputs(shapes, 6)
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert not np.array_equal(one[0], another[0])
+    assert [x.shape for x in one] == shapes
+
+
+def test_what_kernels_say_together() -> None:
+    here, there, moving = Kernel("a", "fp32"), Kernel("b", "int8", False), Kernel("c")
+    assert executed_precision([here, there, moving]) == "fp32+int8"
+    assert executed_precision([moving]) == executed_precision([]) == "unknown"
+    assert [placement(some) for some in ([], [here], [here, there], [there])] == ["full", "full", "partial", "fallback"]

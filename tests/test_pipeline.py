@@ -1,0 +1,43 @@
+"""How the missing layers are dealt out to sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nnbehave as nb
+from nnbehave import pipeline
+from nnbehave.graph import Graph
+from nnbehave.platforms import get_platform
+from nnbehave.space import Space
+
+
+def test_more_layers_than_a_session_takes_are_dealt_out_and_joined(
+    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nnbehave.pipeline._LAYERS_PER_SHARD", 12)
+    results = nb.sweep(space, platforms="simulated?width=4", store=tmp_path / "r.db", progress=False)
+    assert results.frame["session"].nunique() > 1
+    assert results.frame["join_factor"].notna().all()
+    assert results.step_map().width == 4
+
+
+def test_shards_hold_what_a_runner_has_memory_for_and_every_layer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    conv = nb.Layer(op="conv", height=7, in_channels=64, out_channels=64, kernel=3)
+    curves = [[Graph([conv.replace(out_channels=n)]) for n in range(1, 40)]]
+    curves += [
+        [Graph([conv.replace(kernel=k)]) for k in (1, 3, 5, 7)],
+        [Graph([conv.replace(out_channels=1000, batch=9)])],
+    ]
+    names = [[graph.id for graph in curve] for curve in curves]
+    graphs = {graph.id: graph for curve in curves for graph in curve}
+    plan = pipeline._Plan(get_platform("tflite"), "stacked", "here", graphs, names, set(), list(graphs))
+    assert list(pipeline._shards(plan)) == [list(graphs)]
+    monkeypatch.setattr(pipeline, "_SHARD_BYTES", pipeline._held(plan, names[0]) // 3 + 1)
+    shards = list(pipeline._shards(plan))
+    assert sorted(subject for shard in shards for subject in shard) == sorted(graphs)
+    assert [shard[:2] for shard in shards[:2]] == [names[0][0::3][:2], names[0][1::3][:2]]  # each spans the curve
+    for shard in shards:
+        assert len(shard) == 1 or pipeline._held(plan, shard) <= pipeline._SHARD_BYTES * 1.1
+    assert [curves[2][0].id] in shards  # too large by itself, and alone
