@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from enum import IntEnum
 from pathlib import Path
@@ -248,7 +249,8 @@ def spaces() -> Exit:
 
     for name in shipped_spaces():
         space = load_space(name)
-        networks = f", {space.size:.3g} networks" if space.size > len(space.layers) else ""
+        search = any(slot.follows for slot in space.slots)
+        networks = f", 10^{math.log10(space.size):.2f} networks" if search else ""
         typer.echo(f"{name:<24} {len(space.layers)} layers{networks}: {space.source}")
     return Exit.OK
 

@@ -39,9 +39,9 @@ class NetworkBuilder(Composition[Layer]):
         return Graph(self.layers, "network", self.sources)
 
 
-def mobilenet_v1(size: int = 224, classes: int = 1000) -> Graph:
+def mobilenet_v1(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
     """MobileNetV1 1.0 (Howard et al. 2017, Table 1)."""
-    net = NetworkBuilder((size, size, 3))
+    net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=32, kernel=3, stride=2, activation="relu6")
     blocks = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
     for out_channels, stride in blocks:
@@ -50,9 +50,9 @@ def mobilenet_v1(size: int = 224, classes: int = 1000) -> Graph:
     return _classifier(net, classes)
 
 
-def mobilenet_v2(size: int = 224, classes: int = 1000) -> Graph:
+def mobilenet_v2(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
     """MobileNetV2 1.0 (Sandler et al. 2018, Table 2); the first block has no expansion, as in the authors' code."""
-    net = NetworkBuilder((size, size, 3))
+    net = NetworkBuilder((size, size, 3), precision)
     last = net.add("conv", out_channels=32, kernel=3, stride=2, activation="relu6")
     for expansion, out_channels, repeats, first_stride in [
         (1, 16, 1, 1),
@@ -75,9 +75,9 @@ def mobilenet_v2(size: int = 224, classes: int = 1000) -> Graph:
     return _classifier(net, classes)
 
 
-def squeezenet(size: int = 224, classes: int = 1000) -> Graph:
+def squeezenet(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
     """SqueezeNet 1.1 (Iandola et al. 2016, the authors' later release): pooling and the first layer without padding."""
-    net = NetworkBuilder((size, size, 3))
+    net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=64, kernel=3, stride=2, padding="valid", activation="relu")
     for pooled, squeeze, expand in [
         (True, 16, 64),
@@ -101,9 +101,9 @@ def squeezenet(size: int = 224, classes: int = 1000) -> Graph:
     return net.graph()
 
 
-def resnet18(size: int = 224, classes: int = 1000) -> Graph:
+def resnet18(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
     """ResNet-18 (He et al. 2016, Table 1; projection shortcuts where the shape changes: option B)."""
-    net = NetworkBuilder((size, size, 3))
+    net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=64, kernel=7, stride=2, activation="relu")
     last = net.add("maxpool", kernel=3, stride=2)
     for out_channels, first_stride in [(64, 1), (128, 2), (256, 2), (512, 2)]:
@@ -123,7 +123,7 @@ def _classifier(net: NetworkBuilder, classes: int) -> Graph:
     return net.graph()
 
 
-NETWORKS: dict[str, Callable[[], Graph]] = {
+NETWORKS: dict[str, Callable[..., Graph]] = {
     "mobilenet_v1": mobilenet_v1,
     "mobilenet_v2": mobilenet_v2,
     "squeezenet": squeezenet,
@@ -131,8 +131,8 @@ NETWORKS: dict[str, Callable[[], Graph]] = {
 }
 
 
-def load_network(name: str) -> Graph:
-    """Return the network called ``name``. Raises InvalidInputError with the names there are."""
+def load_network(name: str, precision: str = "fp32") -> Graph:
+    """Return the network called ``name`` at a precision. Raises InvalidInputError with the names there are."""
     if name not in NETWORKS:
         raise InvalidInputError(f"unknown network {name!r}; there are {', '.join(NETWORKS)}")
-    return NETWORKS[name]()
+    return NETWORKS[name](precision=precision)

@@ -225,7 +225,10 @@ def test_platforms_and_spaces_are_listed() -> None:
     for name in ("tflite", "tflite:builtin", "openvino", "simulated"):
         assert re.search(rf"^{name} +(available|not available)", listed.stdout, re.MULTILINE)
     spaces = call("spaces")
+    assert spaces.exit_code == Exit.OK
     assert re.search(r"^conv_cout +256 layers: Tang et al.", spaces.stdout, re.MULTILINE)
+    assert re.search(r"^table1 +10242 layers: ", spaces.stdout, re.MULTILINE)
+    assert re.search(r"^metapruning_mobilenet_v1 +368 layers, 10\^21\.42 networks: ", spaces.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [[], ["sweep"], ["steps"], ["platforms"], ["spaces"]])

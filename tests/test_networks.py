@@ -7,7 +7,7 @@ import pytest
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
-from nnbehave.networks import NETWORKS, NetworkBuilder
+from nnbehave.networks import NETWORKS, NetworkBuilder, load_network
 
 # Multiply-adds in millions: Howard et al. 2017, Table 8; Sandler et al. 2018, Table 4; He et al. 2016, Table 1.
 # SqueezeNet 1.1: its authors say 2.4 times less than 1.0.
@@ -41,3 +41,10 @@ def test_a_builder_follows_shapes() -> None:
     graph = net.graph()
     assert [layer.output_shape for layer in graph.layers[-3:]] == [(1, 5, 4, 16), (1, 320), (1, 5)]
     assert graph.sources[3] == (1, 2)
+
+
+def test_a_network_has_one_precision_throughout() -> None:
+    network = load_network("mobilenet_v2", "int8")
+    assert {layer.precision for layer in network.layers} == {network.precision} == {"int8"}
+    assert network.ops == load_network("mobilenet_v2").ops
+    assert 4 * network.mac_bytes == load_network("mobilenet_v2").mac_bytes
