@@ -37,6 +37,8 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/schemes.py
 	$(BIN)/python benchmarks/agreement.py
 	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/disturbance.py
+	$(BIN)/python benchmarks/whole_space.py quickstart
 	$(BIN)/nnbehave check-composition --quiet $(foreach p,$(PLATFORMS),--platform $(p)) || [ $$? -eq 3 ]
 
 clean:
