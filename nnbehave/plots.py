@@ -43,9 +43,16 @@ def plot_curve(curve: pd.DataFrame, dimension: str, step_map: StepMap | None, la
     -------
     matplotlib Axes
     """
+    from pandas.api.types import is_numeric_dtype
+
     ax = new_axes() if ax is None else ax
-    rows = curve.dropna(subset=["latency_ms"]).sort_values(dimension)
-    n, y = rows[dimension].to_numpy(), rows["latency_ms"].to_numpy()
+    rows = curve.dropna(subset=["latency_ms"])
+    if is_numeric_dtype(rows[dimension].infer_objects()):
+        rows = rows.sort_values(dimension)
+        n = rows[dimension].to_numpy()
+    else:  # operators, activations, precisions: in the order of the space
+        n = rows[dimension].fillna("none").astype(str).to_numpy()
+    y = rows["latency_ms"].to_numpy()
     bars = [y - rows["latency_low_ms"].to_numpy(), rows["latency_high_ms"].to_numpy() - y]
     points = ax.errorbar(n, y, yerr=bars, fmt=".", markersize=4, elinewidth=0.6, alpha=0.75, label=label)
     colour = points[0].get_color()

@@ -177,6 +177,15 @@ def test_a_graph_is_described_where_its_layers_agree(base: nb.Layer) -> None:
     assert row["ops"] == chain.ops
 
 
+def test_a_plot_over_names_draws_a_point_for_each() -> None:
+    pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
+    results = nb.sweep("fig7_activations", platforms="simulated?dimension=kernel", progress=False)
+    ax = results.plot()
+    drawn = [label.get_text() for label in ax.get_xticklabels()]
+    assert drawn == ["none", "relu", "relu6", "hardswish", "sigmoid", "swish", "hardsigmoid", "gelu"]
+    assert results.steps().empty  # over which there are no steps
+
+
 def test_a_plot_draws_every_curve_with_its_steps(store: Store, space: Space) -> None:
     matplotlib = pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
     session(store, staircase(space))
