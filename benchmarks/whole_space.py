@@ -37,11 +37,12 @@ def main() -> None:
         command = [sys.executable, "-m", "nnbehave.cli", "sweep", given.space, "--platform", given.platform]
         command += ["--interval", given.interval, "--store", store, "--quiet"]
         command += ["--method", given.method] if given.method else []
+        known = len(nb.load_results(store).frame) if Path(store).exists() else 0
         began = time.monotonic()
         process = subprocess.Popen(command, env={"NNBEHAVE_CACHE_DIR": str(Path(scratch) / "cache"), **os.environ})
         total, parent, worker = watch(process)
         seconds = time.monotonic() - began
-        report(given.space, store, seconds, process.returncode)
+        report(given.space, store, known, seconds, process.returncode)
         print(
             f"memory of all processes together: at most {max(total):.0f} MB, median {statistics.median(total):.0f} MB"
         )
@@ -72,14 +73,14 @@ def size(process: psutil.Process) -> float:
         return 0.0
 
 
-def report(space: str, store: str, seconds: float, code: int) -> None:
+def report(space: str, store: str, known: int, seconds: float, code: int) -> None:
     frame = nb.load_results(store).frame
     wanted = {layer.id for layer in nb.load_space(space).layers}
     rows = frame.drop_duplicates("subject")
-    rate = len(wanted) / seconds
-    print(f"{space}: {len(wanted)} layers in {seconds / 60:.1f} min, {rate:.1f} layers/s, exit code {code}")
+    new = len(frame) - known
+    print(f"{space}: {new} rows in {seconds / 60:.1f} min, {new / seconds:.1f} a second, exit code {code}")
     print("rows: " + ", ".join(f"{count} {status}" for status, count in Counter(rows["status"]).items()))
-    print(f"layers without a row: {len(wanted - set(rows['subject']))}")
+    print(f"layers without a row: {len(wanted - set(rows['subject']))} of {len(wanted)}")
     without = rows[rows["latency_ms"].isna()]
     for reason, count in without["reason"].value_counts().items():
         print(f"  {count} without a latency: {reason}")

@@ -315,12 +315,14 @@ def _steps_line(row: dict[Any, Any]) -> str:
 def _support_table(table: pd.DataFrame) -> str:
     """Lay out a support matrix for a terminal: operators by precisions; why there is none, as notes below."""
     lines = []
-    for platform, cells in table.groupby("platform", sort=False):
+    several = table.groupby("platform")["environment"].nunique().max() > 1
+    for (platform, environment), cells in table.groupby(["platform", "environment"], sort=False):
         notes: dict[str, int] = {}
+        title = f"{platform}, environment {environment}" if several else platform
         matrix = cells.assign(text=[_support_cell(cell, notes) for cell in cells.to_dict("records")]).pivot_table(
             index="op", columns="precision", values="text", aggfunc="first", sort=False
         )
-        lines.append(f"{platform}\n{matrix.fillna('').rename_axis(index=None, columns=None).to_string()}")
+        lines.append(f"{title}\n{matrix.fillna('').rename_axis(index=None, columns=None).to_string()}")
         errors = cells.groupby("precision", sort=False)["output_error"].max().dropna()
         if len(errors):
             told = ", ".join(f"{precision} {error:.2g}" for precision, error in errors.items())

@@ -257,11 +257,17 @@ def _session_row(
     verdict: tuple[Estimate, str, float] | None,
     reference: tuple[float, float],
 ) -> Row:
-    load = session.loads.get(parts[0][0], {}) if parts else {}
+    name = subject if subject in session.loads else parts[0][0] if parts else ""
+    load = session.loads.get(name, {})  # of the subject alone, where it was loaded alone
     own = [block for block in session.blocks if block.part in dict(parts)]
     kernels = own_kernels({part: loaded["kernels"] for part, loaded in session.loads.items()}, parts) if parts else []
+    alone = load.get("kernels", []) if name == subject else kernels
     if any(kernel.precision for kernel in load.get("kernels", ())):
-        load = load | {"executed_precision": executed_precision(kernels), "placement": placement(kernels)}
+        load = load | {"executed_precision": executed_precision(alone), "placement": placement(alone)}
+    output_error = session.checks.get(name, np.nan)
+    wrong = asked == "fp32" and output_error > _WRONG
+    if wrong:
+        verdict = None
     row: Row = {
         "subject": subject,
         "platform": session.platform,
@@ -277,7 +283,7 @@ def _session_row(
         "executed_precision": load.get("executed_precision"),
         "placement": load.get("placement"),
         "kernels": ";".join(kernel.name for kernel in kernels) or None,
-        "output_error": session.checks.get(parts[0][0], np.nan) if parts else np.nan,
+        "output_error": output_error,
         "energy_mj": np.nan,
         "power_w": np.nan,
         "discarded_blocks": sum("discarded" in block.witnesses for block in own),
@@ -286,19 +292,17 @@ def _session_row(
         "rounds": verdict[0].rounds if verdict else 0,
         "processes": verdict[0].processes if verdict else 0,
         "status": "ok",
-        "reason": _remarks(asked, load.get("executed_precision"), kernels),
+        "reason": _remarks(asked, load.get("executed_precision"), alone, folded=bool(alone and not kernels)),
     }
-    if asked == "fp32" and row["output_error"] > _WRONG:
-        row |= {"status": "failed", "reason": f"its output is {row['output_error']:.2g} off TensorFlow's"}
+    if wrong:
+        row |= {"status": "failed", "reason": f"its output is {output_error:.2g} off TensorFlow's"}
     if verdict is None:
         outcome = session.outcomes.get(subject, row)
         empty = dict.fromkeys([*_LATENCIES, *_RELATIVE], np.nan)
         return row | empty | {"status": outcome["status"], "reason": outcome["reason"]}
     found, reason, _ = verdict
     row["reason"] = "; ".join(filter(None, [reason, row["reason"]]))
-    if row["status"] == "failed":
-        pass
-    elif reason.startswith("unstable"):
+    if reason.startswith("unstable"):
         row["status"] = "unstable"
     elif row["disturbed_blocks"] > (len(own) - row["discarded_blocks"]) / 4:
         row["status"] = "noisy"
@@ -308,9 +312,9 @@ def _session_row(
     return row | _latencies(found) | _relative(found, reference)
 
 
-def _remarks(asked: str | None, executed: str | None, kernels: Collection[Kernel]) -> str:
-    """Say what ran otherwise than it was meant to."""
-    remarks = []
+def _remarks(asked: str | None, executed: str | None, kernels: Collection[Kernel], folded: bool) -> str:
+    """Say what ran otherwise than it was meant to, ``folded`` into what is around it among them."""
+    remarks = ["no kernel of its own: folded into what is around it"] if folded else []
     if asked and executed not in (asked, "unknown", None):
         remarks.append(f"asked for {asked}, ran {executed}")
     if astray := sorted({kernel.name for kernel in kernels if not kernel.placed}):

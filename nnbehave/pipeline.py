@@ -214,7 +214,8 @@ def _carry_out(
         artifacts, refused = _convert(plan, wanted, pool, f"convert {label}", progress)
         lost = [Outcome(subject, *refused[subject]) for subject in shard if subject in refused]
         run = [subject for subject in wanted if subject not in refused]
-        _session(plan, run, anchors, lost, artifacts, target, store, settings, f"measure {label}", progress)
+        alone = [subject for subject in shard if subject in run] if plan.method == "stacked" else []
+        _session(plan, run, anchors, alone, lost, artifacts, target, store, settings, f"measure {label}", progress)
         plan.measured.update(subject for subject in shard if subject in run)
         cache.trim()
 
@@ -263,14 +264,16 @@ def _convert(
     users: dict[str, list[str]] = {}
     graphs: dict[str, Graph] = {}
     for subject in subjects:
-        for term in plan.terms(subject):
-            precision = term.graph.precision
-            if precision not in plan.platform.precisions:
-                known = ", ".join(plan.platform.precisions)
-                refused[subject] = ("unsupported", f"{plan.platform.name} has no {precision}, only {known}")
-                break
-            graphs[term.graph.id] = term.graph
-            users.setdefault(term.graph.id, []).append(subject)
+        needed = [term.graph for term in plan.terms(subject)]
+        if plan.method == "stacked" and subject not in plan.references:
+            needed.append(plan.graphs[subject])  # for its check
+        if lacking := [graph.precision for graph in needed if graph.precision not in plan.platform.precisions]:
+            known = ", ".join(plan.platform.precisions)
+            refused[subject] = ("unsupported", f"{plan.platform.name} has no {lacking[0]}, only {known}")
+            continue
+        for graph in needed:
+            graphs[graph.id] = graph
+            users.setdefault(graph.id, []).append(subject)
     jobs = [(CONVERTERS[plan.platform.converter_for(graph.precision)], graph) for graph in graphs.values()]
     finished = pool.convert(jobs)
     for (converter, graph), result in tqdm(finished, label, len(jobs), unit="graph", disable=not (progress and jobs)):
@@ -294,6 +297,7 @@ def _session(
     plan: _Plan,
     subjects: Sequence[str],
     anchors: Sequence[str],
+    alone: Sequence[str],
     lost: Sequence[Outcome],
     artifacts: dict[str, Artifact],
     target: LocalTarget,
@@ -302,7 +306,7 @@ def _session(
     label: str,
     progress: bool,
 ) -> None:
-    """Measure subjects and write what happens into the store."""
+    """Measure subjects, check some of them ``alone``, and write what happens into the store."""
     ours = {subject: plan.terms(subject) for subject in subjects}
     if set(ours) <= set(plan.references):  # nothing to measure: the session is for what was lost alone
         ours = {}
@@ -311,7 +315,10 @@ def _session(
     weights = {subject: [(term.graph.id, term.weight) for term in each] for subject, each in ours.items()}
     axes = [[subject for subject in curve if subject in ours] for curve in plan.curves if _is_axis(plan, curve)]
     references = [name for name in plan.references if name in ours]
-    session = Session(plan.platform, target, parts, weights, settings, plan.method, references, anchors, axes)
+    checks = {name: Part(artifacts[name], plan.graphs[name].precision, bound(plan.graphs[name])) for name in alone}
+    session = Session(
+        plan.platform, target, parts, weights, settings, plan.method, references, anchors, axes, checks=checks
+    )
     with tqdm(desc=label, unit="block", disable=not progress) as bar:
         hello = session.start()
         store.add_subjects([*graphs.values(), *plan.references.values()])
@@ -322,7 +329,7 @@ def _session(
         for outcome in lost:
             store.add_event(key, outcome)
         for event in session:
-            store.add_event(key, event, parts[event.subject].artifact if isinstance(event, Loaded) else None)
+            store.add_event(key, event, (parts | checks)[event.subject].artifact if isinstance(event, Loaded) else None)
             if isinstance(event, Block):
                 bar.total = session.expected_blocks
                 bar.update()

@@ -54,7 +54,7 @@ def test_costs_follow_table_3() -> None:
     assert depthwise.mac == 2 * 28**2 * 96 + 5**2 * 96
 
 
-def test_squeeze_and_excitation_costs_what_the_paper_says_of_it() -> None:
+def test_squeeze_and_excitation_costs_about_what_the_paper_says_of_it() -> None:
     """Section 4.2: 64 % more mac, 1.4 % more OPs. Our OPs count the pooling and the product, of 1.37 % each."""
     base = Layer(op="mobilenet_v2", height=56, in_channels=32, kernel=3)
     excited = base.replace(op="mobilenet_v2_se")

@@ -9,7 +9,7 @@ import nnbehave as nb
 from nnbehave.derive import COLUMNS, REFERENCE
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Outcome, Retest, Settings
+from nnbehave.measurement import Block, Checked, Outcome, Retest, Settings
 from nnbehave.results import Results
 from nnbehave.space import Space
 from nnbehave.store import Store
@@ -175,6 +175,23 @@ def test_a_graph_is_described_where_its_layers_agree(base: nb.Layer) -> None:
     (row,) = Results.from_store(store).frame.to_dict("records")
     assert (row["arrangement"], row["depth"], row["in_channels"], row["kernel"]) == ("chain", 2, 8, None)
     assert row["ops"] == chain.ops
+
+
+@pytest.mark.parametrize("error", [0.3, np.inf])
+def test_a_layer_that_computes_something_else_has_no_latency(store: Store, space: Space, error: float) -> None:
+    key = session(store, staircase(space))
+    name = space.layers[3].id
+    store.add_event(key, Checked(name, error))
+    store.add_event(key, Checked(space.layers[4].id, 1e-6))
+    results = Results.from_store(store)
+    rows = results.frame.set_index("subject")
+    assert rows.loc[name, "status"] == "failed"
+    assert rows.loc[name, "reason"] == f"its output is {error:.2g} off TensorFlow's"
+    assert np.isnan(rows.loc[name, "latency_ms"])
+    assert (rows.loc[space.layers[4].id, "status"], rows.loc[space.layers[4].id, "output_error"]) == ("ok", 1e-6)
+    (step,) = results.steps().to_dict("records")
+    assert space.layers[3].out_channels not in step["keep"]
+    assert "1 without a latency left out" in step["note"]
 
 
 def test_a_plot_over_names_draws_a_point_for_each() -> None:

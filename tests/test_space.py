@@ -148,14 +148,15 @@ def test_a_shipped_space_has_the_size_that_was_worked_out_by_hand(name: str, siz
     assert load_space(name).size == size
 
 
-def test_the_published_sizes() -> None:
+def test_the_sizes_against_those_published() -> None:
     found = {name: math.log10(load_space(name).size) for name in ("metapruning_mobilenet_v1", "mnasnet")}
     assert found["metapruning_mobilenet_v1"] == pytest.approx(21.42, abs=0.005)
     assert found["mnasnet"] == pytest.approx(13, abs=0.2)
     slots = load_space("metapruning_mobilenet_v1").slots
     candidates = [len(slot.choices["out_channels"]) for slot in slots if slot.choices]
     assert len(candidates) == 14
-    assert candidates[0] == 30  # of which the study makes 30^14
+    assert candidates[0] == 30  # of which the study makes 30^14 = 10^20.68, as if all layers had as many
+    assert math.log10(load_space("ofa_mobilenet_v3").size) > 19  # "more than 10^19"
 
 
 def test_table_1_has_about_ten_thousand_layers_and_every_dimension() -> None:
@@ -188,6 +189,21 @@ slots:
 """
 
 
+def test_each_takes_ranges_and_merges_may_be_nested() -> None:
+    text = (
+        "name: x\nslots:\n  - {name: s, each: {height: {low: 2, high: 6, step: 2}}, base: {op: relu, in_channels: 1}}"
+    )
+    assert [slot.base.height for slot in parse_space(text).slots] == [2, 4, 6]
+    text = """
+name: x
+slots:
+  - {name: a, base: &a {op: conv, height: 8, in_channels: 3, out_channels: 12, kernel: 3}}
+  - {name: b, base: &b {<<: *a, kernel: 5}}
+  - {name: c, base: {<<: *b, height: 9}}
+"""
+    assert [(slot.base.kernel, slot.base.height) for slot in parse_space(text).slots] == [(3, 8), (5, 8), (5, 9)]
+
+
 def test_each_makes_slots_previous_ties_and_what_is_not_measured_counts() -> None:
     space = parse_space(TIED)
     names = ["stem", "next_dwconv_k3", "next_dwconv_k5", "next_maxpool_k3", "next_maxpool_k5", "next_avgpool_k7"]
@@ -207,6 +223,9 @@ def test_each_makes_slots_previous_ties_and_what_is_not_measured_counts() -> Non
         ("choices: {stride", "choices: {in_channels: [1, 2], stride", 13, "no choice beside in_channels: previous"),
         ("{skip: [a, b]}", "{skip: []}", 12, "expected a list of different values"),
         ("{skip: [a, b]}", "{skip: [a, a]}", 12, "expected a list of different values"),
+        ("{skip: [a, b]}", "{skip: [[1], [2]]}", 12, "slots.1.unmeasured.skip.0"),
+        ("{skip: [a, b]}", "{[a]: [1]}", 12, "unhashable"),
+        ("kernel: [3, 5]}", "kernel: []}", 8, "an empty list"),
         ("optional: true", "optional: perhaps", 11, "valid boolean"),
         ("op: avgpool, kernel: 7", "op: maxpool, kernel: 3", 1, "two slots are called 'next_maxpool_k3'"),
     ],

@@ -251,6 +251,19 @@ def until(path: Path, blocks: int) -> None:
     raise AssertionError("the sweep did not get that far")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["tflite", "openvino"])
+def test_a_stacked_layer_is_checked_alone(platform: str) -> None:
+    for module in ("tensorflow", "ai_edge_litert" if platform == "tflite" else "openvino"):
+        pytest.importorskip(module, reason="needs nnbehave[all]")
+    conv = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3)
+    layers = [conv, conv.replace(precision="int8"), nb.Layer(op="relu", height=14, in_channels=32)]
+    rows = nb.measure(layers, platform, method="stacked", interval=0.2, progress=False).frame
+    assert list(rows["method"]) == ["stacked"] * 3
+    assert list(rows["executed_precision"]) == ["fp32", "int8", "fp32"]
+    assert (rows["output_error"] < [1e-5, 0.05, 1e-5]).all()
+
+
 @pytest.mark.parametrize("blocks", [0, 1, 50, 300])
 def test_a_killed_sweep_leaves_what_it_measured_and_is_gone_on_with(tmp_path: Path, blocks: int) -> None:
     path = tmp_path / "r.db"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS = ["platform", "op", "precision", "support", "executed_precision", "placement", "output_error", "layers"]
-_COLUMNS += ["reason"]
+_COLUMNS = ["platform", "environment", "op", "precision", "support", "executed_precision", "placement"]
+_COLUMNS += ["output_error", "layers", "reason"]
 _PLACES = ("fallback", "partial", "full")
 _NONE = ("unsupported", "failed", "timeout")
 
@@ -24,7 +24,8 @@ def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a cell: ``platform op precision support executed_precision placement output_error layers reason``.
+        One row a cell: ``platform environment op precision support executed_precision placement output_error layers
+        reason``.
         ``support`` is ``full``, ``none``, or ``partial``: some layers cannot be run, part of a graph runs elsewhere
         than the platform means it to, or something else was computed in than was asked for. ``executed_precision`` is
         all that ran, ``placement`` the worst of ``full``, ``partial`` and ``fallback``,
@@ -40,7 +41,8 @@ def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     rows.loc[whole, "level"] = "full"
     rows.loc[rows["status"].isin(_NONE), "level"] = "none"
     cells = []
-    for (platform, op, precision), cell in rows.groupby(["platform", "op", "precision"], sort=False):
+    cell_of = ["platform", "environment", "op", "precision"]
+    for (platform, environment, op, precision), cell in rows.groupby(cell_of, sort=False):
         levels = set(cell["level"])
         short = cell[cell["level"] != "full"]
         ran = cell[cell["level"] != "none"]
@@ -49,6 +51,7 @@ def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
         cells.append(
             {
                 "platform": platform,
+                "environment": environment,
                 "op": op,
                 "precision": precision,
                 "support": levels.pop() if len(levels) == 1 else "partial",

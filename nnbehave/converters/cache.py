@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ import platformdirs
 from nnbehave.converters._base import Converter
 from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph
+
+_DRAFT, _DRAFT_S = "draft-", 3600.0  # what is being made, and how long nothing takes to make
 
 
 @dataclass(frozen=True)
@@ -61,10 +64,15 @@ class ArtifactCache:
     Raises
     ------
     InvalidInputError
-        It cannot be made.
+        It cannot be made, or ``$NNBEHAVE_CACHE_GB`` is no number.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
+        size = os.environ.get("NNBEHAVE_CACHE_GB", "10")
+        try:
+            self._most_bytes = float(size) * 1e9
+        except ValueError:
+            raise InvalidInputError(f"NNBEHAVE_CACHE_GB: {size!r} is no number") from None
         default = os.environ.get("NNBEHAVE_CACHE_DIR") or platformdirs.user_cache_dir("nnbehave")
         self.root = Path(root or default)
         try:
@@ -92,11 +100,14 @@ class ArtifactCache:
             return None
 
     def trim(self) -> None:
-        """Delete the artifacts that nobody has asked for the longest, past ``$NNBEHAVE_CACHE_GB`` of them (10)."""
-        try:
-            most = float(os.environ.get("NNBEHAVE_CACHE_GB", "10")) * 1e9
-        except ValueError:
-            raise InvalidInputError(f"NNBEHAVE_CACHE_GB: {os.environ['NNBEHAVE_CACHE_GB']!r} is no number") from None
+        """Delete the artifacts that nobody has asked for the longest, past ``$NNBEHAVE_CACHE_GB`` of them (10).
+
+        What conversions left that were killed goes too.
+        """
+        for draft in self.root.glob(f"*/{_DRAFT}*"):
+            with suppress(OSError):
+                if time.time() - draft.stat().st_mtime > _DRAFT_S:
+                    shutil.rmtree(draft, ignore_errors=True)
         entries = []
         for facts in self.root.glob("*/*/artifact.json"):
             with suppress(OSError):
@@ -104,7 +115,7 @@ class ArtifactCache:
                 entries.append((used, sum(file.stat().st_size for file in facts.parent.iterdir()), facts.parent))
         held = sum(size for _, size, _ in entries)
         for _, size, folder in sorted(entries):
-            if held <= most:
+            if held <= self._most_bytes:
                 break
             shutil.rmtree(folder, ignore_errors=True)
             held -= size
@@ -113,7 +124,7 @@ class ArtifactCache:
         """Convert the graph and keep the artifact. Another process that makes the same one does no harm."""
         folder = self._folder(converter, graph, seed)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="draft-"))
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
         try:
             phases = converter.convert(graph, seed, draft)
             content = hashlib.sha256()

@@ -36,7 +36,7 @@ class ConversionPool:
     """
 
     def __init__(self, seed: int, cache: ArtifactCache, time_limit_s: float = 120.0) -> None:
-        self._benches = [_Bench(seed, cache, time_limit_s) for _ in range(os.cpu_count() or 1)]
+        self._benches = [_Bench(seed, cache, time_limit_s) for _ in range(_cores())]
         self._seed, self._cache = seed, cache
 
     def convert(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Artifact | ConversionError]]:
@@ -49,6 +49,8 @@ class ConversionPool:
         MissingExtraError
             A package that a converter needs is not installed.
         """
+        if any(bench.closed for bench in self._benches):
+            raise WorkerError("this pool has been closed")
         missing = []
         for converter, graph in jobs:
             artifact = self._cache.get(converter, graph, self._seed)
@@ -98,7 +100,7 @@ class _Bench:
     def __init__(self, seed: int, cache: ArtifactCache, time_limit_s: float) -> None:
         self._seed, self._cache, self._time_limit_s = seed, cache, time_limit_s
         self._worker: Worker | None = None
-        self._closed = False
+        self.closed = False
 
     @property
     def started(self) -> bool:
@@ -111,7 +113,7 @@ class _Bench:
         done: queue.SimpleQueue[tuple[Job, Artifact | ConversionError]],
     ) -> None:
         """Convert jobs from a queue until there is a None."""
-        while not self._closed and (job := todo.get()) is not None:
+        while not self.closed and (job := todo.get()) is not None:
             try:
                 result = self._convert(*job)
             except Exception as error:  # whatever it is, the one who waits for this job must hear of it
@@ -120,10 +122,11 @@ class _Bench:
 
     def close(self) -> None:
         """End the process."""
-        self._closed = True
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker.close()
+        self.closed = True
+        worker = self._worker  # the thread may drop it at this moment
+        if worker is not None:
+            worker.kill()
+            worker.close()
 
     def _convert(self, converter: Converter, graph: Graph) -> Artifact | ConversionError:
         if graph.precision not in converter.precisions:
@@ -153,6 +156,10 @@ class _Bench:
         if self._worker is not None:
             self._worker.close()
         self._worker = None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def convert_all(

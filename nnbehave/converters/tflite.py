@@ -34,9 +34,9 @@ class TFLiteConverter(Converter):
             ask_for_precision(converter, graph, seed)
             try:
                 content = converter.convert()
-            except (OSError, MemoryError):
-                raise
-            except Exception as error:  # the converter has no one class for what it does not take
+            except Exception as error:
+                if type(error).__name__ != "ConverterError" and not isinstance(error, RuntimeError | ValueError):
+                    raise  # not the converter's word on the graph
                 said = dict.fromkeys(str(error).strip().splitlines())  # the same of every node
                 raise Unsupported("; ".join(said) or type(error).__name__) from None
             (folder / self.file).write_bytes(content)

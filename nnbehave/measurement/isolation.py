@@ -84,6 +84,8 @@ def stack(subject: Graph, copies: int, without: bool = False) -> Graph:
     """Return a graph of copies of a subject side by side, or all of that graph ``without`` them."""
     stacked = _Stack(subject.precision)
     inputs = [stacked.write(shape, -1 - i) for i, shape in enumerate(subject.input_shapes)]
+    for further in inputs[1:]:  # which nothing else reads where the copies are not
+        stacked.tap(further)
     # Copies without weights that read the same would be one: each gets an input written for it alone.
     alike = any(
         min(sources) < 0 and not layer.operator.has_weights

@@ -186,6 +186,9 @@ class Session:
         Subjects in the order of a swept dimension; one that stands alone there is measured again.
     evictor : str, optional
         A part that runs before every call of the others, and is timed like them.
+    checks : mapping of str to Part, optional
+        Subjects alone, where no part is that: each is loaded and called once, for its kernels and its output, and let
+        go; one that cannot be has no latency.
 
     Attributes
     ----------
@@ -211,6 +214,7 @@ class Session:
         companions: Sequence[str] = (),
         axes: Sequence[Sequence[str]] = (),
         evictor: str | None = None,
+        checks: Mapping[str, Part] | None = None,
     ) -> None:
         self._platform, self._target, self._settings, self._method = platform, target, settings, method
         self._parts = dict(parts)
@@ -219,6 +223,7 @@ class Session:
         self._companions = {*references, *companions}
         self._axes = axes
         self._evictor = evictor
+        self._checks = dict(checks or {})
         self._loaded: dict[str, None] = {}  # in the order of loading
         self._samples: list[Sample] = []
         self._proxies: deque[float] = deque(maxlen=200)
@@ -265,6 +270,8 @@ class Session:
         if self._worker is None:
             self.start()
         try:
+            for subject in self._checks:
+                yield from self._check(subject)
             for part in self._parts:
                 yield from self._load(part)
             if self._method == "none":
@@ -302,17 +309,26 @@ class Session:
         yield from self._warm_up()
 
     def _load(self, part: str) -> Iterator[Event]:
-        answer = self._ask_to_load(part)
+        answer = self._ask_to_load(part, self._parts[part])
         if isinstance(answer, Outcome):
             yield from self._lost(answer)
             yield from self._recover()
         else:
             self._loaded[part] = None
             self._load_s += answer["load_s"]
-            error = answer.pop("output_error")
-            yield Loaded(part, answer["load_s"], [Kernel(*each) for each in answer["kernels"]])
-            if error is not None:
-                yield Checked(part, error)
+            yield from _loaded(part, answer)
+
+    def _check(self, subject: str) -> Iterator[Event]:
+        """Load a subject alone, which calls it once, and let it go."""
+        answer = self._ask_to_load(subject, self._checks[subject])
+        if isinstance(answer, Outcome):
+            self._terms.pop(subject, None)
+            yield answer
+            yield from self._recover()
+        else:
+            yield from _loaded(subject, answer)
+            assert self._worker is not None
+            self._worker.request("unload", self._settings.time_limit_s, handle=subject)
 
     def _lost(self, outcome: Outcome) -> Iterator[Outcome]:
         """Say of every subject that a part was for that it has no latency."""
@@ -320,24 +336,23 @@ class Session:
             del self._terms[subject]
             yield Outcome(subject, outcome.status, outcome.reason)
 
-    def _ask_to_load(self, part: str) -> dict[str, Any] | Outcome:
+    def _ask_to_load(self, name: str, part: Part) -> dict[str, Any] | Outcome:
         """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone.
 
         The runner calls each part once here, since where calls are taken in turn a failure does not tell whose it is.
         """
         assert self._worker is not None
-        artifact, precision = self._parts[part].artifact, self._parts[part].precision
-        fields = {"handle": part, "path": artifact.path, "seed": self._settings.seed, "precision": precision}
+        fields = {"handle": name, "path": part.artifact.path, "precision": part.precision, "seed": self._settings.seed}
         try:
             answer = self._worker.request("load", self._settings.time_limit_s, **fields)
         except WorkerError as error:
             self.close()
-            self._loaded.pop(part, None)
-            return _outcome(part, error, "loading")
+            self._loaded.pop(name, None)
+            return _outcome(name, error, "loading")
         if answer.pop("ok"):
             return answer
-        self._loaded.pop(part, None)
-        return Outcome(part, answer["kind"], answer["error"])
+        self._loaded.pop(name, None)
+        return Outcome(name, answer["kind"], answer["error"])
 
     def _recover(self) -> Iterator[Outcome]:
         """Where the runner has gone, start a new one and load there all that was loaded; each failure is an outcome."""
@@ -345,7 +360,7 @@ class Session:
             self.start()
             needed = self._of(self._terms)
             for part in [part for part in self._loaded if part in needed or part == self._evictor]:
-                answer = self._ask_to_load(part)
+                answer = self._ask_to_load(part, self._parts[part])
                 if isinstance(answer, Outcome):
                     yield from self._lost(answer)
                 if self._worker is None:
@@ -428,8 +443,10 @@ class Session:
                 self.close()
                 if self._method == "stacked":  # nobody knows whose fault it was: each is tried alone when loaded again
                     self._deaths += 1
-                    if self._deaths > _MOST_DEATHS:
-                        raise
+                    if self._deaths > _MOST_DEATHS:  # as likely as not one of these, and there must be an end
+                        for part in todo:
+                            self._loaded.pop(part, None)
+                            yield from self._lost(_outcome(part, error, f"one of {len(todo)} layers in turn"))
                 else:
                     failed = todo[0]
                     del self._loaded[failed]
@@ -546,6 +563,12 @@ class Session:
                 return
             yield from self._rounds(rng, here)
         self._settle()
+
+
+def _loaded(part: str, answer: dict[str, Any]) -> Iterator[Loaded | Checked]:
+    yield Loaded(part, answer["load_s"], [Kernel(*each) for each in answer["kernels"]])
+    if answer["output_error"] is not None:
+        yield Checked(part, answer["output_error"])
 
 
 def _outcome(subject: str, error: WorkerError, during: str) -> Outcome:

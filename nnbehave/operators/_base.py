@@ -50,9 +50,9 @@ class LayerFields(Protocol):
 class Operator(ABC):
     """A primitive operator or a building block: its dimensions, its costs and its TensorFlow graph.
 
-    Costs follow the paper's Table 3: OPs are multiply-adds with the output's height and width; element-wise operators
-    count one for each element of each input, whatever they do with it; a layer's ``activation`` counts as nothing, as
-    if it were always folded in, and so does a bias.
+    Costs follow the paper's Table 3: OPs are multiply-adds with the output's height and width. Of element-wise
+    operators it says n·H·W·Cin, which we read as one for each element of each input, whatever is done with it. A
+    layer's ``activation`` counts as nothing, as if it were always folded in, and so does a bias.
 
     Attributes
     ----------

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _Pairwise(ElementWise):
-    """Of two inputs of one shape. OPs = n·H·W·Cin, mac = (n + 1)·H·W·Cin with n = 2 (paper, Table 3)."""
+    """Of two inputs of one shape. OPs = n·H·W·Cin, mac = (n + 1)·H·W·Cin, n = 2 (Table 3, as we read it)."""
 
     optional = ("width", "activation", "batch")
 

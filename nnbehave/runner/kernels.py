@@ -14,7 +14,8 @@ class Kernel(NamedTuple):
     name : str
         As the runtime calls it.
     precision : str
-        What it computes in; empty where it only moves or converts data, or the runtime does not tell.
+        What it computes in, as the runtime tells: OpenVINO in the kernel's name, by the type of what the kernel reads;
+        LiteRT by the types of its tensors. Empty where it only moves or converts data, or the runtime does not tell.
     placed : bool
         Whether it runs where the platform means it to.
     """

@@ -67,4 +67,6 @@ def output_error(path: str, output: npt.NDArray[Any]) -> float:
         found = (found - zero_point) * scale
     size = float(np.sqrt(np.mean(expected**2)))
     error = float(np.sqrt(np.mean((found - expected) ** 2)))
+    if not np.isfinite(error):  # no number could say how wrong it is
+        return float("inf")
     return error / size if size else error

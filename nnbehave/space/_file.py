@@ -1,8 +1,8 @@
 """Spaces as YAML: reading, with every mistake by line and key, and writing.
 
-Beside what :class:`Slot` has, a slot in a file may have ``each``: a mapping of fields to lists of values, or a list of
-such mappings; it then stands for one slot for every combination in a mapping, named by it. ``in_channels: previous``
-ties a slot to the one before.
+Beside what :class:`Slot` has, a slot in a file may have ``each``: a mapping of fields to values, lists or ranges of
+them, or a list of such mappings; it then stands for one slot for every combination in a mapping, named by it.
+``in_channels: previous`` ties a slot to the one before.
 """
 
 from __future__ import annotations
@@ -92,6 +92,9 @@ _Location = tuple[Any, ...]
 _Problems = list[tuple[_Location, str]]  # where in the document, and what is wrong there
 
 
+_Scalar = bool | int | float | str | None
+
+
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -106,7 +109,7 @@ class _SlotForm(_Form):
     name: str
     base: dict[str, Any]
     choices: dict[str, Any] = Field(default_factory=dict)
-    unmeasured: dict[str, list[Any]] = Field(default_factory=dict)
+    unmeasured: dict[str, list[_Scalar]] = Field(default_factory=dict)
     optional: bool = Field(default=False, strict=True)
     each: list[dict[str, Any]] = Field(default=[{}], min_length=1)
 
@@ -180,6 +183,12 @@ def _slots(raw_slots: list[Any], loc: _Location, before: Slot | None, problems: 
         form = _parse(_SlotForm, raw, (*loc, i), problems)
         if form is None:
             continue
+        for j, group in enumerate(form.each):
+            for field, value in group.items():
+                if isinstance(value, dict):
+                    group[field] = list(_values_of_range(value, (*loc, i, "each", j, field), problems))
+                elif value == []:
+                    problems.append(((*loc, i, "each", j, field), "an empty list, which makes no slot"))
         for changes in _each(form):
             slot = _slot(form, changes, (*loc, i), slots[-1] if slots else before, problems)
             if slot is None:
@@ -221,7 +230,7 @@ def _slot(
     if follows and "in_channels" in choices:
         problems.append(((*loc, "choices", "in_channels"), f"no choice beside in_channels: {_PREVIOUS}"))
     for name, values in form.unmeasured.items():
-        if not values or len(set(map(str, values))) < len(values):
+        if not values or len(set(values)) < len(values):
             problems.append(((*loc, "unmeasured", name), f"expected a list of different values, got {values!r}"))
     if len(problems) > known:
         return None
@@ -233,12 +242,9 @@ def _slot(
 def _values(base: Layer, dimension: str, choice: Any, loc: _Location, problems: _Problems) -> tuple[Any, ...]:
     """Return the values of one dimension's choice; none where something is wrong with it."""
     if isinstance(choice, dict):
-        form = _parse(_Range, choice, loc, problems)
-        if form is None:
-            return ()
-        choice = list(range(form.low, form.high + 1, form.step))
+        choice = _values_of_range(choice, loc, problems)
         if not choice:
-            problems.append((loc, "'high' is below 'low'"))
+            return ()
     if not isinstance(choice, list) or not choice:
         problems.append((loc, f"expected a list of values or {{low, high, step}}, got {choice!r}"))
         return ()
@@ -253,6 +259,16 @@ def _values(base: Layer, dimension: str, choice: Any, loc: _Location, problems: 
         problems.append((loc, "holds a value twice"))
         return ()
     return tuple(values)
+
+
+def _values_of_range(choice: dict[str, Any], loc: _Location, problems: _Problems) -> list[int]:
+    form = _parse(_Range, choice, loc, problems)
+    if form is None:
+        return []
+    values = list(range(form.low, form.high + 1, form.step))
+    if not values:
+        problems.append((loc, "'high' is below 'low'"))
+    return values
 
 
 def dump_space(space: Space) -> str:
@@ -296,12 +312,18 @@ def _dump_values(values: tuple[Any, ...]) -> Any:
 class _Loader(yaml.SafeLoader):
     """Refuses a key that is there twice, of which YAML would take the last in silence."""
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._checked: list[yaml.MappingNode] = []
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
-            seen.add(key.value)
+        if not any(node is other for other in self._checked):  # a merge adds keys to a node that it was read from
+            self._checked.append(node)
+            seen: set[str] = set()
+            for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+                seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 

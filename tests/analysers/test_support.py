@@ -9,6 +9,7 @@ from nnbehave.analysers import support_matrix
 
 ROW = {
     "platform": "p",
+    "environment": "here",
     "op": "conv",
     "arrangement": "single",
     "precision": "int8",
@@ -48,6 +49,11 @@ def test_a_cell_says_what_ran_where_and_how_wrong_it_was() -> None:
     nothing = {"status": "unsupported", "executed_precision": None, "placement": None, "output_error": np.nan}
     (cell,) = matrix(nothing).to_dict("records")
     assert (cell["executed_precision"], cell["placement"]) == ("", "")
+
+
+def test_two_environments_are_two_matrices() -> None:
+    table = matrix({}, {"environment": "there", "executed_precision": "fp32", "reason": "why"})
+    assert dict(zip(table["environment"], table["support"], strict=True)) == {"here": "full", "there": "partial"}
 
 
 def test_graphs_of_several_operators_are_told_by_their_arrangement() -> None:

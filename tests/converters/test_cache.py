@@ -95,11 +95,15 @@ def test_what_nobody_asked_for_the_longest_goes_first(
         facts = Path(cache.make(SPEC, graph, 0).path).with_name("artifact.json")
         os.utime(facts, (i, i))
     monkeypatch.setenv("NNBEHAVE_CACHE_GB", str(held * 0.6 / 1e9))
-    cache.trim()
+    (tmp_path / "layer_spec" / "draft-old").mkdir()
+    os.utime(tmp_path / "layer_spec" / "draft-old", (0, 0))
+    (tmp_path / "layer_spec" / "draft-new").mkdir()
+    ArtifactCache(tmp_path).trim()
+    assert [folder.name for folder in tmp_path.rglob("draft-*")] == ["draft-new"]
     assert [cache.get(SPEC, graph, 0) is not None for graph in made] == [True, False, False, True]
     monkeypatch.setenv("NNBEHAVE_CACHE_GB", "lots")
     with pytest.raises(InvalidInputError, match="'lots' is no number"):
-        cache.trim()
+        ArtifactCache(tmp_path)
 
 
 def test_a_process_that_has_grown_is_replaced(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

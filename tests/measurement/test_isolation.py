@@ -39,6 +39,19 @@ def test_a_stack_differs_from_what_is_around_it_by_its_copies_alone(op: str) -> 
 
 
 @pytest.mark.parametrize("op", sorted(OPERATORS))
+def test_a_stack_has_no_image_to_give_that_its_frame_has_not(op: str) -> None:
+    """An output that one of them alone has would be converted or laid out at the cost of the layer."""
+    graph = Graph([layer(op)])
+    full, empty = (term.graph for term in terms(graph, "stacked"))
+    images = [
+        sorted(each.layers[i].output_shape for i in each.outputs if max(each.layers[i].output_shape[1:3]) > 1)
+        for each in (full, empty)
+        if len(graph.layers[0].output_shape) == 4
+    ]
+    assert all(shapes == [] for shapes in images)  # taps alone, which are of one pixel
+
+
+@pytest.mark.parametrize("op", sorted(OPERATORS))
 def test_no_two_copies_are_the_same_computation(op: str) -> None:
     """A runtime may merge what has no weights of its own and reads the same."""
     full = stack(Graph([layer(op)]), 4)

@@ -107,12 +107,12 @@ def test_a_worker_that_dies_while_it_is_loaded_again_costs_one_layer_more(
     loads = 0
     ask = Session._ask_to_load
 
-    def sabotaged(self: Session, subject: str) -> object:
+    def sabotaged(self: Session, subject: str, part: Part) -> object:
         nonlocal loads
         loads += 1
         if loads == len(artifacts) + 3:
             os.kill(self._worker.pid, signal.SIGKILL)  # type: ignore[union-attr]
-        return ask(self, subject)
+        return ask(self, subject, part)
 
     monkeypatch.setattr(Session, "_ask_to_load", sabotaged)
     events = run("simulated?crash_at=5", artifacts)
@@ -234,3 +234,18 @@ def test_one_that_stands_alone_is_measured_again_beside_its_neighbours(artifacts
     assert (retest.subject, len(retest.neighbours)) == (slow, 4)
     again = {event.subject for event in events if isinstance(event, Block) and event.process == retest.process}
     assert again == {slow, *retest.neighbours}
+
+
+def test_a_subject_is_checked_alone_and_one_that_cannot_be_has_no_latency(artifacts: dict[str, Artifact]) -> None:
+    (good, *_, bad) = artifacts
+    parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
+    missing = Artifact(**{**vars(artifacts[bad]), "path": "/nowhere/graph.json"})
+    checks = {good: parts[good], bad: Part(missing, "fp32", "compute")}
+    terms = {subject: [(subject, 1.0)] for subject in artifacts}
+    session = Session(get_platform("simulated"), LocalTarget(), parts, terms, Settings(), checks=checks)
+    events = list(session)
+    assert [type(event) for event in events[:2]] == [Loaded, Outcome]
+    assert events[0].subject == good
+    assert (events[1].subject, events[1].status) == (bad, "failed")
+    assert bad not in session.estimates
+    assert good in session.estimates

@@ -23,6 +23,11 @@ def test_an_error_is_found_at_its_size(tmp_path: Path, size: int) -> None:
     assert output_error(artifact, -output) == pytest.approx(2)
 
 
+def test_an_output_that_is_no_number_is_as_wrong_as_can_be(tmp_path: Path) -> None:
+    save_reference(tmp_path, np.ones(4, np.float32), [(0.0, 0)], [(0.0, 0)])
+    assert output_error(str(tmp_path / "model"), np.array([1, np.nan, 1, 1], np.float32)) == np.inf
+
+
 def test_integers_are_compared_as_what_they_stand_for(tmp_path: Path) -> None:
     output = np.linspace(-1, 1, 201, dtype=np.float32)
     save_reference(tmp_path, output, [(0.1, 3)], [(0.01, -4)])

@@ -16,8 +16,8 @@ class DenseBlock(Block):
     """Bottleneck layer of DenseNet-B, joined to its input (Huang et al. 2017, section 3).
 
     1×1 conv to 4·k channels and K×K conv to k, the growth rate: ``out_channels − in_channels``, by default 32, that of
-    the paper's ImageNet networks. The paper normalises and applies ReLU before each conv; with the normalisation folded
-    in, ReLU stands after each.
+    the paper's ImageNet networks. The paper normalises and applies ReLU before each conv, here ReLU stands after each:
+    the first normalisation, over all Cin, which no conv before it could take in, is left out, and so is what it moves.
     """
 
     name = "dense_block"

@@ -84,7 +84,8 @@ class MobileNetV2SEBlock(MobileNetV2Block):
 class FusedMBConv(_InvertedResidual):
     """Inverted residual whose first two convolutions are one of K×K (EfficientNet-EdgeTPU, Gupta and Tan 2019).
 
-    ReLU6 for its ReLU, so that it compares with ``mobilenet_v2``; expansion 4, of its 4 and 8.
+    ReLU6 for its ReLU, so that it compares with ``mobilenet_v2``; expansion 4, of its 4 and 8. The 1×1 conv is there
+    with an expansion of 1 too.
     """
 
     name = "fused_mbconv"

@@ -29,7 +29,7 @@ class ShuffleNetV1Block(_ShuffleNetBlock):
 
     1×1 group conv with ReLU to a quarter of the output's channels, shuffle, dwconv, 1×1 group conv; sum with the input
     (stride 2: concat with its 3×3 average pooling) and ReLU. Groups 4 of the paper's 1, 2, 3, 4, 8, since 4 divides
-    most widths.
+    most widths; the paper's very first block has none in its first conv, which reads few channels.
     """
 
     name = "shufflenet_v1"
