@@ -11,7 +11,7 @@ import nnbehave as nb
 from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache
 from nnbehave.errors import InvalidInputError, WorkerError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Event, Outcome, Part, Process, Retest, Session, Settings
+from nnbehave.measurement import Block, Event, Loaded, Outcome, Part, Process, Retest, Session, Settings
 from nnbehave.platforms import Platform, get_platform
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.targets import LocalTarget
