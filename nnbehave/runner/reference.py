@@ -20,8 +20,12 @@ Quantisation = tuple[float, int]  # scale and zero point; a scale of 0 for a ten
 
 
 def random_inputs(shapes: Sequence[Sequence[int]], seed: int) -> list[npt.NDArray[np.float32]]:
-    """Return the inputs that a seed stands for: standard normal values."""
-    rng = np.random.default_rng(seed)
+    """Return the inputs that a seed stands for: standard normal values.
+
+    They are not those that the seed's weights are drawn from: an input that is a row of the weights makes an output
+    such as no other input does, past every range that was found for quantising.
+    """
+    rng = np.random.default_rng([seed, 1])
     return [rng.standard_normal(tuple(shape), dtype=np.float32) for shape in shapes]
 
 

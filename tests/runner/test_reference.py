@@ -51,6 +51,8 @@ def test_a_seed_stands_for_its_inputs() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     assert not np.array_equal(one[0], another[0])
     assert [x.shape for x in one] == shapes
+    weights = np.random.default_rng(5).standard_normal(6, dtype=np.float32)  # as graphs draw theirs
+    assert not np.isin(weights, one[0]).any()
 
 
 def test_what_kernels_say_together() -> None:
