@@ -37,6 +37,7 @@ _FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a 
 _STOLEN = 0.02
 _HOPELESS = 1e3  # for intervals without end
 _MOST_DEATHS = 3  # of workers, of which nobody knows the reason
+_OUT_OF_REACH = 10  # times the most rounds: what is folded away takes no time, of which no interval is a small share
 _STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as many rounds will not
 
 
@@ -534,6 +535,8 @@ class Session:
             or spent_s > self._settings.time_limit_s
         ):
             return True
+        if standing.rounds * standing.excess**2 > _OUT_OF_REACH * self._settings.max_rounds:
+            return standing.rounds >= 2 * self._settings.min_rounds
         history = standing.history
         return len(history) > 2 * _STALE_ROUNDS and history[-1] > _STALE * history[-1 - _STALE_ROUNDS]
 
