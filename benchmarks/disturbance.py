@@ -17,6 +17,7 @@ import threading
 import time
 
 from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.errors import WorkerError
 from nnbehave.graph import Graph
 from nnbehave.layer import Layer
 from nnbehave.measurement import block_ms, bound
@@ -53,7 +54,11 @@ class Converter(threading.Thread):
         for n in itertools.count(3):
             self.may.wait()
             graph = Graph([Layer(op="conv", height=28, in_channels=320, out_channels=3 + n % 998, kernel=3)])
-            self.worker.request("convert", 120, converter="tflite", graph=graph.to_dict(), seed=n, cache=self._cache)
+            fields = {"converter": "tflite", "graph": graph.to_dict(), "seed": n, "cache": self._cache}
+            try:
+                self.worker.request("convert", 120, **fields)
+            except WorkerError:  # it was ended
+                return
             self.done += 1
 
 

@@ -1,8 +1,8 @@
 """From layers to results: what is missing, shard by shard converted and measured, stored, derived.
 
 A shard is as many layers as a runner has memory for. While one is measured nothing is converted: a converter busy on
-the other core of a 2-core machine made compute-bound layers 1 % slower and memory-bound ones up to 4.5 %. The processes
-that convert stay, idle, from shard to shard.
+the other core of a 2-core machine made most layers 1 to 2 % slower and large ones up to 6 %
+(``benchmarks/disturbance.py``). The processes that convert stay, idle, from shard to shard.
 """
 
 from __future__ import annotations
@@ -153,9 +153,6 @@ def _plan(
     done = settled.keys() - unlinked
     measured = {subject for subject in done if not isnan(settled[subject])}
     names = [[graph.id for graph in curve] for curve in curves]
-    for curve in names:  # too few points to join what is missing to: measure them again beside it
-        if not done.issuperset(curve) and len(measured.intersection(curve)) < FEWEST_ANCHORS:
-            done -= measured.intersection(curve)
     missing = [subject for subject in graphs if subject not in done]
     references = {} if method == "none" else {REFERENCE + graph.id: graph for graph in _references()}
     return _Plan(platform, method, environment, graphs, names, measured & done, missing, references)
@@ -171,7 +168,10 @@ def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
 
 
 def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
-    """Choose, for each curve that some of the subjects are points of, points that were measured before."""
+    """Choose, for each curve that some of the subjects are points of, points that were measured before.
+
+    Where these are fewer than join sessions they are all chosen, and the curve is whole in the new session.
+    """
     chosen: dict[str, None] = {}
     for curve in plan.curves:
         if not set(curve).isdisjoint(subjects):
