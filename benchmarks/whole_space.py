@@ -81,9 +81,10 @@ def report(space: str, store: str, known: int, seconds: float, code: int) -> Non
     print(f"{space}: {new} rows in {seconds / 60:.1f} min, {new / seconds:.1f} a second, exit code {code}")
     print("rows: " + ", ".join(f"{count} {status}" for status, count in Counter(rows["status"]).items()))
     print(f"layers without a row: {len(wanted - set(rows['subject']))} of {len(wanted)}")
-    without = rows[rows["latency_ms"].isna()]
-    for reason, count in without["reason"].value_counts().items():
-        print(f"  {count} without a latency: {reason}")
+    for reason, count in (
+        rows[rows["status"].isin(["unsupported", "failed", "timeout"])]["reason"].value_counts().items()
+    ):
+        print(f"  {count}: {reason}")
 
 
 if __name__ == "__main__":
