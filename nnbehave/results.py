@@ -29,6 +29,9 @@ class Results:
         ``relative_low`` and ``relative_high`` are its interval, which is to hold between sessions: with the references'
         errors in it, and what another state of the machine may do. ``join_factor`` is what a latency was multiplied by
         to stand beside those of the session that knows most of its curve, NaN where nothing links the two.
+        ``executed_precision``, ``placement`` and ``output_error`` are of the layer run alone: what its kernels computed
+        in, whether they ran where the platform means them to, and the root mean square difference of its output from
+        TensorFlow's in fp32, over that of the latter; ``reason`` says where this is not what was asked for.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:

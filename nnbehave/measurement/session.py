@@ -177,8 +177,8 @@ class Session:
     terms : mapping of str to sequence of (str, float)
         For each subject the parts that make its latency, and what each counts for.
     settings : Settings
-    method : {"whole", "stacked", "profiled"}
-        How parts are timed.
+    method : {"whole", "stacked", "profiled", "none"}
+        How parts are timed; ``none`` only loads them.
     references : sequence of str
         Subjects that are measured in every round; the first is what a fresh process is warmed up with.
     companions : sequence of str
