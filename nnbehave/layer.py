@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from functools import cached_property
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from nnbehave.errors import InvalidLayerError
 from nnbehave.operators import ACTIVATIONS, OPERATORS, Operator, get_operator
+from nnbehave.precisions import BYTES, Precision
 
 
 def _plain_int(value: Any) -> Any:
@@ -27,12 +28,6 @@ def _known_activation(name: str | None) -> str | None:
         raise ValueError(f"must be null or one of {', '.join(ACTIVATIONS)}, got {name!r}")
     return name
 
-
-Precision = Literal["fp32", "fp16", "bf16", "dynamic_int8", "int8", "uint8", "int16x8"]
-PRECISIONS: tuple[str, ...] = get_args(Precision)
-# Bytes of an element: of what is read and written, and of the weights.
-_BYTES = {"fp32": (4, 4), "fp16": (2, 2), "bf16": (2, 2), "dynamic_int8": (4, 1), "int8": (1, 1), "uint8": (1, 1)}
-_BYTES["int16x8"] = (2, 1)
 
 PositiveInt = Annotated[int, BeforeValidator(_plain_int), Field(strict=True, ge=1, le=1_000_000)]
 SHORT = {
@@ -167,7 +162,7 @@ class Layer(BaseModel):
     @property
     def mac_bytes(self) -> int:
         """Memory accesses of one inference, in bytes at the layer's precision."""
-        moved, weights = _BYTES[self.precision]
+        moved, weights = BYTES[self.precision]
         return moved * self.operator.moved(self) + weights * self.operator.weights(self)
 
     @property

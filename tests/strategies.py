@@ -8,8 +8,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from nnbehave.errors import InvalidLayerError
-from nnbehave.layer import PRECISIONS, Layer
+from nnbehave.layer import Layer
 from nnbehave.operators import ACTIVATIONS, OPERATORS
+from nnbehave.precisions import PRECISIONS
 
 sizes = st.integers(1, 64)
 

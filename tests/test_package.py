@@ -14,8 +14,8 @@ import nnbehave
 ROOT = Path(nnbehave.__file__).parent
 # A file imports only from above itself in this list; a package stands for all its files.
 ORDER = (
-    "errors runner worker operators layer models space graph networks converters platforms targets measurement schema "
-    "store derive analysers plots results pipeline sweep studies cli"
+    "errors precisions runner worker operators layer models space graph networks converters platforms targets "
+    "measurement schema store derive analysers plots results pipeline sweep studies cli"
 ).split()
 ANALYSIS = {"analysers", "plots"}
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import nnbehave as nb
-from nnbehave.layer import PRECISIONS
 from nnbehave.operators import OPERATORS
+from nnbehave.precisions import PRECISIONS
 
 PLATFORMS = ["tflite", "tflite:builtin", "openvino"]
 NO_CELL = {"flatten", "shuffle"}  # which OpenVINO runs no kernel for

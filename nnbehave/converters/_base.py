@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from nnbehave.errors import MissingExtraError
 from nnbehave.graph import Graph
-from nnbehave.layer import PRECISIONS
+from nnbehave.precisions import PRECISIONS
 from nnbehave.runner.reference import Quantisation, random_inputs, save_reference
 
 

@@ -1,7 +1,7 @@
 """OpenVINO on the CPU."""
 
-from nnbehave.layer import PRECISIONS
 from nnbehave.platforms._base import Platform
+from nnbehave.precisions import PRECISIONS
 
 
 class OpenVINO(Platform):

@@ -1,7 +1,7 @@
 """A platform with a known latency law, for tests, examples and authors of plug-ins."""
 
-from nnbehave.layer import PRECISIONS
 from nnbehave.platforms._base import Platform
+from nnbehave.precisions import PRECISIONS
 
 
 class Simulated(Platform):
