@@ -21,6 +21,12 @@ class Clock:
         self.calls += 1
 
 
+@pytest.fixture(autouse=True)
+def undisturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of these tests is made up, so the machine's interruptions of the test itself are not to count."""
+    monkeypatch.setattr("nnbehave.runner.timing.involuntary_switches", lambda: 0)
+
+
 def test_spans_are_long_enough_for_the_clock() -> None:
     for cost, inner in ((1_000_000, 1), (200_000, 1), (199_999, 2), (60_000, 4), (350, 1024)):
         clock = Clock(cost)
