@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers import StepMap
 from nnbehave.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Points = Sequence[tuple[int, float]]
 
 
 def pyplot() -> Any:
@@ -25,8 +27,8 @@ def new_axes() -> Any:
     return pyplot().subplots(figsize=(8, 4.5), layout="constrained")[1]
 
 
-def plot_curve(curve: pd.DataFrame, dimension: str, step_map: StepMap | None, label: str, *, ax: Any = None) -> Any:
-    """Draw one curve with its intervals, and its steps where a step map is given.
+def plot_points(curve: pd.DataFrame, dimension: str, label: str, *, ax: Any) -> Any:
+    """Draw the points of one curve with their intervals; return their colour.
 
     Parameters
     ----------
@@ -34,18 +36,11 @@ def plot_curve(curve: pd.DataFrame, dimension: str, step_map: StepMap | None, la
         Rows of ``Results.frame`` of one curve; those without a latency are left out.
     dimension : str
         The column for the horizontal axis.
-    step_map : StepMap, optional
     label : str
-    ax : matplotlib Axes, optional
-        Where to draw; by default on new axes.
-
-    Returns
-    -------
-    matplotlib Axes
+    ax : matplotlib Axes
     """
     from pandas.api.types import is_numeric_dtype
 
-    ax = new_axes() if ax is None else ax
     rows = curve.dropna(subset=["latency_ms"])
     if is_numeric_dtype(rows[dimension].infer_objects()):
         rows = rows.sort_values(dimension)
@@ -55,16 +50,19 @@ def plot_curve(curve: pd.DataFrame, dimension: str, step_map: StepMap | None, la
     y = rows["latency_ms"].to_numpy()
     bars = [y - rows["latency_low_ms"].to_numpy(), rows["latency_high_ms"].to_numpy() - y]
     points = ax.errorbar(n, y, yerr=bars, fmt=".", markersize=4, elinewidth=0.6, alpha=0.75, label=label)
-    colour = points[0].get_color()
-    if step_map is not None and step_map.kind != "unexplained":
-        begins = [step_map.low, *step_map.edges]
-        ends = [*(edge - 1 for edge in step_map.edges), step_map.high]
-        for begin, end in zip(begins, ends, strict=True):
-            law = [step_map.latency(begin), step_map.latency(end)]
-            ax.plot([begin - 0.5, end + 0.5], law, color=colour, linewidth=1.4, alpha=0.9)
-        if step_map.edges:
-            best = step_map.best_of(int(value) for value in n)
-            ax.plot(best, [step_map.latency(value) for value in best], "v", color=colour, markersize=6)
+    return points[0].get_color()
+
+
+def plot_law(law: Points, best: Points, colour: Any, *, ax: Any) -> None:
+    """Draw a law as a line through some (n, latency in ms), and a mark at each n worth keeping."""
+    if law:
+        ax.plot(*zip(*law, strict=True), color=colour, linewidth=1.3, alpha=0.9)
+    if best:
+        ax.plot(*zip(*best, strict=True), "v", color=colour, markersize=5)
+
+
+def label_axes(ax: Any, dimension: str) -> Any:
+    """Name the axes of latency over a dimension, and return them."""
     ax.set_xlabel(dimension)
     ax.set_ylabel("latency (ms)")
     ax.set_ylim(0, 1.05 * ax.dataLim.y1)

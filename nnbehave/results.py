@@ -181,8 +181,11 @@ class Results:
                 step_map = None
             label = f"{what['platform']} {what['space']} {what['slot']}" if several_slots else what["platform"]
             label += f": {step_map.kind} {step_map.width or ''}".rstrip() if step_map else ""
-            plots.plot_curve(curve, what["dimension"], step_map, label, ax=ax)
-        return ax
+            colour = plots.plot_points(curve, what["dimension"], label, ax=ax)
+            if step_map:
+                measured = (n for n, _ in step_map.measured)
+                plots.plot_law(*step_map.outline(measured), colour, ax=ax)
+        return plots.label_axes(ax, dimensions[0])
 
     # ------------------------------------------------------------------ files
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nnbehave.errors import InvalidInputError
 
-_FORMAT = 1
+_FORMAT = 2
+_PERIODIC = ("staircase", "sloped-staircase", "zigzag")
+_SMOOTH = ("flat", "linear", "quadratic")
+
+
+class Piece(NamedTuple):
+    """A polynomial from ``begin`` to the next piece: latency = Σ coefficients[i] · (n − begin)^i, in ms."""
+
+    begin: int
+    coefficients: tuple[float, ...]
+    std_error_ms: float
 
 
 @dataclass(frozen=True)
@@ -22,20 +33,33 @@ class StepMap:
     Attributes
     ----------
     kind : str
-        ``flat``, ``linear``, ``staircase``, ``sloped-staircase`` or ``unexplained``.
+        ``flat``, ``linear``, ``quadratic``; ``staircase`` (level steps of one width), ``sloped-staircase`` (they rise
+        inside too), ``zigzag`` (a pattern of one width that rises and falls), ``irregular`` (steps of many widths), or
+        ``unexplained``.
     width, phase : int or None
-        Of a staircase: steps begin at every n with ``(n − phase) mod width = 1``.
+        Of the periodic kinds: steps begin at every n with ``(n − phase) mod width = 1``.
+    outer_width : int or None
+        A second, larger period of the same steps: 64 for tiles of 64 made of vectors of 8.
+    width_interval : (int, int) or None
+        The smallest and the largest width that the points do not rule out.
+    step_share : float or None
+        What the jumps make of the rise over a width; the rest is the slope inside the steps (ANNETTE's α).
     edges : tuple of int
-        The n at which a new step begins: the jump lies between n−1 and n. Edges inside the first step, where there
-        are any, are among them.
+        The n at which a new step begins: the jump lies between n−1 and n. Where the curve leaves the pattern (another
+        first step, a cliff) these edges are among them.
+    edge_evidence : tuple of str
+        Of each edge: ``observed`` (the points beside it show the jump), ``inferred`` (they cannot tell; the pattern
+        says so) or ``contradicted``.
     levels : tuple of float
         Latency in ms at the beginning of each step, the one before the first edge included.
-    slope : float
-        Rise inside a step, in ms for each n.
     confidence : float
         Between 0 and 1: how sure the kind, the width and the phase are; 0 for ``unexplained``.
+    smallest_jump : float
+        Relative size of the smallest repeated jump that would have been seen.
     reason : str
-        Why the curve is ``unexplained``, or what the detection could not have seen.
+        Why the curve is ``unexplained``, or what is to be known beside the finding.
+    pieces : tuple of Piece
+        The law.
     measured : tuple of (int, float)
         The points (n, latency in ms) it was fitted to, by n.
     """
@@ -43,11 +67,16 @@ class StepMap:
     kind: str
     width: int | None
     phase: int | None
+    outer_width: int | None
+    width_interval: tuple[int, int] | None
+    step_share: float | None
     edges: tuple[int, ...]
+    edge_evidence: tuple[str, ...]
     levels: tuple[float, ...]
-    slope: float
     confidence: float
+    smallest_jump: float
     reason: str
+    pieces: tuple[Piece, ...]
     measured: tuple[tuple[int, float], ...]
 
     @property
@@ -60,24 +89,41 @@ class StepMap:
         """Largest measured n."""
         return self.measured[-1][0]
 
-    def latency(self, n: int) -> float:
+    def latency(self, n: int, extrapolate: bool = False) -> float:
         """Return the law's latency in ms at ``n``, measured or between measured points.
 
         Where the curve is ``unexplained`` this interpolates between the measured points.
 
+        Parameters
+        ----------
+        n : int
+        extrapolate : bool
+            Answer above the measured range too: smooth laws go on as they are, periodic ones repeat what they did over
+            their last period.
+
         Raises
         ------
         InvalidInputError
-            ``n`` lies outside the measured range.
+            ``n`` lies outside the measured range (above it, where ``extrapolate`` is given and the kind is irregular
+            or unexplained).
         """
+        if extrapolate and n > self.high:
+            return self._beyond(n)
         self._check(n)
-        if self.kind == "unexplained":
-            right = bisect_left(self.measured, (n,))
-            (n1, y1), (n0, y0) = self.measured[right], self.measured[max(0, right - 1)]
-            return y1 if n1 == n else y0 + (y1 - y0) * (n - n0) / (n1 - n0)
-        step = bisect_right(self.edges, n)
-        begin = self.edges[step - 1] if step else self.low
-        return self.levels[step] + self.slope * (n - begin)
+        return self._at(n)
+
+    def latency_interval(self, n: int, extrapolate: bool = False) -> tuple[float, float]:
+        """Return the 95 % interval of the law's latency at ``n`` in ms, given that its kind and width are right.
+
+        Beyond the measured range it is that of the last piece, widened in proportion to the distance. Raises as
+        ``latency`` does.
+        """
+        latency = self.latency(n, extrapolate)
+        piece = self.pieces[max(0, bisect_right(self._begins, n) - 1)]
+        share = piece.std_error_ms / max(abs(piece.coefficients[0]), 1e-300)
+        reach = 1 + max(0, n - self.high) / max(1, self.high - self.low)
+        half = 1.96 * share * latency * reach
+        return latency - half, latency + half
 
     def best_channels(self, low: int | None = None, high: int | None = None, tolerance: float = 0.0) -> list[int]:
         """Return the n between ``low`` and ``high`` for which no larger n is as fast: the law's Pareto set.
@@ -102,6 +148,18 @@ class StepMap:
         low, high = self.low if low is None else low, self.high if high is None else high
         if low > high:
             raise InvalidInputError(f"low ({low}) is above high ({high})")
+        self._check(low)
+        self._check(high)
+        if tolerance == 0 and self.kind != "unexplained":
+            # What no measured n outdoes is best of a part too; only after the last of those there may be more.
+            best = self._best[bisect_left(self._best, low) : bisect_right(self._best, high)]
+            begin = best[-1] + 1 if best else low
+            more = []
+            n = high
+            while n >= begin:
+                more.append(n)
+                n = self._faster_below[n - self.low]
+            return best + more[::-1]
         return self.best_of(range(low, high + 1), tolerance)
 
     def best_of(self, candidates: Iterable[int], tolerance: float = 0.0) -> list[int]:
@@ -118,7 +176,7 @@ class StepMap:
         best: list[int] = []
         fastest = float("inf")  # among all larger n
         for n in reversed(values):
-            latency = self.latency(n)
+            latency = self._at(n)
             if latency * (1 + tolerance) < fastest:
                 best.append(n)
             fastest = min(fastest, latency)
@@ -144,6 +202,28 @@ class StepMap:
             raise InvalidInputError(f"nothing at or below {n} is worth keeping; the smallest is {best[0]}")
         return best[bisect_right(best, n) - 1]
 
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the measured points, the law and what is worth keeping; return the matplotlib Axes."""
+        from nnbehave import plots
+
+        ax = plots.new_axes() if ax is None else ax
+        n, latency_ms = zip(*self.measured, strict=True)
+        label = f"{self.kind} {self.width or ''}".rstrip()
+        (points,) = ax.plot(n, latency_ms, ".", markersize=4, alpha=0.75, label=label)
+        plots.plot_law(*self.outline(range(self.low, self.high + 1)), points.get_color(), ax=ax)
+        return plots.label_axes(ax, "n")
+
+    def outline(self, candidates: Iterable[int]) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """Return what to draw: the corners of the law, and where there are steps the best of some candidates."""
+        if self.kind == "unexplained":
+            return [], []
+        ends = [*(piece.begin - 1 for piece in self.pieces[1:]), self.high]
+        corners: list[int] = []
+        for piece, end in zip(self.pieces, ends, strict=True):
+            corners += range(piece.begin, end + 1) if len(piece.coefficients) > 2 else (piece.begin, end)
+        best = self.best_of(candidates) if self.edges else []
+        return [(n, self._at(n)) for n in corners], [(n, self._at(n)) for n in best]
+
     def save(self, path: str | Path) -> None:
         """Write the map as JSON; ``load_step_map`` reads it back."""
         text = json.dumps({"format": "nnbehave.step_map", "version": _FORMAT, **asdict(self)}, indent=1)
@@ -151,7 +231,46 @@ class StepMap:
 
     @cached_property
     def _best(self) -> list[int]:
-        return self.best_channels()
+        return self.best_of(range(self.low, self.high + 1))
+
+    @cached_property
+    def _faster_below(self) -> list[int]:
+        """For every n the nearest below it that is faster, ``low`` − 1 where there is none."""
+        faster: list[int] = []
+        latencies = [self._at(n) for n in range(self.low, self.high + 1)]
+        for i, latency in enumerate(latencies):
+            n = self.low + i - 1
+            while n >= self.low and latencies[n - self.low] >= latency:
+                n = faster[n - self.low]
+            faster.append(n)
+        return faster
+
+    @cached_property
+    def _begins(self) -> list[int]:
+        return [piece.begin for piece in self.pieces]
+
+    def _at(self, n: int) -> float:
+        if self.kind == "unexplained":
+            right = bisect_left(self.measured, (n,))
+            (n1, y1), (n0, y0) = self.measured[right], self.measured[max(0, right - 1)]
+            return y1 if n1 == n else y0 + (y1 - y0) * (n - n0) / (n1 - n0)
+        begin, coefficients, _ = self.pieces[max(0, bisect_right(self._begins, n) - 1)]
+        if len(coefficients) == 1:
+            return coefficients[0]
+        result = 0.0
+        for coefficient in reversed(coefficients):
+            result = result * (n - begin) + coefficient
+        return result
+
+    def _beyond(self, n: int) -> float:
+        if self.kind in _SMOOTH:
+            return self._at(n)
+        period = self.outer_width or self.width
+        if self.kind not in _PERIODIC or period is None or self.high - self.low < 2 * period:
+            raise InvalidInputError(f"{n} is outside the measured range, and {self.kind} says nothing of what follows")
+        periods = -(-(n - self.high) // period)
+        rise = self._at(self.high) - self._at(self.high - period)
+        return self._at(n - periods * period) + periods * rise
 
     def _check(self, n: int) -> None:
         if not self.low <= n <= self.high:
@@ -160,16 +279,36 @@ class StepMap:
     def __repr__(self) -> str:
         return f"StepMap({self.describe()})"
 
+    def _repr_html_(self) -> str:
+        rows = [("kind", self.describe()), ("best channels", _shortened(self._best))]
+        if self.edges:
+            counts = {word: self.edge_evidence.count(word) for word in ("observed", "inferred", "contradicted")}
+            rows.append(("edges", ", ".join(f"{count} {word}" for word, count in counts.items() if count)))
+        if self.step_share is not None:
+            rows.append(("share of the steps in the rise", f"{self.step_share:.0%}"))
+        if self.kind in _SMOOTH:
+            rows.append(("smallest repeated jump it could have seen", f"{self.smallest_jump:.1%}"))
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+        return f"<table><caption>StepMap</caption>{cells}</table>"
+
     def describe(self) -> str:
         """Return the finding in one line of words."""
         what = self.kind
         if self.width:
-            first = [edge for edge in self.edges if (edge - (self.phase or 0)) % self.width != 1 % self.width]
             what += f" of width {self.width}"
+            what += f" within {self.outer_width}" if self.outer_width else ""
             what += f", phase {self.phase}" if self.phase else ""
-            what += f", within its first step also at {', '.join(map(str, first))}" if first else ""
+            other = [edge for edge in self.edges if (edge - (self.phase or 0)) % self.width != 1 % self.width]
+            what += f", also at {_shortened(other)}" if other else ""
+        elif self.edges:
+            what += f", {len(self.edges)} edges"
         what += f", {len(self.measured)} points from {self.low} to {self.high}, confidence {self.confidence:.2f}"
         return what + (f"; {self.reason}" if self.reason else "")
+
+
+def _shortened(values: list[int], count: int = 8) -> str:
+    text = ", ".join(map(str, values[:count]))
+    return text if len(values) <= count else f"{text}, … ({len(values)} in all)"
 
 
 def load_step_map(path: str | Path) -> StepMap:
@@ -178,15 +317,17 @@ def load_step_map(path: str | Path) -> StepMap:
     Raises
     ------
     InvalidInputError
-        The file cannot be read, is not a step map, or was written by a newer nnbehave.
+        The file cannot be read, is not a step map, or was written by another version of the format.
     """
     try:
         data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         kind, version = data.pop("format"), data.pop("version")
-        if kind == "nnbehave.step_map" and version <= _FORMAT:
-            data |= {key: tuple(data[key]) for key in ("edges", "levels")}
+        if kind == "nnbehave.step_map" and version == _FORMAT:
+            names = [field.name for field in fields(StepMap)]
+            data = {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
+            data["pieces"] = tuple(Piece(begin, tuple(law), error) for begin, law, error in data["pieces"])
             data["measured"] = tuple((n, latency) for n, latency in data["measured"])
             return StepMap(**data)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise InvalidInputError(f"{path} is not a saved step map: {error}") from None
-    raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps up to {_FORMAT}")
+    raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps of version {_FORMAT}")

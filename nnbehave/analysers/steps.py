@@ -1,37 +1,47 @@
 """Finding the steps in a curve of latency over one dimension.
 
-Every width from 2 to 128 is fitted to all points at once, so that the many small late jumps of a staircase are
-judged together; a segmentation would judge them one by one and lose those below the noise. The fits compete, with
-the flat and the linear law, on a robust misfit and a price for each parameter (BIC); the winner must then explain
-the points, or the answer is ``unexplained``.
+Every width from 2 to 128, at every phase, is tried on all points at once, so that the many small late jumps of a
+staircase are judged together; a segmentation would judge them one by one and lose those below the noise. The most
+promising become laws, which compete with flat, straight and bent ones, each for all or for a stretch of the curve, on
+misfit and a price for each parameter (BIC). What wins names the kind (:mod:`nnbehave.analysers.naming`), and must then
+explain the points, or the answer is ``unexplained``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import itertools
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nnbehave.analysers.fitting import Array, Pieces, fit, local_noise
+from nnbehave.analysers.naming import UNEXPLAINED, named
+from nnbehave.analysers.partition import FLAT, LEVELS, LINE, PARABOLA, Costs, Form, Stretch, jumps
+from nnbehave.analysers.periods import MAX_WIDTH, Periods
 from nnbehave.analysers.step_map import StepMap
 from nnbehave.errors import InvalidInputError
 
-_MAX_WIDTH = 128
+Array = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
 _FEWEST_POINTS = 8
-_FEWEST_STEPS = 3
-_FINALISTS = 16  # shapes that a quick fit leaves for the robust one
-_FREED = 8  # the best of these that are then also tried with a level of its own for each step
-_CLIP = 16.0  # a point four sigmas off costs no more than that, however far it is
 _FLOOR = 1e-4  # smallest relative error that is believed
-_MODEL_ERROR = 0.005  # curves of real runtimes leave their law by about this much, however well they are measured
-_TOLERATED = 0.015  # relative spread around a law that needs no other explanation
-_STEP_SHARE = 0.85  # of a rise over one width: above it the slope is none, below 1 − it the steps are none
+_MODEL_ERROR = 0.003  # curves of real runtimes leave their law by about this much, however well they are measured
+_FAR = 4.5  # sigmas off, beyond which a point whose neighbours are not is an outlier
+_OUTSIDE = 3.0  # sigmas outside its neighbours that a point may have at first
+_EXCURSION = 12  # points of another law between two of the same may be there for a few outliers
+_FAST = 0.08  # but where a step ends, one that much faster may be a kernel made for it
+_FAST_STEPS = 3  # in the first steps
+_MARGIN = 10.0  # by which several laws must be better (BIC) than a smooth one
+_PASSES = 3
+_LIKELY = 8  # laws for the whole curve that are tried again once the outliers are known
+_SHIFT = 8  # points by which a boundary may be off at first
 
 
 def detect_steps(n: Any, latency_ms: Any, std_error_ms: Any = None) -> StepMap:
-    """Find how latency follows ``n``: flat, linear, a staircase of constant width, or unexplained.
+    """Find how latency follows ``n``: flat, linear, quadratic, in steps of one width or of many, or unexplained.
 
     The answer does not depend on the order of the points nor on the unit of the latencies. A step finer than the
     gaps between the measured n cannot be seen; on such a curve the answer is the law that the points show.
@@ -54,262 +64,219 @@ def detect_steps(n: Any, latency_ms: Any, std_error_ms: Any = None) -> StepMap:
         Empty, of unequal length, not finite, not above zero, or with an n twice.
     """
     points, y, relative_error = _validated(n, latency_ms, std_error_ms)
+    unit = float(np.median(y))
+    measured = tuple((int(a), float(b)) for a, b in zip(points, y, strict=True))
     if len(points) < _FEWEST_POINTS:
         reason = f"{len(points)} points; at least {_FEWEST_POINTS} are needed"
-        return _step_map(_UNEXPLAINED, points, y, 0.0, reason)
-    unit = float(np.median(y))
-    curve = _Curve(points.astype(float), y / unit, relative_error)
-    laws = [*curve.smooth(), *curve.staircases()]
-    curve.score(laws)
-    laws.sort(key=lambda law: law.score)
-    laws += [curve.with_free_levels(law) for law in laws[:_FREED] if law.width and law.width > 3 and not law.slope]
-    curve.score(laws)
-    best = min(laws, key=lambda law: law.score)
-    if best.kind == "bent":  # a bend that is too slight to matter is none
-        straight = [law for law in laws if law.kind == "linear" and not curve.misfit(law)]
-        best = straight[0] if straight else best
-    if why_not := curve.misfit(best):
-        nearest = best.kind + (f" of width {best.width}" if best.width else "")
-        return _step_map(_UNEXPLAINED, points, y, 0.0, f"the nearest law is {nearest}, but {why_not}")
-    rivals = [law.score for law in laws if law.identity != best.identity]
-    gap = min(rivals) - best.score if rivals else 0.0
-    confidence = float(1 / (1 + np.exp(-max(0.0, gap) / 2))) * (1 - curve.outliers(best))
-    return _step_map(best.in_units(unit), points, y, confidence, curve.blind_to(best))
+        return replace(UNEXPLAINED, reason=reason, measured=measured)
+    curve = Curve(points.astype(float), y / unit, relative_error)
+    curve.solve()
+    return named(curve, unit, measured)
 
 
-@dataclass
-class _Law:
-    """A law fitted to a curve: a level at the beginning of each step and one slope for all."""
+class Curve:
+    """A curve scaled to a median of one, and the laws that explain it best.
 
-    kind: str
-    edges: tuple[int, ...]
-    levels: tuple[float, ...]
-    slope: float
-    residuals: Array  # relative
-    parameters: int
-    price: float
-    width: int | None = None
-    phase: int | None = None
-    score: float = np.inf
-
-    @property
-    def identity(self) -> tuple[str, int | None, int | None]:
-        """What makes it another answer; a staircase with a slope is no other answer than one without."""
-        return ("staircase" if self.width else self.kind), self.width, self.phase
-
-    def in_units(self, unit: float) -> _Law:
-        levels = tuple(level * unit for level in self.levels)
-        return replace(self, levels=levels, slope=self.slope * unit)
-
-
-_UNEXPLAINED = _Law("unexplained", (), (), 0.0, np.empty(0), 0, 0.0)
-
-
-class _Curve:
-    """A curve scaled to a median of one, and the laws that can be fitted to it."""
+    Attributes
+    ----------
+    noise : float
+        Relative spread of a point of ``sigma`` one.
+    weights : array
+        Of the points, 0 of outliers: inverse squares of their errors, in units of ``noise``.
+    stretches : list of Stretch
+    lawful : array
+        The law at the points.
+    outlying : array of bool
+    clean : array
+        The latencies, with the law's for outliers.
+    costs : Costs
+        Of all that was tried; ``price`` is that of the stretches.
+    """
 
     def __init__(self, n: Array, y: Array, relative_error: Array | None) -> None:
         self.n, self.y = n, y
-        self.error = relative_error
-        model = np.full(len(n), _MODEL_ERROR)
-        sigma = model if relative_error is None else np.hypot(relative_error, model)
-        self.sigma = sigma / np.median(sigma)  # relative to one another
-        self._local_noise = local_noise(np.log(y) / self.sigma)  # an upper bound, for it takes in the jumps
-        self.scale = max(_FLOOR, self._local_noise)
-        self._first_steps: Pieces | None = None
+        error = np.full(len(n), _MODEL_ERROR) if relative_error is None else np.hypot(relative_error, _MODEL_ERROR)
+        self.given = None if relative_error is None else float(np.median(error))
+        self.sigma = error / np.median(error)  # relative to one another
+        self.noise = self._at_least(_local_noise(np.log(y), self.sigma))
+        self._periods = Periods(n)
 
-    # ---------------------------------------------------------------- laws
+    def solve(self) -> None:
+        """Find the stretches: first with the outliers drawn in, then without them, until these stay the same."""
+        self.clean = self._tamed()
+        self.weights = 1 / (self.clean * self.sigma) ** 2
+        self._forms = self._candidates()
+        self._look()
+        self._cut()
+        self._keep_likely()
+        self.outlying, alone = np.zeros(len(self.y), dtype=bool), set[int]()
+        drawn_in = bool((self.clean != self.y).any())
+        for _ in range(_PASSES):
+            outlying, fast = self._outliers()
+            noise = self._at_least(_local_noise(self.clean - self.lawful, self.lawful * self.sigma))
+            same = np.array_equal(outlying, self.outlying) and fast <= alone and not drawn_in
+            if same and abs(noise / self.noise - 1) < 0.03:
+                break
+            drawn_in = False
+            self.outlying, alone = outlying, alone | fast
+            self.weights = np.where(outlying, 0.0, 1 / (self.lawful * self.sigma) ** 2)
+            self.clean = np.where(outlying, self.lawful, self.y)
+            self.noise = noise
+            self._cut(tuple(sorted(alone)))
 
-    def smooth(self) -> list[_Law]:
-        """Fit the laws without steps. A bent one is none that is reported; it keeps stairs from being seen in it."""
-        ones, n = np.ones(len(self.n)), self.n / self.n[-1]
-        laws = []
-        for kind, columns in (("flat", [ones]), ("linear", [ones, n]), ("bent", [ones, n, n**2])):
-            (coefficients,) = fit(np.stack(columns)[None], self.y, (1 / (self.y * self.sigma) ** 2)[None])
-            fitted = coefficients @ np.stack(columns)
-            slope = float(coefficients[1] / self.n[-1]) if kind == "linear" else 0.0
-            price = len(columns) * np.log(len(self.n))
-            residuals = (self.y - fitted) / self.y
-            laws.append(_Law(kind, (), (float(fitted[0]),), slope, residuals, len(columns), price))
-        return laws
+    def _at_least(self, noise: float) -> float:
+        """Return an estimate of the noise that is not below what the points were given."""
+        return max(_FLOOR, noise, 0.0 if self.given is None else 0.9 * self.given)
 
-    def staircases(self) -> list[_Law]:
-        """Fit staircases of every width, at phase 0 and at the phase that its jumps suggest.
+    # ---------------------------------------------------------------- candidates
 
-        Their levels rise in a straight line, in a bent one (caches do that), or in a straight one with a slope inside
-        the steps. The rise is fitted to all steps but the first. Runtimes leave it there (small layers take other
-        kernels: XNNPACK has a first step at half the width), so the first step is cut into constant pieces, as many
-        as pay for themselves.
+    def _tamed(self) -> Array:
+        """Return the latencies with what is far outside its neighbours brought near them."""
+        logs = np.log(self.y)
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(logs, 3, mode="reflect", reflect_type="odd"), 7)
+        near = np.sort(around[:, [0, 1, 2, 4, 5, 6]], axis=1)  # of which one may be far off itself
+        limit = np.maximum(_OUTSIDE * self.noise * self.sigma, 0.005)
+        tame = np.clip(logs, near[:, 1] - limit, near[:, 4] + limit)
+        return np.where(tame == logs, self.y, np.exp(tame))
+
+    def _candidates(self) -> list[Form]:
+        """Return the laws that are worth trying: the smooth ones, and those of the most promising widths."""
+        y, weights = self.clean, self.weights
+        look = 2 * np.log(MAX_WIDTH**2)  # for having looked at so many shapes
+        sets = (("k",), ("n", "s"), ("n", "s", "f"), ("n", "s", "l"), ("k", "k2"), LEVELS)
+        shapes = self._periods.stairs(y, weights)
+        # Of width 2 a rise inside one phase's steps is a jump between the other's: only the names differ.
+        shapes += [(2, 1 - phase) for width, phase in shapes if width == 2]
+        stairs = [Form("stairs", sets, *shape, price=look) for shape in shapes]
+        nested: list[Form] = []
+        if stairs:
+            ends = np.array([0, len(self.n)])
+            alone = Costs(self.n, y, weights / self.noise**2, stairs, ends, ends).cost[:, 0, -1]
+            best = stairs[int(np.argmin(alone))]
+            rest = y - self.fitted(Stretch(best, ("n", "s"), 0, len(self.n))).values(self.n)
+            assert best.width is not None
+            assert best.phase is not None
+            for shape in self._periods.stairs(rest, weights)[:8]:
+                inner, outer = sorted([shape, (best.width, best.phase)])
+                if inner[0] < outer[0] and outer[0] % inner[0] == 0:
+                    nested.append(Form("stairs", (("k", "K"), ("n", "s", "S")), *inner, *outer, price=2 * look))
+        patterns = [self._pattern(w) for w in self._periods.patterns(y, weights, 3)]
+        return [FLAT, LINE, PARABOLA, *stairs, *nested, *patterns]
+
+    def _pattern(self, width: int) -> Form:
+        """Return the pattern that repeats with a width, on top of a line."""
+        x, y, weights = self.n / self.n[-1], self.clean, self.weights
+        place = ((self.n - 1) % width).astype(int)
+        count = np.maximum(np.bincount(place, weights, minlength=width), 1e-300)
+        mean_x, mean_y = (np.bincount(place, weights * v, minlength=width) / count for v in (x, y))
+        within = x - mean_x[place]
+        slope = (weights * within * (y - mean_y[place])).sum() / max(1e-12, float((weights * within**2).sum()))
+        shape = mean_y - slope * mean_x
+        price = (width - 2) * np.log(len(self.n)) + 2 * np.log(2 * MAX_WIDTH)
+        return Form("pattern", (("n", "p"),), width, 0, pattern=tuple(shape - shape.mean()), price=float(price))
+
+    # ---------------------------------------------------------------- cutting
+
+    def _keep_likely(self) -> None:
+        """Leave, of the laws with a period, the likeliest for the whole curve and those of stretches."""
+        alone = self.costs.cost[:, 0, -1]
+        used = [stretch.form for stretch in self.stretches]
+        last = np.sort(alone)[min(len(alone), _LIKELY) - 1]
+        self._forms = [
+            form
+            for form, cost in zip(self._forms, alone, strict=True)
+            if form.width is None or form in used or cost <= last
+        ]
+
+    def _look(self) -> None:
+        """Find the noise, which is what the best of all laws leave between neighbours, and where laws may change."""
+        size = len(self.n)
+        rests, noises = [], [self.noise]
+        for form in self._forms:
+            names = form.sets[1] if form.kind == "stairs" else form.sets[0]
+            fitted = self.fitted(Stretch(form, names, 0, size))
+            rests.append(self.clean - fitted.values(self.n))
+            free = max(0.2, 1 - (len(fitted.coefficients) + len(form.pattern)) / size)
+            noises.append(_local_noise(rests[-1], self.clean * self.sigma) / free**0.5)
+        self.noise = self._at_least(min(noises))
+        error = self.noise * self.sigma
+        of_periods = [rest for rest, form in zip(rests, self._forms, strict=True) if form.width]
+        few = [jumps(rest, error * self.clean, 3, (8, 16, 32, 64)) for rest in of_periods]
+        self._few = np.unique(np.concatenate([*few, [0, size]])).astype(np.int64)
+        self._many = jumps(np.log(self.clean), error, 120, (1, 2, 4, 8, 16, 32))
+
+    def _cut(self, alone: tuple[int, ...] = ()) -> None:
+        """Find the best stretches and their law; points ``alone`` may be stretches by themselves."""
+        few = np.union1d(self._few, [i for j in alone for i in (j, j + 1)]).astype(np.int64)
+        places = np.union1d(few, self._many)
+        weights = self.weights / self.noise**2
+        self.costs = Costs(self.n, self.clean, weights, self._forms, places, few, alone)
+        self.price, stretches = self.costs.best()
+        price, single = self.costs.best(single=True)
+        if single[0].form.width is None and price < self.price + _MARGIN:
+            self.price, stretches = price, single
+        self.stretches = self._shifted([self.fitted(stretch) for stretch in stretches])
+        law = [stretch.values(self.n[stretch.begin : stretch.end]) for stretch in self.stretches]
+        self.lawful = np.maximum(np.concatenate(law), 0.1 * self.clean)
+
+    def _shifted(self, stretches: list[Stretch]) -> list[Stretch]:
+        """Move each boundary to where the laws beside it say that it is, and fit them again.
+
+        Where a period goes on beyond it, that is where a step begins, unless the points know better.
         """
-        span = self.n[-1] - self.n[0]
-        narrowest = max(2, 2 * int(np.median(np.diff(self.n))))
-        widths = np.arange(narrowest, min(_MAX_WIDTH, int(span / _FEWEST_STEPS)) + 1)
-        if not len(widths):
-            return []
-        shapes = [(int(w), 0) for w in widths]
-        shapes += [(int(w), phase) for w in widths if (phase := self._likely_phase(int(w))) != 0]
-        width, phase = np.array(shapes, dtype=float).T
-        steps = np.ceil((self.n[None] - phase[:, None]) / width[:, None])
-        weights = (steps > steps[:, :1]) / (self.y * self.sigma) ** 2
-        self._first_steps = Pieces(self.n, self.y, self.sigma * self.scale, 2 * _MAX_WIDTH)
-        found: list[_Law] = []
-        ones, n = np.ones_like(steps), np.broadcast_to(self.n, steps.shape)
-        for kind, third in (("staircase", steps**2), ("sloped-staircase", n)):
-            columns = np.stack([ones, steps, third], axis=1)
-            quick = fit(columns, self.y, weights, rounds=1)
-            off = (self.y - (quick[:, None] @ columns)[:, 0]) / (self.y * self.sigma * self.scale)
-            misfit = np.where(weights > 0, np.minimum(off * off, _CLIP), 1.0)
-            likely = np.argsort(misfit.sum(axis=1))[:_FINALISTS]
-            for used in (2, 3) if kind == "staircase" else (3,):
-                coefficients = fit(columns[likely, :used], self.y, weights[likely])
-                laws = [self._staircase(kind, shapes[j], coefficients[i], steps[j]) for i, j in enumerate(likely)]
-                found += [law for law in laws if law is not None]
-        return found
-
-    def _staircase(self, kind: str, shape: tuple[int, int], coefficients: Array, steps: Array) -> _Law | None:
-        width, phase = shape
-        base, jump, third = (*coefficients, 0.0)[:3]
-        slope, bend = (float(third), 0.0) if kind == "sloped-staircase" else (0.0, float(third))
-        if slope:
-            share = jump / (jump + slope * width) if jump * slope > 0 else 1 - _STEP_SHARE
-            if not 1 - _STEP_SHARE < share < _STEP_SHARE:
-                return None  # a plain staircase or a line says it better
-        numbers = np.arange(steps[0] + 1, steps[-1] + 1)
-        edges = [int(phase + (k - 1) * width + 1) for k in numbers]
-        levels = (base + jump * numbers + bend * numbers**2 + slope * np.array(edges)).tolist()
-        assert self._first_steps is not None
-        inner_edges: list[int] = []
-        first_levels = [float(base + jump * steps[0] + slope * self.n[0])]
-        if not slope:
-            inner_edges, first_levels = self._first_steps.of(int(np.searchsorted(self.n, edges[0])))
-        # A level and a place for each cut of the first step; the last price is for having looked at so many shapes.
-        parameters = len(coefficients) + 1 + 2 * len(inner_edges)
-        price = parameters * np.log(len(self.n)) + 2 * np.log(4 * _MAX_WIDTH)
-        where = (*inner_edges, *edges), (*first_levels, *levels)
-        law = _Law(kind, *where, slope, self.y, parameters, price, width, phase)
-        law.residuals = (self.y - self._values(law)) / self.y
-        return law
-
-    def _values(self, law: _Law) -> Array:
-        step = np.searchsorted(law.edges, self.n, side="right")
-        begins = np.array([self.n[0], *law.edges])
-        result: Array = np.array(law.levels)[step] + law.slope * (self.n - begins[step])
-        return result
-
-    def _likely_phase(self, width: int) -> int:
-        """Return the phase at which the jumps between neighbours, folded by the width, are largest."""
-        rise = np.diff(self.y) / np.diff(self.n) / self.y[1:]
-        residue = (self.n[1:].astype(int) - 1) % width
-        total = np.bincount(residue, np.clip(rise, -0.5, 0.5), minlength=width)
-        count = np.bincount(residue, minlength=width)
-        mean = np.abs(np.divide(total, count, out=np.zeros(width), where=count > 0))
-        return int(np.argmax(mean))
-
-    # ---------------------------------------------------------------- choosing
-
-    def score(self, laws: list[_Law]) -> None:
-        """Give each law its misfit and price, in units of what the winner leaves over.
-
-        The least that any law leaves over serves to find a first winner, and no longer: among so many laws some are
-        near the points by luck.
-        """
-        freedom = np.array([max(0.2, 1 - law.parameters / len(self.n)) for law in laws])
-        residuals = np.array([law.residuals / self.sigma for law in laws])
-        spreads = 1.4826 * np.median(np.abs(residuals), axis=1) / freedom**0.5
-        prices = np.array([law.price for law in laws])
-        winner = int(np.argmin(spreads))
-        for _ in range(3):
-            self.scale = max(_FLOOR, min(self._local_noise, float(spreads[winner])))
-            scores = np.minimum((residuals / self.scale) ** 2, _CLIP).sum(axis=1) + prices
-            winner = int(np.argmin(scores))
-        for law, score in zip(laws, scores, strict=True):
-            law.score = float(score)
-
-    def with_free_levels(self, law: _Law) -> _Law:
-        """Return a staircase with a level of its own for each step: caches bend the straight rise of the levels."""
-        steps = np.searchsorted(law.edges, self.n, side="right")
-        levels = np.array(law.levels)
-        seen, first, count = np.unique(steps, return_index=True, return_counts=True)
-        within = self.y[np.lexsort((self.y, steps))]  # sorted inside each step
-        levels[seen] = (within[first + (count - 1) // 2] + within[first + count // 2]) / 2
-        added = len(levels) - law.parameters
-        price = law.price + added * np.log(len(self.n))
-        free = replace(law, levels=tuple(levels.tolist()), price=price, parameters=len(levels))
-        free.residuals = (self.y - self._values(free)) / self.y
-        return free
-
-    # ---------------------------------------------------------------- doubting
-
-    def outliers(self, law: _Law) -> float:
-        """Return the share of points that are over four sigmas off."""
-        return float(np.mean(np.abs(law.residuals / self.sigma / self.scale) > 4))
-
-    def misfit(self, law: _Law) -> str:
-        """Return why the law does not explain the points; empty where it does."""
-        spread = 1.4826 * float(np.median(np.abs(law.residuals)))
-        noise = local_noise(law.residuals) if self.error is None else float(np.median(self.error))
-        jump = float(np.median(np.abs(np.diff(law.levels)))) if law.edges else 0.0
-        if law.kind == "bent":
-            return "a bend without steps is not among the kinds that are named"
-        if spread > max(2 * noise, _TOLERATED, 0.25 * jump):
-            return f"the points lie {spread:.1%} off it, where {noise:.1%} would be noise"
-        if (share := self.outliers(law)) > 0.2:
-            return f"{share:.0%} of the points are far off it"
-        clipped = np.clip(law.residuals / self.sigma / self.scale, -3, 3)
-        clipped -= clipped.mean()
-        memory = float(np.mean(clipped[1:] * clipped[:-1]) / max(1e-12, np.mean(clipped**2)))
-        if memory * len(clipped) ** 0.5 > 5 and spread > _TOLERATED:
-            return "neighbouring points leave it in the same direction"
-        if (share := self.contradicted(law)) > 0.15:
-            return f"{share:.0%} of its edges that should be seen are not there"
-        period, swing = self._ripple(law)
-        if period and swing > max(_TOLERATED, 0.5 * jump):
-            return f"the points swing around it by {swing:.1%} with period {period}"
-        return ""
-
-    def contradicted(self, law: _Law) -> float:
-        """Return the share of the edges to be seen at which there is no jump, or a point beside them says otherwise."""
-        jumps = np.abs(np.diff(law.levels))
-        usual = float(np.quantile(jumps, 0.75)) if len(jumps) else 0.0
-        wrong = seen = 0
-        for k, edge in enumerate(law.edges):
-            before, after = law.levels[k], law.levels[k + 1]
-            i = int(np.searchsorted(self.n, edge))
-            if not 0 < i < len(self.n):
+        for left, right in itertools.pairwise(stretches):
+            goes_on = right.form.width if right.form == left.form else None
+            reach = max(_SHIFT, goes_on or 0)
+            begin = max(left.begin + _least(left), right.begin - reach)
+            end = min(right.end - _least(right), right.begin + reach)
+            if not begin <= right.begin <= end:
                 continue
-            noise = self.y[i] * self.scale * max(self.sigma[i - 1], self.sigma[i])
-            if max(jumps[k], usual) < 6 * noise:
+            part = slice(begin, end)
+            off = [self.weights[part] * (self.clean[part] - law.values(self.n[part])) ** 2 for law in (left, right)]
+            moved = np.concatenate([[0.0], np.cumsum(off[0] - off[1])]) / self.noise**2  # from ``begin`` up to each
+            best = int(np.argmin(moved))
+            if goes_on and right.form.phase is not None and end < len(self.n):
+                on_grid = (self.n[begin : end + 1] - right.form.phase - 1) % goes_on == 0
+                likely = np.where(on_grid, moved, np.inf)
+                best = int(np.argmin(likely)) if likely.min() < moved[best] + _MARGIN else best
+            left.end = right.begin = begin + best
+        return [self.fitted(stretch) for stretch in stretches]
+
+    def fitted(self, stretch: Stretch) -> Stretch:
+        """Fit the law of a stretch to its points."""
+        return stretch.fitted(self.n, self.clean, self.weights)
+
+    def _outliers(self) -> tuple[Flags, set[int]]:
+        """Return which points are far off alone, and the indices of those that are kernels made for one n."""
+        law = self.lawful.copy()
+        for i, (before, stretch) in enumerate(pairwise(self.stretches)):
+            after = self.stretches[i + 2].form if i + 2 < len(self.stretches) else None
+            length, framed = stretch.end - stretch.begin, after == before.form
+            if length <= 3 or (framed and length <= _EXCURSION):  # what would it be, were it like its neighbours?
+                part = slice(stretch.begin, stretch.end)
+                law[part] = np.maximum(before.values(self.n[part]), 0.1 * law[part])
+        relative = self.y / law - 1
+        far = np.abs(relative) > _FAR * self.sigma * self.noise
+        outlying = far & (np.convolve(far, np.ones(5), "same") <= 2)
+        fast: list[int] = []
+        for stretch in self.stretches:
+            if stretch.form.width is None or stretch.form.phase is None:
                 continue
-            seen += 1
-            middle, rises = (before + after) / 2, after > before
-            other_side = (self.y[i] > middle) != rises or (self.y[i - 1] > middle) == rises
-            wrong += bool(other_side or jumps[k] < 0.25 * usual)
-        return wrong / seen if seen else 0.0
+            ends = (self.n - stretch.form.phase) % stretch.form.width == 0
+            near = self.n <= self.n[0] + _FAST_STEPS * stretch.form.width
+            fast += [int(i) for i in np.flatnonzero(outlying & ends & near & (relative < -_FAST)) if i + 1 < len(far)]
+        outlying[fast] = False
+        return outlying, set(fast)
 
-    def _ripple(self, law: _Law) -> tuple[int, float]:
-        """Return the period of a pattern that the residuals repeat, and its swing; period 0 for none."""
-        n = self.n.astype(int)
-        residuals = np.clip(law.residuals, -4 * self.scale, 4 * self.scale)
-        if not residuals.any():
-            return 0, 0.0
-        best = (0.0, 0, 0.0)
-        for period in range(2, min(33, len(n) // 4)):
-            count = np.bincount(n % period, minlength=period)
-            mean = np.bincount(n % period, residuals, minlength=period) / np.maximum(count, 1)
-            between = float((count * mean**2).sum())
-            within = max(float((residuals**2).sum()) - between, 1e-12)
-            strength = (between / period) / (within / max(1, len(n) - period))  # an F ratio
-            if strength > best[0]:
-                best = strength, period, float(np.ptp(mean))
-        return (best[1], best[2]) if best[0] > 6 else (0, 0.0)
 
-    def blind_to(self, law: _Law) -> str:
-        """Return, beside a law without steps, the smallest jump that would have been seen."""
-        if law.width:
-            return ""
-        # Two halves of 16 neighbours, told apart at four sigmas: the least favourable of the usual widths.
-        smallest = 4 * self.scale * (2 / min(16, len(self.n) / 4)) ** 0.5
-        return f"repeated jumps under {max(smallest, 1e-3):.1%} of the latency would not have been seen"
+def _least(stretch: Stretch) -> int:
+    """Return how many points a stretch is not made shorter than."""
+    return stretch.form.width + 1 if stretch.form.width else 10 if stretch.form.kind == "linear" else 3
+
+
+def _local_noise(values: Array, unit: Array) -> float:
+    """Return the noise, in units, as neighbours show it."""
+    return float(1.4826 * np.median(np.abs(np.diff(values)) / np.hypot(unit[1:], unit[:-1])))
 
 
 def _validated(n: Any, latency_ms: Any, std_error_ms: Any) -> tuple[npt.NDArray[np.int64], Array, Array | None]:
@@ -340,8 +307,3 @@ def _validated(n: Any, latency_ms: Any, std_error_ms: Any) -> tuple[npt.NDArray[
     if (np.diff(points) == 0).any():
         raise InvalidInputError(f"n: {points[:-1][np.diff(points) == 0][0]} is there twice")
     return points, y[order], None if errors is None else (errors / y)[order]
-
-
-def _step_map(law: _Law, n: npt.NDArray[np.int64], y: Array, confidence: float, reason: str) -> StepMap:
-    measured = tuple((int(a), float(b)) for a, b in zip(n, y, strict=True))
-    return StepMap(law.kind, law.width, law.phase, law.edges, law.levels, law.slope, confidence, reason, measured)
