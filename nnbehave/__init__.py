@@ -11,7 +11,7 @@ from nnbehave.platforms import platforms
 from nnbehave.sweep import measure, sweep
 
 if TYPE_CHECKING:
-    from nnbehave.analysers import StepMap, detect_steps, load_step_map
+    from nnbehave.analysers import StepMap, detect_steps, find_steps, load_step_map
     from nnbehave.errors import NNBehaveError
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
@@ -33,6 +33,7 @@ _LAZY = {
     "compare": "studies",
     "detect_steps": "analysers",
     "diagnose": "studies",
+    "find_steps": "analysers",
     "load_blocks": "results",
     "load_network": "networks",
     "load_results": "results",
@@ -51,6 +52,7 @@ __all__ = [
     "compare",
     "detect_steps",
     "diagnose",
+    "find_steps",
     "load_blocks",
     "load_network",
     "load_results",

@@ -83,6 +83,13 @@ def sweep_command(
             help="How a layer is isolated: stacked, whole, profiled; none times nothing. [default: platform's own]"
         ),
     ] = None,
+    sampling: Annotated[
+        str,
+        typer.Option(help="exhaustive: every value; adaptive: of each curve as few as show its steps."),
+    ] = "exhaustive",
+    budget: Annotated[
+        int | None, typer.Option(help="Values of a curve to measure at most, when adaptively. [default: all it takes]")
+    ] = None,
     interval: Annotated[
         float,
         typer.Option(help="Measure a layer until its 95 % interval is within this share of it; 0.05 is quick."),
@@ -110,6 +117,8 @@ def sweep_command(
         loaded,
         platforms=platform or ["tflite"],
         store=store,
+        sampling=sampling,
+        budget=budget,
         method=method,
         interval=interval,
         time_limit_s=time_limit,

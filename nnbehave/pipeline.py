@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import isnan
 from pathlib import Path
@@ -64,40 +64,86 @@ class _Plan:
         return terms(graph, self.method)
 
 
-def run(
-    curves: Sequence[Sequence[Layer | Graph]],
-    space: Space | None,
-    platforms: str | Sequence[str],
-    store: str | Path | None,
-    method: str | None,
-    settings: Settings,
-    retry: bool,
-    progress: bool,
-) -> Results:
-    """Measure what the store lacks of some curves, and return the results. As :func:`nnbehave.sweep`."""
-    by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
-    chosen = _platforms(platforms)
-    if not any(by_curve) or not chosen:
-        raise InvalidInputError("nothing to measure: no layers" if chosen else "nothing to measure: no platforms")
-    wanted = [(platform, how, some) for platform in chosen for how, some in _by_method(platform, method, by_curve)]
-    for platform in chosen:
-        platform.version()  # a missing runtime shows before anything is measured
-    target, cache = LocalTarget(), ArtifactCache()
-    real_time = any(platform.wall_clock for platform in chosen)
-    # Converting takes all cores, so the machine is held for that too.
-    with Store(store) as opened, target.exclusive(_LOG.warning) if real_time else nullcontext():
-        space_id = opened.add_space(space) if space is not None else None
-        opened.add_subjects([graph for curve in by_curve for graph in curve])
+class Pipeline:
+    """The store, the machine and the converters, held from one call of ``measure`` to the next.
+
+    Parameters as of :func:`nnbehave.sweep`; a context manager.
+    """
+
+    def __init__(
+        self,
+        space: Space | None,
+        platforms: str | Sequence[str],
+        store: str | Path | None,
+        method: str | None,
+        settings: Settings,
+        retry: bool,
+        progress: bool,
+    ) -> None:
+        self.platforms = _platforms(platforms)
+        if not self.platforms:
+            raise InvalidInputError("nothing to measure: no platforms")
+        for platform in self.platforms:
+            _check_method(platform, method)
+            platform.version()  # a missing runtime shows before anything is measured
+        self._space, self._where, self._method = space, store, method
+        self._settings, self._retry, self._progress = settings, retry, progress
+        self._open = ExitStack()
+        self._target, self._cache = LocalTarget(), ArtifactCache()
+        self._environments: set[str] = set()
+        self._methods: set[str] = set()
+        self._subjects: dict[str, None] = {}
+
+    def __enter__(self) -> Pipeline:
+        with ExitStack() as opening:
+            self._store = opening.enter_context(Store(self._where))
+            if any(platform.wall_clock for platform in self.platforms):  # converting takes all cores, so for that too
+                opening.enter_context(self._target.exclusive(_LOG.warning))
+            self._pool = opening.enter_context(ConversionPool(self._settings.seed, self._cache))
+            self._space_id = self._store.add_space(self._space) if self._space is not None else None
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._open.close()
+
+    def measure(
+        self, curves: Sequence[Sequence[Layer | Graph]], platforms: Sequence[Platform] | None = None
+    ) -> Results:
+        """Measure what the store lacks of some curves, on some of the platforms, and return all results so far."""
+        by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
+        if not any(by_curve):
+            raise InvalidInputError("nothing to measure: no layers")
+        platforms = self.platforms if platforms is None else platforms
+        graphs = [graph for curve in by_curve for graph in curve]
+        self._store.add_subjects(graphs)
+        self._subjects |= dict.fromkeys(graph.id for graph in graphs)
+        wanted = [(platform, how, some) for platform in platforms for how, some in self._by_method(platform, by_curve)]
         plans = [
-            _plan(platform, how, target, opened, space_id, some, settings, retry) for platform, how, some in wanted
+            _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._retry)
+            for platform, how, some in wanted
         ]
-        with ConversionPool(settings.seed, cache) as pool:
-            for plan in plans:
-                _carry_out(plan, target, opened, pool, cache, settings, progress)
-        subjects = None if space is not None else list(dict.fromkeys(graph.id for c in by_curve for graph in c))
-        environments = {plan.environment for plan in plans}
-        methods = {plan.method for plan in plans}
-        return Results.from_store(opened, [str(p) for p in chosen], space_id, subjects, environments, methods)
+        for plan in plans:
+            self._environments.add(plan.environment)
+            self._methods.add(plan.method)
+            _carry_out(plan, self._target, self._store, self._pool, self._cache, self._settings, self._progress)
+        subjects = None if self._space_id is not None else list(self._subjects)
+        names = [str(platform) for platform in self.platforms]
+        return Results.from_store(self._store, names, self._space_id, subjects, self._environments, self._methods)
+
+    def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> Iterator[tuple[str, list[list[Graph]]]]:
+        """Yield the methods to measure a platform by, each with its curves: whole networks ``whole`` by default."""
+        default = platform.methods[0]
+        networks = "whole" if "whole" in platform.methods else default
+        split: dict[str, list[list[Graph]]] = {}
+        for curve in curves:
+            of_curve: dict[str, list[Graph]] = {}
+            for graph in curve:
+                how = self._method or (networks if graph.arrangement == "network" else default)
+                of_curve.setdefault(how, []).append(graph)
+            for how, some in of_curve.items():
+                split.setdefault(how, []).append(some)
+        yield from split.items()
 
 
 def _platforms(names: str | Sequence[str]) -> list[Platform]:
@@ -108,24 +154,10 @@ def _platforms(names: str | Sequence[str]) -> list[Platform]:
     return list({str(platform): platform for platform in map(get_platform, names)}.values())
 
 
-def _by_method(
-    platform: Platform, method: str | None, curves: list[list[Graph]]
-) -> Iterator[tuple[str, list[list[Graph]]]]:
-    """Yield the methods to measure a platform by, each with its curves: whole networks are ``whole`` by default."""
+def _check_method(platform: Platform, method: str | None) -> None:
     if method is not None and method not in (*platform.methods, "none"):
         known = ", ".join((*platform.methods, "none"))
         raise InvalidInputError(f"method: {platform.name!r} can be measured by {known}, got {method!r}")
-    default = platform.methods[0]
-    networks = "whole" if "whole" in platform.methods else default
-    split: dict[str, list[list[Graph]]] = {}
-    for curve in curves:
-        of_curve: dict[str, list[Graph]] = {}
-        for graph in curve:
-            how = method or (networks if graph.arrangement == "network" else default)
-            of_curve.setdefault(how, []).append(graph)
-        for how, some in of_curve.items():
-            split.setdefault(how, []).append(some)
-    yield from split.items()
 
 
 def _plan(

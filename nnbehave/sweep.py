@@ -25,6 +25,7 @@ def sweep(
     dimension: str | None = None,
     values: Iterable[Any] | None = None,
     sampling: str = "exhaustive",
+    budget: int | None = None,
     method: str | None = None,
     interval: float = 0.02,
     time_limit_s: float = 60.0,
@@ -47,8 +48,11 @@ def sweep(
         A database URL or the path of a SQLite file, made where there is none; by default nothing is kept.
     layer, dimension, values
         A layer, one of its dimensions, and the values to give it.
-    sampling : {"exhaustive"}
-        Which of the values to measure.
+    sampling : {"exhaustive", "adaptive"}
+        Which of the values to measure: all; or of each curve over whole numbers as few as show its steps, in batches
+        that each depend on what is known so far (:mod:`nnbehave.analysers.active`).
+    budget : int, optional
+        How many values of a curve to measure at most, when adaptively; by default as many as it takes.
     method : {"stacked", "whole", "profiled", "none"}, optional
         How a layer is isolated (:mod:`nnbehave.measurement.isolation`); by default the first that its platform lists.
         Whole networks are measured ``whole`` unless another is asked for. ``none`` times nothing: it only finds out
@@ -78,14 +82,17 @@ def sweep(
     StoreError
         The store cannot be used; what was measured until then is in it.
     """
+    from nnbehave.adaptive import measure_adaptively
     from nnbehave.errors import InvalidInputError
     from nnbehave.layer import Layer
     from nnbehave.measurement import Settings
-    from nnbehave.pipeline import run
+    from nnbehave.pipeline import Pipeline
     from nnbehave.space import Space, load_space
 
-    if sampling != "exhaustive":
-        raise InvalidInputError(f"sampling: this version measures every value ('exhaustive'), got {sampling!r}")
+    if sampling not in ("exhaustive", "adaptive"):
+        raise InvalidInputError(f"sampling: expected 'exhaustive' or 'adaptive', got {sampling!r}")
+    if budget is not None and (sampling == "exhaustive" or isinstance(budget, bool) or budget < 1):
+        raise InvalidInputError(f"budget: a number of values from 1 up, with sampling='adaptive', got {budget!r}")
     if space is None:
         if not isinstance(layer, Layer) or not isinstance(dimension, str) or not isinstance(values, Iterable):
             raise InvalidInputError("give a space, or layer= (a Layer), dimension= (a name) and values= (a sequence)")
@@ -95,9 +102,11 @@ def sweep(
     elif not isinstance(space, Space):
         space = load_space(space)
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
-    curves = [list(curve.layers) for curve in space.sweeps()]
-    curves += [[slot.base] for slot in space.slots if not slot.choices]
-    return run(curves, space, platforms, store, method, settings, retry, progress)
+    fixed = [[slot.base] for slot in space.slots if not slot.choices]
+    if sampling == "adaptive":
+        return measure_adaptively(space, fixed, budget, platforms, store, method, settings, retry, progress)
+    with Pipeline(space, platforms, store, method, settings, retry, progress) as pipeline:
+        return pipeline.measure([*([*curve.layers] for curve in space.sweeps()), *fixed])
 
 
 def measure(
@@ -114,8 +123,9 @@ def measure(
 ) -> Results:
     """Measure layers and graphs on some platforms. Parameters, returns and errors as in :func:`sweep`."""
     from nnbehave.measurement import Settings
-    from nnbehave.pipeline import run
+    from nnbehave.pipeline import Pipeline
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     curves = [[subject] for subject in subjects]
-    return run(curves, None, platforms, store, method, settings, retry, progress)
+    with Pipeline(None, platforms, store, method, settings, retry, progress) as pipeline:
+        return pipeline.measure(curves)

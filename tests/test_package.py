@@ -15,7 +15,7 @@ ROOT = Path(nnbehave.__file__).parent
 # A file imports only from above itself in this list; a package stands for all its files.
 ORDER = (
     "errors precisions runner worker operators layer models space graph networks converters platforms targets "
-    "measurement schema store derive plots analysers results pipeline sweep studies cli"
+    "measurement schema store derive plots analysers results pipeline adaptive sweep studies cli"
 ).split()
 ANALYSIS = {"analysers", "plots"}
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import percentile_filter
 
-from nnbehave.analysers.partition import LEVELS, LINE, Form, Stretch
-from nnbehave.analysers.periods import MAX_WIDTH
+from nnbehave.analysers.partition import LEVELS, LINE, MAX_WIDTH, Form, Stretch
 from nnbehave.analysers.step_map import Piece, StepMap
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _NO_RISE = 0.01  # over the whole curve: as good as flat
 _STEP_SHARE = 0.88  # of a rise over one width: above it the slope is none, below 1 − it the steps are none
 _MOSTLY = 0.6  # of the points must follow a period for it to name the kind
 _OTHER_EDGES = 0.25  # of those of the period; more of them, after the first step, are not exceptions
-_JUMPS = 0.35  # of all that a curve in steps of many widths rises and falls is in its jumps
+_JUMPS = 0.2  # of all that a curve in steps of many widths rises and falls is in its jumps
 _MUCH_SMALLER = 0.25
 _MISSING = 0.25  # of the edges of a period may be contradicted by the points
 _ZIGZAG = 0.1  # of what a law rises within a period must it fall, or the other way round
@@ -41,18 +41,21 @@ class _Edges:
     seen: Array
     error: Array
 
-    @property
-    def usual(self) -> float:
-        return float(np.median(np.abs(self.jump))) if len(self.n) else 0.0
+    def usual(self) -> Array:
+        """Return the jump that the edges around each make an edge on the grid of a period expect."""
+        result = np.zeros(len(self.n))
+        if self.periodic.any():
+            result[self.periodic] = percentile_filter(np.abs(self.jump[self.periodic]), 60, size=15, mode="reflect")
+        return result
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> _Edges:
         return _Edges(*(values[chosen] for values in vars(self).values()))
 
     def missing(self) -> npt.NDArray[np.bool_]:
         """Return which jumps the points deny: one much smaller than is usual counts as not there."""
-        expected = np.maximum(np.abs(self.jump), self.usual)
+        expected = np.maximum(np.abs(self.jump), self.usual())
         seen = self.seen * np.sign(self.jump)
-        there = seen > np.maximum(0.5 * np.abs(self.jump), _MUCH_SMALLER * self.usual)
+        there = seen > np.maximum(0.5 * np.abs(self.jump), _MUCH_SMALLER * self.usual())
         result: npt.NDArray[np.bool_] = ~there & (expected > 4 * self.error) & (expected - seen > 3 * self.error)
         return result
 
@@ -64,13 +67,13 @@ class _Edges:
 
 def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) -> StepMap:
     """Return the finding about a curve whose stretches are known, in its own unit."""
-    main = _main(curve)
+    main = main_form(curve)
     stretches = _simplified(curve) if main is None else curve.stretches
     pieces = _pieces(curve, stretches)
     edges = _edges(curve, stretches, pieces)
     kind, share, why_not = _kind(curve, stretches, main, edges, pieces)
     missing = edges.missing()
-    pieces = _merged(pieces, edges.n[missing & (np.abs(edges.jump) < _MUCH_SMALLER * edges.usual)])
+    pieces = _merged(pieces, edges.n[missing & (np.abs(edges.jump) < _MUCH_SMALLER * edges.usual())])
     if main is not None and kind != "zigzag" and missing.sum() > _MISSING * max(6, len(edges.n)):
         main = _coarser(main, edges.where(~missing))
         kind, edges = "staircase" if main else "irregular", edges.where(~missing)
@@ -109,7 +112,7 @@ def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) ->
 # ---------------------------------------------------------------------- kind
 
 
-def _main(curve: Curve) -> Form | None:
+def main_form(curve: Curve) -> Form | None:
     """Return the form of the period that most points follow, if that is most of the curve."""
     points: dict[tuple[int, int], int] = {}
     largest: dict[tuple[int, int], Stretch] = {}

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
+MAX_WIDTH = 128
+
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 LEVELS = ("levels",)
@@ -65,6 +67,18 @@ class Form:
     def design(self, names: tuple[str, ...], n: Array) -> Array:
         """Return the columns of one set, the constant first; shape (parameters, points)."""
         return np.stack([np.ones_like(n), *(self.column(name, n) for name in names)])
+
+
+_LOOK = 2 * np.log(MAX_WIDTH**2)  # for having looked at so many widths and phases
+
+
+def stairs_of(width: int, phase: int, outer_width: int | None = None, outer_phase: int | None = None) -> Form:
+    """Return the laws that a period may follow, or one inside a larger one."""
+    if outer_width is not None:
+        sets: tuple[tuple[str, ...], ...] = (("k", "K"), ("n", "s", "S"))
+        return Form("stairs", sets, width, phase, outer_width, outer_phase, price=2 * _LOOK)
+    sets = (("k",), ("n", "s"), ("n", "s", "f"), ("n", "s", "l"), ("k", "k2"), LEVELS)
+    return Form("stairs", sets, width, phase, price=_LOOK)
 
 
 FLAT = Form("flat", ((),))
@@ -162,6 +176,8 @@ class Costs:
         first, last = self.places[i], self.places[j]
         if form.width is None:
             enough = last - first >= (3 if form.kind == "flat" else 10)
+            if form.kind == "flat":  # two that are neighbours may both be outliers
+                enough |= n[last - 1] - n[first] >= 3
             enough |= np.isin(first, self._alone) & (last == first + 1) & (form.kind == "flat")
         else:
             enough = (last - first >= 6) & (n[last - 1] - n[first] >= form.width)
@@ -208,6 +224,8 @@ class Costs:
         whole = np.concatenate([[0.0], np.cumsum(within(begins, ends))])
         first, last = self.places[i], self.places[j]
         enough = n[last - 1] - n[first] >= 4 * (self.forms[f].width or 0) - 1
+        many = np.searchsorted(begins, last) - np.searchsorted(begins, first)  # steps
+        enough &= last - first >= 2 * many
         p = np.searchsorted(begins, first)  # the first step that begins at or after the stretch does
         q = np.searchsorted(begins, last, side="right") - 1  # the step that the stretch ends in, or after
         cost = within(first, np.minimum(begins[np.minimum(p, len(begins) - 1)], last))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.analysers.partition import MAX_WIDTH
+
 Array = npt.NDArray[np.float64]
 Shape = tuple[int, int]  # width, phase
 
-MAX_WIDTH = 128
 _PARTS = 4  # of the curve, each also looked at alone
 
 
@@ -19,7 +20,7 @@ class Periods:
         self._x = n / n[-1]
         whole = n.astype(np.int64)
         span = int(whole[-1] - whole[0]) + 1
-        narrowest = max(2, 2 * int(np.median(np.diff(whole)))) if len(n) > 1 else 2
+        narrowest = max(2, 2 * int(np.gcd.reduce(np.diff(whole)))) if len(n) > 1 else 2  # finer ones repeat coarser
         self._widths = np.arange(narrowest, min(MAX_WIDTH, span // 3) + 1)
         self._begins = np.concatenate([[0], np.cumsum(self._widths)])
         self._residues = whole[None] % self._widths[:, None] + self._begins[:-1, None]
@@ -30,6 +31,15 @@ class Periods:
         self._phase = np.arange(self._begins[-1]) - self._begins[self._width_index]
         self._place = (self._phase - 1) % self._width  # of each residue at phase 0
         self._last_weights, self._last = np.empty(0), (np.empty(0),) * 3
+
+    def likely(self, y: Array, weights: Array, count: int) -> list[Shape]:
+        """Return the shapes of any phase that gain most by a jump at every period, for the whole curve."""
+        if not len(self._widths):
+            return []
+        first, of_y, whole, _ = self._projections(y, weights)
+        gain = self._gain_of_two(first.sum(axis=1), of_y.sum(axis=1), whole, y, weights)
+        best = np.argsort(-gain, kind="stable")[:count]
+        return [(int(self._width[i]), int(self._phase[i])) for i in best]
 
     def stairs(self, y: Array, weights: Array) -> list[Shape]:
         """Return the shapes that gain most by a jump at every period, one phase a width.

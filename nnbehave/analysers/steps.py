@@ -18,15 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from nnbehave.analysers.naming import UNEXPLAINED, named
-from nnbehave.analysers.partition import FLAT, LEVELS, LINE, PARABOLA, Costs, Form, Stretch, jumps
-from nnbehave.analysers.periods import MAX_WIDTH, Periods
+from nnbehave.analysers.partition import FLAT, LINE, MAX_WIDTH, PARABOLA, Costs, Form, Stretch, jumps, stairs_of
+from nnbehave.analysers.periods import Periods
 from nnbehave.analysers.step_map import StepMap
 from nnbehave.errors import InvalidInputError
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-_FEWEST_POINTS = 8
+FEWEST_POINTS = 8
 _FLOOR = 1e-4  # smallest relative error that is believed
 _MODEL_ERROR = 0.003  # curves of real runtimes leave their law by about this much, however well they are measured
 _FAR = 4.5  # sigmas off, beyond which a point whose neighbours are not is an outlier
@@ -66,8 +66,8 @@ def detect_steps(n: Any, latency_ms: Any, std_error_ms: Any = None) -> StepMap:
     points, y, relative_error = _validated(n, latency_ms, std_error_ms)
     unit = float(np.median(y))
     measured = tuple((int(a), float(b)) for a, b in zip(points, y, strict=True))
-    if len(points) < _FEWEST_POINTS:
-        reason = f"{len(points)} points; at least {_FEWEST_POINTS} are needed"
+    if len(points) < FEWEST_POINTS:
+        reason = f"{len(points)} points; at least {FEWEST_POINTS} are needed"
         return replace(UNEXPLAINED, reason=reason, measured=measured)
     curve = Curve(points.astype(float), y / unit, relative_error)
     curve.solve()
@@ -99,7 +99,7 @@ class Curve:
         self.given = None if relative_error is None else float(np.median(error))
         self.sigma = error / np.median(error)  # relative to one another
         self.noise = self._at_least(_local_noise(np.log(y), self.sigma))
-        self._periods = Periods(n)
+        self.periods = Periods(n)
 
     def solve(self) -> None:
         """Find the stretches: first with the outliers drawn in, then without them, until these stay the same."""
@@ -142,12 +142,10 @@ class Curve:
     def _candidates(self) -> list[Form]:
         """Return the laws that are worth trying: the smooth ones, and those of the most promising widths."""
         y, weights = self.clean, self.weights
-        look = 2 * np.log(MAX_WIDTH**2)  # for having looked at so many shapes
-        sets = (("k",), ("n", "s"), ("n", "s", "f"), ("n", "s", "l"), ("k", "k2"), LEVELS)
-        shapes = self._periods.stairs(y, weights)
+        shapes = self.periods.stairs(y, weights)
         # Of width 2 a rise inside one phase's steps is a jump between the other's: only the names differ.
         shapes += [(2, 1 - phase) for width, phase in shapes if width == 2]
-        stairs = [Form("stairs", sets, *shape, price=look) for shape in shapes]
+        stairs = [stairs_of(*shape) for shape in shapes]
         nested: list[Form] = []
         if stairs:
             ends = np.array([0, len(self.n)])
@@ -156,11 +154,12 @@ class Curve:
             rest = y - self.fitted(Stretch(best, ("n", "s"), 0, len(self.n))).values(self.n)
             assert best.width is not None
             assert best.phase is not None
-            for shape in self._periods.stairs(rest, weights)[:8]:
+            for shape in self.periods.stairs(rest, weights)[:8]:
                 inner, outer = sorted([shape, (best.width, best.phase)])
                 if inner[0] < outer[0] and outer[0] % inner[0] == 0:
-                    nested.append(Form("stairs", (("k", "K"), ("n", "s", "S")), *inner, *outer, price=2 * look))
-        patterns = [self._pattern(w) for w in self._periods.patterns(y, weights, 3)]
+                    nested.append(stairs_of(*inner, *outer))
+        widths = self.periods.patterns(y, weights, 3)
+        patterns = [self._pattern(w) for w in widths if len(np.unique(self.n % w)) == w]
         return [FLAT, LINE, PARABOLA, *stairs, *nested, *patterns]
 
     def _pattern(self, width: int) -> Form:
@@ -242,6 +241,14 @@ class Curve:
             left.end = right.begin = begin + best
         return [self.fitted(stretch) for stretch in stretches]
 
+    def law(self, n: Array) -> Array:
+        """Return what the laws of the stretches say at some n, each from the first of its points on."""
+        begins = [self.n[stretch.begin] for stretch in self.stretches]
+        which = np.clip(np.searchsorted(begins, n, side="right") - 1, 0, None)
+        every = np.stack([stretch.values(n) for stretch in self.stretches])
+        result: Array = np.maximum(every[which, np.arange(len(n))], 1e-3 * float(self.lawful.min()))
+        return result
+
     def fitted(self, stretch: Stretch) -> Stretch:
         """Fit the law of a stretch to its points."""
         return stretch.fitted(self.n, self.clean, self.weights)
@@ -252,7 +259,8 @@ class Curve:
         for i, (before, stretch) in enumerate(pairwise(self.stretches)):
             after = self.stretches[i + 2].form if i + 2 < len(self.stretches) else None
             length, framed = stretch.end - stretch.begin, after == before.form
-            if length <= 3 or (framed and length <= _EXCURSION):  # what would it be, were it like its neighbours?
+            near = self.n[stretch.end - 1] - self.n[stretch.begin] < 3
+            if near or (framed and length <= _EXCURSION):  # what would it be, were it like its neighbours?
                 part = slice(stretch.begin, stretch.end)
                 law[part] = np.maximum(before.values(self.n[part]), 0.1 * law[part])
         relative = self.y / law - 1

@@ -105,3 +105,60 @@ def test_other_files_are_refused(tmp_path: Path, content: str, says: str) -> Non
 def test_the_repr_reads_as_a_sentence(stairs: StepMap) -> None:
     text = repr(stairs)
     assert text.startswith("StepMap(staircase of width 16, 64 points from 1 to 64, confidence 1.00")
+
+
+def test_beyond_the_measured_range_a_law_goes_on_if_asked(stairs: StepMap) -> None:
+    assert stairs.latency(65, extrapolate=True) == pytest.approx(5.5)
+    assert stairs.latency(1000, extrapolate=True) == pytest.approx(0.5 + 63)
+    n = range(1, 65)
+    line = detect_steps(n, [0.5 + 0.1 * k for k in n])
+    assert line.latency(200, extrapolate=True) == pytest.approx(20.5)
+    odd = detect_steps([2, 4, 8], [1.0, 3.0, 1.0])
+    with pytest.raises(InvalidInputError, match="unexplained says nothing of what follows"):
+        odd.latency(9, extrapolate=True)
+    with pytest.raises(InvalidInputError, match="outside the measured range"):
+        stairs.latency(0, extrapolate=True)
+
+
+def test_the_interval_of_a_latency_is_around_it_and_widens_beyond(stairs: StepMap) -> None:
+    low, high = stairs.latency_interval(20)
+    assert low <= stairs.latency(20) <= high
+    beyond = stairs.latency_interval(100, extrapolate=True)
+    assert beyond[1] - beyond[0] >= high - low
+    with pytest.raises(InvalidInputError, match="outside the measured range"):
+        stairs.latency_interval(65)
+
+
+@pytest.mark.parametrize("law", ["zigzag", "falling", "sloped"])
+def test_the_best_of_a_part_are_what_no_larger_in_it_outdoes(law: str) -> None:
+    n = list(range(1, 130))
+    laws = {
+        "zigzag": [2.0 + 0.05 * k + 0.1 * ((k - 1) % 8) for k in n],
+        "falling": [9.0 - 0.2 * -(-k // 8) for k in n],
+        "sloped": [1.0 + 0.3 * -(-k // 8) + 0.02 * k for k in n],
+    }
+    found = detect_steps(n, laws[law])
+    for low, high in [(1, 129), (1, 60), (13, 100), (30, 33), (50, 50)]:
+        latency = {k: found.latency(k) for k in range(low, high + 1)}
+        pareto = [k for k in latency if all(latency[m] > latency[k] for m in range(k + 1, high + 1))]
+        assert found.best_channels(low, high) == pareto == found.best_of(range(low, high + 1))
+
+
+def test_a_notebook_shows_a_table(stairs: StepMap) -> None:
+    html = stairs._repr_html_()
+    for part in ("staircase of width 16", "16, 32, 48, 64", "3 observed", "100%"):
+        assert part in html
+    line = detect_steps(range(1, 65), [0.5 + 0.1 * k for k in range(1, 65)])
+    assert "smallest repeated jump" in line._repr_html_()
+
+
+def test_a_map_draws_itself(stairs: StepMap) -> None:
+    plt = pytest.importorskip("matplotlib.pyplot")
+    _, ax = plt.subplots()
+    assert stairs.plot(ax=ax) is ax
+    points, law, best = ax.lines
+    assert len(points.get_xdata()) == 64
+    assert list(best.get_xdata()) == [16, 32, 48, 64]
+    assert max(law.get_ydata()) == pytest.approx(4.5)
+    assert detect_steps([2, 4, 8], [1.0, 3.0, 1.0]).plot().lines
+    plt.close("all")

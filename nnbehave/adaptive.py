@@ -1,0 +1,99 @@
+"""Sweeping a space by few measurements: each batch goes where what is known so far leaves most to learn."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+
+from nnbehave.analysers.active import StepSearch
+from nnbehave.layer import Layer
+from nnbehave.measurement import Settings
+from nnbehave.pipeline import Pipeline
+from nnbehave.platforms import Platform
+from nnbehave.results import Results
+from nnbehave.space import Space, Sweep
+
+_LOG = logging.getLogger("nnbehave")
+
+
+@dataclass
+class _Search:
+    """One curve on one platform, and what of it was asked for so far."""
+
+    sweep: Sweep
+    steps: StepSearch
+    asked: dict[int, None]
+
+    def layers(self) -> list[Layer]:
+        by_value = dict(zip(self.sweep.values, self.sweep.layers, strict=True))
+        return [by_value[value] for value in self.asked]
+
+
+def measure_adaptively(
+    space: Space,
+    fixed: Sequence[Sequence[Layer]],
+    budget: int | None,
+    platforms: str | Sequence[str],
+    store: str | Path | None,
+    method: str | None,
+    settings: Settings,
+    retry: bool,
+    progress: bool,
+) -> Results:
+    """Measure of each curve over whole numbers what its search asks for, of others all. As :func:`nnbehave.sweep`.
+
+    The curves of a platform are searched side by side, so that a session holds a batch of each.
+    """
+    sweeps = space.sweeps()
+    numeric = [sweep for sweep in sweeps if all(type(value) is int and value > 0 for value in sweep.values)]
+    whole = [*map(list, fixed), *(list(sweep.layers) for sweep in sweeps if sweep not in numeric)]
+    with tempfile.TemporaryDirectory() as scratch:
+        kept = Path(scratch) / "results.db" if store is None else store
+        with Pipeline(space, platforms, kept, method, settings, retry, progress) as pipeline:
+            for platform in pipeline.platforms:
+                searches = [_Search(sweep, StepSearch(sweep.values, budget), {}) for sweep in numeric]
+                results = _search(pipeline, platform, searches, whole)
+                for search in searches:
+                    if search.steps.why:
+                        what = f"{search.sweep.slot}, {search.sweep.dimension} on {platform}"
+                        _LOG.warning("%s: %s", what, search.steps.why)
+    return results
+
+
+def _search(pipeline: Pipeline, platform: Platform, searches: list[_Search], whole: list[list[Layer]]) -> Results:
+    """Measure batch after batch on one platform, until no search asks for more.
+
+    A batch comes with all that its curve is known by, of which the pipeline repeats some points: that joins them.
+    """
+    results = None
+    while True:
+        batch = []
+        for search in searches:
+            if wanted := search.steps.ask():
+                search.asked |= dict.fromkeys(wanted)
+                batch.append(search.layers())
+        if results is not None and not batch:
+            return results
+        results = pipeline.measure([*batch, *whole], [platform])
+        whole = []
+        for search in searches:
+            _tell(search, results, str(platform))
+
+
+def _tell(search: _Search, results: Results, platform: str) -> None:
+    frame, sweep = results.frame, search.sweep
+    of_curve = (frame["slot"] == sweep.slot) & (frame["dimension"] == sweep.dimension) & (frame["platform"] == platform)
+    rows = frame[of_curve & frame[sweep.dimension].notna()]
+    measured, lost = {}, []
+    for row in rows.to_dict("records"):
+        value = int(row[sweep.dimension])
+        if isnan(row["latency_ms"]) or isnan(row["join_factor"]):
+            lost.append(value)
+        else:
+            measured[value] = (row["latency_ms"], row["std_error_ms"])
+            search.asked[value] = None
+    search.steps.tell(measured, [*lost, *(value for value in search.asked if value not in measured)])
