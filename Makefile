@@ -31,7 +31,9 @@ test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.installed
+	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python benchmarks/light.py
+	$(BIN)/python benchmarks/steps.py
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/cost.py
 	$(BIN)/python benchmarks/schemes.py

@@ -161,9 +161,7 @@ def optimal_partition(curve: Curve) -> Sequence[int]:
 
 def active(count: int, seed: int) -> None:
     """Print how many n the search measures of 1 to 1000 at 1 % noise a round, and what it finds."""
-    print(
-        f"\nactive, 1 to 1000, {ROUNDS} rounds of 1 % noise an n, {count} curves a class; jumps of 2 % or more up to 128"
-    )
+    print(f"\nactive, 1 to 1000, {ROUNDS} rounds of 1 % noise an n, {count} curves a class; jumps ≥ 2 % up to 128")
     print(f"{'':<18}{'right':>8}{'n':>8}{'at most':>9}{'batches':>9}{'regret':>9}{'worst':>9}{'sure':>8}")
     for name, make in synthetic.CLASSES.items():
         rows = []

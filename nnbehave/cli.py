@@ -314,6 +314,7 @@ def _steps_line(row: dict[Any, Any]) -> str:
     if pd.isna(row["low"]):
         return f"{row['platform']:<18} {'—':<17} {'':>5} {'':>10}  {row['note']}"
     width = "" if pd.isna(row["width"]) else str(row["width"])
+    width += "" if pd.isna(row["outer_width"]) else f"/{row['outer_width']}"
     keep = row["keep"]
     shown = ", ".join(map(str, keep if len(keep) <= 16 else [*keep[:6], "…", *keep[-3:]]))
     line = f"{row['platform']:<18} {row['kind']:<17} {width:>5} {row['confidence']:>10.2f}  "

@@ -13,6 +13,7 @@ from nnbehave.derive import COLUMNS, FEWEST_ANCHORS, derive_blocks, derive_rows
 from nnbehave.errors import InvalidInputError
 from nnbehave.store import Store
 
+_OF_STEP_MAP = ("kind", "width", "phase", "outer_width", "step_share", "confidence", "low", "high")
 _CURVE = ("space", "slot", "dimension", "platform", "environment", "method")
 
 
@@ -34,8 +35,9 @@ class Results:
         TensorFlow's in fp32, over that of the latter; ``reason`` says where this is not what was asked for.
     """
 
-    def __init__(self, frame: pd.DataFrame) -> None:
+    def __init__(self, frame: pd.DataFrame, candidates: dict[tuple[str, str, str], list[Any]] | None = None) -> None:
         self.frame = frame
+        self._candidates = candidates or {}  # of (space, slot, dimension): more than was measured, if adaptively
 
     @classmethod
     def from_store(
@@ -49,7 +51,14 @@ class Results:
     ) -> Results:
         """Derive the results of a store: all, or what the arguments leave (:func:`nnbehave.derive.derive_rows`)."""
         rows = derive_rows(store, platforms, space, subjects, environments, methods)
-        return cls(pd.DataFrame(list(rows), columns=COLUMNS))
+        candidates: dict[tuple[str, str, str], list[Any]] = {}
+        graphs = store.subjects()
+        for subject, curves in store.points(space).items():
+            for label, slot, dimension in curves:
+                if dimension:
+                    value = getattr(graphs[subject].layers[0], dimension)
+                    candidates.setdefault((label, slot, dimension), []).append(value)
+        return cls(pd.DataFrame(list(rows), columns=COLUMNS), candidates)
 
     # ------------------------------------------------------------------ findings
 
@@ -70,35 +79,38 @@ class Results:
         Returns
         -------
         pandas.DataFrame
-            One row a curve: ``space slot dimension platform environment method kind width phase confidence low high
-            candidates kept keep note``. ``keep`` lists the values worth keeping among those of the space, the number
-            of which is ``candidates``.
+            One row a curve: ``space slot dimension platform environment method kind width phase outer_width
+            step_share confidence low high measured candidates kept keep note``. ``keep`` lists the values worth keeping
+            among those of the space between ``low`` and ``high``, measured or not; ``candidates`` is how many the
+            space has (in results from a file: how many were measured).
         """
         rows = []
         for what, curve in self.curves():
             values = curve[what["dimension"]]
             if not pd.api.types.is_numeric_dtype(values.infer_objects()):
                 continue
-            row: dict[str, Any] = {**what, "kind": "unexplained", "candidates": len(values), "note": ""}
+            listed = self._listed(what, values)
+            row: dict[str, Any] = {**what, "kind": "unexplained", "candidates": len(listed), "note": ""}
             try:
                 found = _step_map(curve, what["dimension"])
             except InvalidInputError as error:
                 row["note"] = str(error)
             else:
-                possible = values[curve["latency_ms"].notna()]
-                keep = found.best_of((int(value) for value in possible), tolerance)
-                without = len(values) - len(possible)
-                notes = [found.reason, f"{without} without a latency left out" if without else ""]
-                row |= {"kind": found.kind, "width": found.width, "phase": found.phase, "kept": len(keep), "keep": keep}
-                row |= {"confidence": found.confidence, "low": found.low, "high": found.high}
+                lost = {int(value) for value in values[curve["latency_ms"].isna()]}
+                inside = {int(value) for value in listed if found.low <= value <= found.high}
+                keep = found.best_of(inside - lost, tolerance)
+                notes = [found.reason, f"{len(lost)} without a latency left out" if lost else ""]
+                row |= {name: getattr(found, name) for name in _OF_STEP_MAP}
+                row |= {"measured": len(found.measured), "kept": len(keep), "keep": keep}
                 row["note"] = "; ".join(filter(None, notes))
             rows.append(row)
-        columns = [
-            *_CURVE,
-            *["kind", "width", "phase", "confidence", "low", "high", "candidates", "kept", "keep", "note"],
-        ]
-        whole = ["width", "phase", "low", "high", "kept"]
+        columns = [*_CURVE, *_OF_STEP_MAP, "measured", "candidates", "kept", "keep", "note"]
+        whole = ["width", "phase", "outer_width", "low", "high", "measured", "kept"]
         return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
+
+    def _listed(self, what: dict[str, Any], measured: pd.Series) -> list[Any]:
+        """Return the values that a curve's space has, as far as they are known, or else those that were measured."""
+        return self._candidates.get((what["space"], what["slot"], what["dimension"])) or list(measured)
 
     def support(self) -> pd.DataFrame:
         """Say of each operator at each precision on each platform how far it is supported, and why not further.
@@ -183,8 +195,9 @@ class Results:
             label += f": {step_map.kind} {step_map.width or ''}".rstrip() if step_map else ""
             colour = plots.plot_points(curve, what["dimension"], label, ax=ax)
             if step_map:
-                measured = (n for n, _ in step_map.measured)
-                plots.plot_law(*step_map.outline(measured), colour, ax=ax)
+                values = self._listed(what, curve[what["dimension"]])
+                inside = [int(value) for value in values if step_map.low <= value <= step_map.high]
+                plots.plot_law(*step_map.outline(inside), colour, ax=ax)
         return plots.label_axes(ax, dimensions[0])
 
     # ------------------------------------------------------------------ files

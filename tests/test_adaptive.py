@@ -39,6 +39,9 @@ def test_few_values_show_the_same_steps_as_all(tmp_path: Path) -> None:
         assert len(found.measured) <= 70
     assert results.frame["session"].nunique() > 2
     assert results.frame["join_factor"].notna().all()
+    table = results.steps().set_index("platform").loc["simulated?width=24"]
+    assert (table["measured"], table["candidates"]) == (len(results.step_map("simulated?width=24").measured), 512)
+    assert table["keep"] == sorted({*range(24, 513, 24), 512})  # measured or not
 
 
 def test_a_search_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from nnbehave.analysers.naming import main_form
+from nnbehave.analysers.naming import main_form, named
 from nnbehave.analysers.partition import LEVELS, Costs, Stretch, stairs_of
 from nnbehave.analysers.step_map import StepMap
 from nnbehave.analysers.steps import FEWEST_POINTS, Curve, detect_steps
@@ -38,6 +38,8 @@ _CHANGED = 3.0  # standard errors between neighbours that are a jump
 _NARROW = 3  # n between two with a jump, which are measured at once
 _GAP = 24  # between measured n, where no jump is known
 _TOLERATED = 0.007  # relative error that no law of a real runtime is held to account for
+_WIDE = 8  # steps from which each is measured, where their levels are uneven
+_STRETCHES = 4  # of a curve; a law with more exceptions does not hold
 _MISFIT = 1.6  # mean square of the residuals, in standard errors, above which no law holds
 
 
@@ -99,7 +101,7 @@ class StepSearch:
             wanted += self._unverified(curve)
         elif not wanted:
             self._doing = "its jumps were narrowed down"
-            wanted = self._jumps()
+            wanted = self._open(self._unseen_steps(curve)) or self._jumps()
         return self._filled(self._open(wanted)) if wanted else []
 
     def _filled(self, wanted: list[int]) -> list[int]:
@@ -202,19 +204,23 @@ class StepSearch:
             if lacking > 0 and free:
                 wanted += [int(n) for n in rng.choice(free, min(len(free), lacking), replace=False)]
             high //= 2
-        for stretch in curve.stretches:  # a level of its own is known by measuring alone
-            if stretch.names == LEVELS:
-                low, high = curve.n[stretch.begin], curve.n[stretch.end - 1]
-                inside = self._n[(self._n >= low) & (self._n <= high)]
-                step = stretch.form.step(inside)
-                unseen = sorted(set(step.tolist()) - set(stretch.form.step(curve.n).tolist()))
-                wanted += [int(np.median(inside[step == k])) for k in unseen]
+        if any(stretch.names == LEVELS for stretch in curve.stretches):
+            wanted += self._unseen_steps(curve)
         for left, right in pairwise(curve.stretches):  # where one law ends and another begins
             before, after = int(curve.n[right.begin - 1]), int(curve.n[right.begin])
             between = [int(n) for n in self._n[(self._n > before) & (self._n < after)]]
             if between and not _goes_on(left, right):
                 wanted.append(between[len(between) // 2])
         return self._open(wanted)
+
+    def _unseen_steps(self, curve: Curve) -> list[int]:
+        """Return the last n of each step without a point: where levels are uneven, measuring alone tells them."""
+        form = main_form(curve)
+        if form is None or form.width is None or form.width < _WIDE:
+            return []
+        step = form.step(self._n.astype(float))
+        unseen = sorted(set(step.tolist()) - set(form.step(curve.n).tolist()))
+        return [int(self._n[step == k][-1]) for k in unseen]
 
     def _jumps(self) -> list[int]:
         """Return the middles of the gaps over which the latency changes, else of the widest gaps."""
@@ -246,12 +252,10 @@ class StepSearch:
 
 def _holds(curve: Curve) -> bool:
     """Whether one law, with a few exceptions, explains the points."""
+    if named(curve, 1.0, ()).kind in ("irregular", "unexplained") or len(curve.stretches) > _STRETCHES:
+        return False
     residuals = (curve.clean / curve.lawful - 1)[~curve.outlying] / curve.sigma[~curve.outlying]
     error = max(curve.given or curve.noise, _TOLERATED)
-    if len(curve.stretches) > 1:
-        period = main_form(curve)
-        if period is None or len(curve.stretches) > 4:
-            return False
     return float(np.mean((residuals / error) ** 2)) < _MISFIT
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import percentile_filter
 
 from nnbehave.analysers.partition import LEVELS, LINE, MAX_WIDTH, Form, Stretch
+from nnbehave.analysers.pieces import bounds_of, law_at, merged, pieces_of
 from nnbehave.analysers.step_map import Piece, StepMap
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MUCH_SMALLER = 0.25
 _MISSING = 0.25  # of the edges of a period may be contradicted by the points
 _ZIGZAG = 0.1  # of what a law rises within a period must it fall, or the other way round
 
-UNEXPLAINED = StepMap("unexplained", None, None, None, None, None, (), (), (), 0.0, np.inf, "", (), ())
+UNEXPLAINED = StepMap("unexplained", None, None, None, None, None, (), (), (), 0.0, None, "", (), ())
 
 
 @dataclass
@@ -69,11 +69,11 @@ def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) ->
     """Return the finding about a curve whose stretches are known, in its own unit."""
     main = main_form(curve)
     stretches = _simplified(curve) if main is None else curve.stretches
-    pieces = _pieces(curve, stretches)
+    pieces = pieces_of(curve, stretches)
     edges = _edges(curve, stretches, pieces)
     kind, share, why_not = _kind(curve, stretches, main, edges, pieces)
     missing = edges.missing()
-    pieces = _merged(pieces, edges.n[missing & (np.abs(edges.jump) < _MUCH_SMALLER * edges.usual())])
+    pieces = merged(pieces, edges.n[missing & (np.abs(edges.jump) < _MUCH_SMALLER * edges.usual())])
     if main is not None and kind != "zigzag" and missing.sum() > _MISSING * max(6, len(edges.n)):
         main = _coarser(main, edges.where(~missing))
         kind, edges = "staircase" if main else "irregular", edges.where(~missing)
@@ -90,7 +90,7 @@ def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) ->
     if kind in ("flat", "linear", "quadratic"):
         reason = f"repeated jumps under {smallest:.1%} of the latency would not have been seen"
         edges = edges.where(np.zeros(len(edges.n), dtype=bool))
-    levels = _law(pieces, np.array([curve.n[0], *edges.n]))
+    levels = law_at(pieces, np.array([curve.n[0], *edges.n]))
     return StepMap(
         kind,
         main.width if main else None,
@@ -184,7 +184,7 @@ def _kind(
 
 def _jump_share(curve: Curve, edges: _Edges, pieces: list[Piece]) -> float:
     """Return what jumps make of all that the law rises and falls."""
-    law = _law(pieces, np.arange(int(curve.n[0]), int(curve.n[-1]) + 1))
+    law = law_at(pieces, np.arange(int(curve.n[0]), int(curve.n[-1]) + 1))
     return float(np.abs(edges.jump).sum() / max(np.abs(np.diff(law)).sum(), 1e-300))
 
 
@@ -209,91 +209,13 @@ def _periodic_kind(curve: Curve, stretches: list[Stretch], main: Form) -> tuple[
     return ("staircase" if share > _STEP_SHARE else "sloped-staircase"), share, ""
 
 
-# ---------------------------------------------------------------------- law
-
-
-def _pieces(curve: Curve, stretches: list[Stretch]) -> list[Piece]:
-    """Return the law piece by piece."""
-    pieces: list[Piece] = []
-    bounds = _bounds(curve, stretches)
-    for stretch, first, last in zip(stretches, bounds[:-1], bounds[1:] - 1, strict=True):
-        begins = _breaks(stretch, first, last)
-        at = begins.astype(float)
-        values = stretch.values(at)
-        errors = curve.noise * stretch.errors((at + np.append(at[1:] - 1, last)) / 2)
-        slope, bend = 0.0, 0.0
-        if stretch.form.kind != "pattern" and stretch.names != LEVELS:
-            by_name = dict(zip(stretch.names, stretch.coefficients[1:], strict=True))
-            slope = float(sum(by_name.get(name, 0.0) for name in ("n", "s", "S")))
-            bend = float(by_name.get("n2", 0.0))
-        for begin, value, error in zip(begins.tolist(), values.tolist(), errors.tolist(), strict=True):
-            law: tuple[float, ...] = (value,)
-            if bend:
-                law = value, slope + 2 * bend * begin, bend
-            elif slope:
-                law = value, slope
-            pieces.append(Piece(begin, law, error))
-    return pieces
-
-
-def _bounds(curve: Curve, stretches: list[Stretch]) -> npt.NDArray[np.int64]:
-    """Return the n at which each stretch begins, and one past the last: between two points it is the middle."""
-    n = curve.n.astype(np.int64)
-    bounds = [n[0]]
-    for left, right in pairwise(stretches):
-        before, after = n[right.begin - 1], n[right.begin]
-        bound = (before + after + 1) // 2
-        for form in (left.form, right.form):
-            if form.width and form.phase is not None:  # where a step begins in between, it is there
-                edge = after - (after - form.phase - 1) % form.width
-                bound = edge if edge > before else bound
-        bounds.append(bound)
-    return np.array([*bounds, n[-1] + 1])
-
-
-def _breaks(stretch: Stretch, first: int, last: int) -> npt.NDArray[np.int64]:
-    """Return the n at which a piece of a stretch begins."""
-    form = stretch.form
-    every = np.arange(first, last + 1)
-    if form.width is None or form.phase is None:
-        return every[:1]
-    if form.kind == "pattern":
-        return every
-    place = (every - form.phase - 1) % form.width
-    begins = place == 0
-    begins |= ("f" in stretch.names) & (place == 1)
-    begins |= ("l" in stretch.names) & (place == form.width - 1)
-    begins[0] = True
-    result: npt.NDArray[np.int64] = every[begins]
-    return result
-
-
-def _merged(pieces: list[Piece], no_edges: npt.NDArray[np.int64]) -> list[Piece]:
-    """Give steps that no jump parts one level: the noise between them would make each worth keeping."""
-    result = pieces[:1]
-    for piece in pieces[1:]:
-        before = result[-1]
-        if piece.begin in no_edges and len(piece.coefficients) == len(before.coefficients) == 1:
-            weights = 1 / np.square([before.std_error_ms, piece.std_error_ms])
-            level = float(np.average([before.coefficients[0], piece.coefficients[0]], weights=weights))
-            result[-1] = Piece(before.begin, (level,), float(weights.sum() ** -0.5))
-        else:
-            result.append(piece)
-    return result
-
-
-def _law(pieces: list[Piece], n: npt.NDArray[np.int64]) -> Array:
-    at = np.searchsorted([piece.begin for piece in pieces], n, side="right") - 1
-    coefficients = np.array([(*piece.coefficients, 0.0, 0.0)[:3] for piece in pieces])[at]
-    inside = n - np.array([piece.begin for piece in pieces])[at]
-    result: Array = coefficients[:, 0] + coefficients[:, 1] * inside + coefficients[:, 2] * inside**2
-    return result
+# ---------------------------------------------------------------------- edges
 
 
 def _edges(curve: Curve, stretches: list[Stretch], pieces: list[Piece]) -> _Edges:
     """Return where steps begin, and what the points on both sides of each say."""
     grid: set[int] = set()
-    bounds = _bounds(curve, stretches)
+    bounds = bounds_of(curve, stretches)
     for stretch, first, end in zip(stretches, bounds[:-1], bounds[1:], strict=True):
         form = stretch.form
         if form.width is not None and form.phase is not None:
@@ -301,15 +223,15 @@ def _edges(curve: Curve, stretches: list[Stretch], pieces: list[Piece]) -> _Edge
             grid |= set(every[(every - form.phase - 1) % form.width == 0].tolist())
     grid.discard(int(curve.n[0]))
     n = np.array(sorted(grid | set(bounds[1:-1].tolist())), dtype=np.int64)
-    law = _law(pieces, curve.n.astype(np.int64))
-    jump = _law(pieces, n) - _law(pieces, n - 1) if len(n) else np.empty(0)
+    law = law_at(pieces, curve.n.astype(np.int64))
+    jump = law_at(pieces, n) - law_at(pieces, n - 1) if len(n) else np.empty(0)
     step = np.searchsorted(n, curve.n, side="right")
     weights = curve.weights / curve.noise**2
     total = np.maximum(np.bincount(step, weights, minlength=len(n) + 1), 1e-300)
     off = np.bincount(step, weights * (curve.clean - law), minlength=len(n) + 1) / total
     seen, error = jump + np.diff(off), np.sqrt(1 / total[1:] + 1 / total[:-1])
     periodic = np.isin(n, list(grid))
-    level = np.abs(_law(pieces, n)) if len(n) else np.empty(0)
+    level = np.abs(law_at(pieces, n)) if len(n) else np.empty(0)
     real = periodic | (np.abs(jump) > np.maximum(3 * error, 0.5 * _TOLERATED * level))
     return _Edges(n[real], periodic[real], jump[real], seen[real], error[real])
 

@@ -54,8 +54,8 @@ class StepMap:
         Latency in ms at the beginning of each step, the one before the first edge included.
     confidence : float
         Between 0 and 1: how sure the kind, the width and the phase are; 0 for ``unexplained``.
-    smallest_jump : float
-        Relative size of the smallest repeated jump that would have been seen.
+    smallest_jump : float or None
+        Relative size of the smallest repeated jump that would have been seen; None where there are too few points.
     reason : str
         Why the curve is ``unexplained``, or what is to be known beside the finding.
     pieces : tuple of Piece
@@ -74,7 +74,7 @@ class StepMap:
     edge_evidence: tuple[str, ...]
     levels: tuple[float, ...]
     confidence: float
-    smallest_jump: float
+    smallest_jump: float | None
     reason: str
     pieces: tuple[Piece, ...]
     measured: tuple[tuple[int, float], ...]
@@ -286,7 +286,7 @@ class StepMap:
             rows.append(("edges", ", ".join(f"{count} {word}" for word, count in counts.items() if count)))
         if self.step_share is not None:
             rows.append(("share of the steps in the rise", f"{self.step_share:.0%}"))
-        if self.kind in _SMOOTH:
+        if self.kind in _SMOOTH and self.smallest_jump is not None:
             rows.append(("smallest repeated jump it could have seen", f"{self.smallest_jump:.1%}"))
         cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
         return f"<table><caption>StepMap</caption>{cells}</table>"
