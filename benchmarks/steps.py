@@ -73,7 +73,8 @@ def passive(count: int, noise: float, seed: int) -> None:
     for name, some in [*rows.items(), ("all", everything)]:
         print(f"{name:<34}" + "".join(f"{shown(column, [row[column] for row in some]):>12}" for column in columns))
     regrets = [row["regret"] for row in everything if not np.isnan(row["regret"])]
-    print(f"regret where confidence is 0.9 or more: median {np.median(regrets):.2%}, worst {max(regrets):.2%}")
+    if regrets:
+        print(f"regret where confidence is 0.9 or more: median {np.median(regrets):.2%}, worst {max(regrets):.2%}")
 
 
 def shown(column: str, values: Sequence[float]) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 
 from nnbehave.analysers.active import StepSearch
@@ -14,7 +12,7 @@ from nnbehave.layer import Layer
 from nnbehave.measurement import Settings
 from nnbehave.pipeline import Pipeline
 from nnbehave.platforms import Platform
-from nnbehave.results import Results
+from nnbehave.results import Results, usable
 from nnbehave.space import Space, Sweep
 
 _LOG = logging.getLogger("nnbehave")
@@ -26,11 +24,11 @@ class _Search:
 
     sweep: Sweep
     steps: StepSearch
-    asked: dict[int, None]
+    asked: set[int]
 
     def layers(self) -> list[Layer]:
         by_value = dict(zip(self.sweep.values, self.sweep.layers, strict=True))
-        return [by_value[value] for value in self.asked]
+        return [by_value[value] for value in sorted(self.asked)]
 
 
 def measure_adaptively(
@@ -51,16 +49,14 @@ def measure_adaptively(
     sweeps = space.sweeps()
     numeric = [sweep for sweep in sweeps if all(type(value) is int and value > 0 for value in sweep.values)]
     whole = [*map(list, fixed), *(list(sweep.layers) for sweep in sweeps if sweep not in numeric)]
-    with tempfile.TemporaryDirectory() as scratch:
-        kept = Path(scratch) / "results.db" if store is None else store
-        with Pipeline(space, platforms, kept, method, settings, retry, progress) as pipeline:
-            for platform in pipeline.platforms:
-                searches = [_Search(sweep, StepSearch(sweep.values, budget), {}) for sweep in numeric]
-                results = _search(pipeline, platform, searches, whole)
-                for search in searches:
-                    if search.steps.why:
-                        what = f"{search.sweep.slot}, {search.sweep.dimension} on {platform}"
-                        _LOG.warning("%s: %s", what, search.steps.why)
+    with Pipeline(space, platforms, store, method, settings, retry, progress) as pipeline:
+        for platform in pipeline.platforms:
+            searches = [_Search(sweep, StepSearch(sweep.values, budget), set()) for sweep in numeric]
+            results = _search(pipeline, platform, searches, whole)
+            for search in searches:
+                if search.steps.why:
+                    what = f"{search.sweep.slot}, {search.sweep.dimension} on {platform}"
+                    _LOG.warning("%s: %s", what, search.steps.why)
     return results
 
 
@@ -74,7 +70,7 @@ def _search(pipeline: Pipeline, platform: Platform, searches: list[_Search], who
         batch = []
         for search in searches:
             if wanted := search.steps.ask():
-                search.asked |= dict.fromkeys(wanted)
+                search.asked |= set(wanted)
                 batch.append(search.layers())
         if results is not None and not batch:
             return results
@@ -85,15 +81,11 @@ def _search(pipeline: Pipeline, platform: Platform, searches: list[_Search], who
 
 
 def _tell(search: _Search, results: Results, platform: str) -> None:
+    """Tell a search what is known of its curve; a value that a step map would leave out is lost."""
     frame, sweep = results.frame, search.sweep
     of_curve = (frame["slot"] == sweep.slot) & (frame["dimension"] == sweep.dimension) & (frame["platform"] == platform)
-    rows = frame[of_curve & frame[sweep.dimension].notna()]
-    measured, lost = {}, []
-    for row in rows.to_dict("records"):
-        value = int(row[sweep.dimension])
-        if isnan(row["latency_ms"]) or isnan(row["join_factor"]):
-            lost.append(value)
-        else:
-            measured[value] = (row["latency_ms"], row["std_error_ms"])
-            search.asked[value] = None
-    search.steps.tell(measured, [*lost, *(value for value in search.asked if value not in measured)])
+    rows = usable(frame[of_curve & frame["join_factor"].notna()])
+    known = zip(rows[sweep.dimension], rows["latency_ms"], rows["std_error_ms"], strict=True)
+    measured = {int(value): (float(latency), float(error)) for value, latency, error in known}
+    search.asked |= measured.keys()
+    search.steps.tell(measured, search.asked - measured.keys())

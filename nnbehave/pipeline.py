@@ -8,7 +8,7 @@ the other core of a 2-core machine made most layers 1 to 2 % slower and large on
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import isnan
@@ -42,6 +42,7 @@ from nnbehave.targets import LocalTarget
 
 _LOG = logging.getLogger("nnbehave")
 _SHARD_BYTES = 1 << 30  # that a runner may take, by the estimate below
+_SPARE_ANCHORS = 1  # for one that fails
 _LAYERS_PER_SHARD = 300  # so that a sweep that is stopped has most of what it did
 
 
@@ -93,6 +94,7 @@ class Pipeline:
         self._environments: set[str] = set()
         self._methods: set[str] = set()
         self._subjects: dict[str, None] = {}
+        self._tried: set[tuple[str, str]] = set()  # platform and subject: retried once, not with every batch
 
     def __enter__(self) -> Pipeline:
         with ExitStack() as opening:
@@ -120,16 +122,21 @@ class Pipeline:
         self._subjects |= dict.fromkeys(graph.id for graph in graphs)
         wanted = [(platform, how, some) for platform in platforms for how, some in self._by_method(platform, by_curve)]
         plans = [
-            _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._retry)
+            _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._again(platform))
             for platform, how, some in wanted
         ]
         for plan in plans:
+            self._tried |= {(str(plan.platform), subject) for subject in plan.graphs}
             self._environments.add(plan.environment)
             self._methods.add(plan.method)
             _carry_out(plan, self._target, self._store, self._pool, self._cache, self._settings, self._progress)
         subjects = None if self._space_id is not None else list(self._subjects)
         names = [str(platform) for platform in self.platforms]
         return Results.from_store(self._store, names, self._space_id, subjects, self._environments, self._methods)
+
+    def _again(self, platform: Platform) -> Callable[[str], bool]:
+        """Return whether a subject that was tried before is to be tried again."""
+        return lambda subject: self._retry and (str(platform), subject) not in self._tried
 
     def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> Iterator[tuple[str, list[list[Graph]]]]:
         """Yield the methods to measure a platform by, each with its curves: whole networks ``whole`` by default."""
@@ -168,7 +175,7 @@ def _plan(
     space_id: str | None,
     curves: list[list[Graph]],
     settings: Settings,
-    retry: bool,
+    retry: Callable[[str], bool],
 ) -> _Plan:
     """Find what the store lacks for this platform here."""
     session = Session(platform, target, {}, {}, settings)
@@ -181,7 +188,7 @@ def _plan(
     wanted = None if space_id else list(graphs)
     rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
     unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
-    settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry)}
+    settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry(row["subject"]))}
     done = settled.keys() - unlinked
     measured = {subject for subject in done if not isnan(settled[subject])}
     names = [[graph.id for graph in curve] for curve in curves]
@@ -208,8 +215,9 @@ def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
     for curve in plan.curves:
         if not set(curve).isdisjoint(subjects):
             known = [subject for subject in curve if subject in plan.measured]
-            if len(known) > FEWEST_ANCHORS:
-                known = [known[i * (len(known) - 1) // (FEWEST_ANCHORS - 1)] for i in range(FEWEST_ANCHORS)]
+            count = FEWEST_ANCHORS + _SPARE_ANCHORS
+            if len(known) > count:
+                known = [known[i * (len(known) - 1) // (count - 1)] for i in range(count)]
             chosen |= dict.fromkeys(known)
     return [subject for subject in chosen if subject not in subjects]
 

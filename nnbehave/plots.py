@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from nnbehave.errors import MissingExtraError
@@ -65,6 +66,7 @@ def label_axes(ax: Any, dimension: str) -> Any:
     """Name the axes of latency over a dimension, and return them."""
     ax.set_xlabel(dimension)
     ax.set_ylabel("latency (ms)")
-    ax.set_ylim(0, 1.05 * ax.dataLim.y1)
+    if isfinite(ax.dataLim.y1):  # it is not where nothing has a latency
+        ax.set_ylim(0, 1.05 * ax.dataLim.y1)
     ax.legend(loc="upper left", fontsize="small")
     return ax

@@ -97,8 +97,7 @@ class Results:
                 row["note"] = str(error)
             else:
                 lost = {int(value) for value in values[curve["latency_ms"].isna()]}
-                inside = {int(value) for value in listed if found.low <= value <= found.high}
-                keep = found.best_of(inside - lost, tolerance)
+                keep = found.best_of(self._choices(what, curve, found), tolerance)
                 notes = [found.reason, f"{len(lost)} without a latency left out" if lost else ""]
                 row |= {name: getattr(found, name) for name in _OF_STEP_MAP}
                 row |= {"measured": len(found.measured), "kept": len(keep), "keep": keep}
@@ -107,6 +106,13 @@ class Results:
         columns = [*_CURVE, *_OF_STEP_MAP, "measured", "candidates", "kept", "keep", "note"]
         whole = ["width", "phase", "outer_width", "low", "high", "measured", "kept"]
         return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
+
+    def _choices(self, what: dict[str, Any], curve: pd.DataFrame, found: StepMap) -> list[int]:
+        """Return the values to choose among: those that have a latency, and those between them not measured."""
+        values = curve[what["dimension"]]
+        lost = set(values[curve["latency_ms"].isna()])
+        listed = self._listed(what, values)
+        return [int(value) for value in listed if value not in lost and found.low <= value <= found.high]
 
     def _listed(self, what: dict[str, Any], measured: pd.Series) -> list[Any]:
         """Return the values that a curve's space has, as far as they are known, or else those that were measured."""
@@ -195,9 +201,7 @@ class Results:
             label += f": {step_map.kind} {step_map.width or ''}".rstrip() if step_map else ""
             colour = plots.plot_points(curve, what["dimension"], label, ax=ax)
             if step_map:
-                values = self._listed(what, curve[what["dimension"]])
-                inside = [int(value) for value in values if step_map.low <= value <= step_map.high]
-                plots.plot_law(*step_map.outline(inside), colour, ax=ax)
+                plots.plot_law(*step_map.outline(self._choices(what, curve, step_map)), colour, ax=ax)
         return plots.label_axes(ax, dimensions[0])
 
     # ------------------------------------------------------------------ files
@@ -255,9 +259,15 @@ def load_blocks(path_or_url: str | Path) -> pd.DataFrame:
         return pd.DataFrame(list(derive_blocks(store)))
 
 
+def usable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a curve may be made of: those that are ok, and noisy ones by their standard errors."""
+    good = rows["status"].isin(["ok", "noisy"]) & (rows["latency_ms"] > 0)
+    return rows[good & (rows["std_error_ms"].fillna(0) < float("inf"))]
+
+
 def _step_map(curve: pd.DataFrame, dimension: str) -> StepMap:
     """Analyse one curve: its ok rows, and its noisy ones by their standard errors."""
-    rows = curve[curve["status"].isin(["ok", "noisy"])]
+    rows = usable(curve)
     if rows.empty:
         counts = ", ".join(f"{count} {status}" for status, count in curve["status"].value_counts().items())
         raise InvalidInputError(f"no latencies in this curve ({counts})")
@@ -271,6 +281,6 @@ def _step_map(curve: pd.DataFrame, dimension: str) -> StepMap:
         n = rows[dimension].astype(float)
     except (TypeError, ValueError):
         raise InvalidInputError(f"{dimension} has no numbers to find steps over") from None
-    if (n % 1).any():
+    if n.isna().any() or (n % 1).any():
         raise InvalidInputError(f"{dimension} has values that are not whole numbers, over which there are no steps")
     return detect_steps(n.astype(int), rows["latency_ms"], rows["std_error_ms"])

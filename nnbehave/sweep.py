@@ -91,8 +91,8 @@ def sweep(
 
     if sampling not in ("exhaustive", "adaptive"):
         raise InvalidInputError(f"sampling: expected 'exhaustive' or 'adaptive', got {sampling!r}")
-    if budget is not None and (sampling == "exhaustive" or isinstance(budget, bool) or budget < 1):
-        raise InvalidInputError(f"budget: a number of values from 1 up, with sampling='adaptive', got {budget!r}")
+    if budget is not None and (sampling == "exhaustive" or isinstance(budget, bool) or budget < 8):
+        raise InvalidInputError(f"budget: a number of values from 8 up, with sampling='adaptive', got {budget!r}")
     if space is None:
         if not isinstance(layer, Layer) or not isinstance(dimension, str) or not isinstance(values, Iterable):
             raise InvalidInputError("give a space, or layer= (a Layer), dimension= (a name) and values= (a sequence)")

@@ -103,6 +103,15 @@ def test_values_that_cannot_be_run_are_left_out(tmp_path: Path) -> None:
     assert results.step_map().width == 16
 
 
+def test_a_platform_that_runs_nothing_ends_the_search(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    slot = Slot("conv", conv(precision="bf16"), {"out_channels": tuple(range(1, 257))})
+    with caplog.at_level(logging.WARNING, logger="nnbehave"):
+        results = nb.sweep(space_of(slot), platforms="tflite", sampling="adaptive", progress=False)
+    assert set(results.frame["status"]) == {"unsupported"}
+    assert len(results.frame) < 100
+    assert "too few n have a latency" in caplog.text
+
+
 def test_a_budget_is_kept_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="nnbehave"):
         results = nb.sweep(space_of(channels()), platforms="simulated", sampling="adaptive", budget=30, progress=False)
@@ -115,8 +124,8 @@ def test_a_budget_is_kept_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixt
     [
         ({"sampling": "random"}, "expected 'exhaustive' or 'adaptive', got 'random'"),
         ({"budget": 40}, "with sampling='adaptive', got 40"),
-        ({"sampling": "adaptive", "budget": 0}, "from 1 up"),
-        ({"sampling": "adaptive", "budget": True}, "from 1 up"),
+        ({"sampling": "adaptive", "budget": 0}, "from 8 up"),
+        ({"sampling": "adaptive", "budget": True}, "from 8 up"),
         ({"sampling": "adaptive", "platforms": []}, "no platforms"),
     ],
 )

@@ -14,10 +14,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.analysers.laws import LEVELS, Stretch, stairs_of
 from nnbehave.analysers.naming import main_form, named
-from nnbehave.analysers.partition import LEVELS, Costs, Stretch, stairs_of
+from nnbehave.analysers.partition import Costs
 from nnbehave.analysers.step_map import StepMap
-from nnbehave.analysers.steps import FEWEST_POINTS, Curve, detect_steps
+from nnbehave.analysers.steps import FEWEST_POINTS, MODEL_ERROR, Curve, detect_steps
 from nnbehave.errors import InvalidInputError
 
 Array = npt.NDArray[np.float64]
@@ -37,8 +38,9 @@ _MOST_OF_LAWS = 80  # measured n; a curve that no law explains by then has none
 _CHANGED = 3.0  # standard errors between neighbours that are a jump
 _NARROW = 3  # n between two with a jump, which are measured at once
 _GAP = 24  # between measured n, where no jump is known
-_TOLERATED = 0.007  # relative error that no law of a real runtime is held to account for
+_HELD_TO = 0.007  # relative error that no law of a real runtime is held to account for
 _WIDE = 8  # steps from which each is measured, where their levels are uneven
+_LOOKED_AT = 4000  # n at which laws are compared
 _STRETCHES = 4  # of a curve; a law with more exceptions does not hold
 _MISFIT = 1.6  # mean square of the residuals, in standard errors, above which no law holds
 
@@ -62,7 +64,10 @@ class StepSearch:
             raise InvalidInputError("no n to measure")
         self._budget = len(self._n) if budget is None else min(budget, len(self._n))
         self._all = set(self._n.tolist())
-        self._seed = self._seeds(np.random.default_rng(seed))
+        self._rng = np.random.default_rng(seed)
+        self._seed = self._seeds()
+        some = np.unique(np.geomspace(1, len(self._n), _LOOKED_AT).astype(int)) - 1
+        self._grid = self._n if len(self._n) <= _LOOKED_AT else self._n[some]  # where laws are compared
         self._known: dict[int, tuple[float, float]] = {}
         self._lost: set[int] = set()
         self.why = ""
@@ -73,12 +78,11 @@ class StepSearch:
 
     def ask(self) -> list[int]:
         """Return the n to measure next; empty when the steps are known, or the budget is spent."""
-        left = self._budget - len(self._known)
+        left = self._budget - len(self._known) - len(self._lost)
         self.why = ""
         if left <= 0:
-            if len(self._known) < len(self._n) - len(self._lost):
-                wanted = self._next()
-                self.why = f"stopped at {self._budget} points, before {self._doing}" if wanted else ""
+            if self._next():
+                self.why = f"stopped at {len(self._known)} points, before {self._doing}"
             return []
         return self._next()[:left]
 
@@ -89,8 +93,13 @@ class StepSearch:
         self._doing = "its first points were measured"
         if wanted := self._open(self._seed):
             return wanted
-        if not self._open(self._n):
+        if not (free := self._open(self._n)):
             return []
+        if len(self._known) < FEWEST_POINTS:
+            self.why = "too few n have a latency" if len(self._lost) > 2 * len(self._seed) else ""
+            return (
+                [] if self.why else [int(n) for n in self._rng.choice(free, min(len(free), _SCATTERED), replace=False)]
+            )
         curve = self._curve()
         self._doing = "one law was ahead of all others"
         wanted = self._disagreements(curve) if len(self._known) < _MOST_OF_LAWS else []
@@ -106,27 +115,29 @@ class StepSearch:
 
     def _filled(self, wanted: list[int]) -> list[int]:
         """Return a batch that is worth its session: what is wanted, and the middles of the widest gaps."""
-        while 0 < len(wanted) < _BATCH and (free := self._open(n for n in self._n if n not in wanted)):
+        while 0 < len(wanted) < _BATCH and (free := self._open(set(self._grid.tolist()) - set(wanted))):
+            free.sort()
             taken = np.log(sorted([*self._known, *wanted]))
-            distance = np.abs(np.log(free)[:, None] - taken).min(axis=1)
+            after = np.searchsorted(taken, np.log(free)).clip(1, len(taken) - 1)
+            distance = np.minimum(np.abs(np.log(free) - taken[after - 1]), np.abs(np.log(free) - taken[after]))
             wanted.append(free[int(np.argmax(distance))])
         return wanted
 
     # ---------------------------------------------------------------- where
 
-    def _seeds(self, rng: np.random.Generator) -> list[int]:
+    def _seeds(self) -> list[int]:
         """Choose the first n all, and others at random, evenly by the logarithm: a regular grid would hide widths."""
-        n = self._n
-        dense, rest = n[:_DENSE], n[_DENSE:]
-        if len(rest) <= _SCATTERED:
-            return [int(k) for k in n]
-        corners = np.geomspace(rest[0], rest[-1] + 1, _SCATTERED)
+        count = min(_SCATTERED, self._budget // 2)
+        dense = min(_DENSE, self._budget - count)
+        n, rest = self._n[:dense], self._n[dense:]
+        if len(rest) <= count:
+            return [int(k) for k in self._n]
         chosen = {int(rest[-1])}
-        for low, high in pairwise(corners):
+        for low, high in pairwise(np.geomspace(rest[0], rest[-1] + 1, count)):
             inside = rest[(rest >= low) & (rest < high)]
             if len(inside):
-                chosen.add(int(rng.choice(inside)))
-        return [*dense.tolist(), *sorted(chosen)]
+                chosen.add(int(self._rng.choice(inside)))
+        return [*(int(k) for k in n), *sorted(chosen)]
 
     def _curve(self) -> Curve:
         n = np.array(sorted(self._known), dtype=float)
@@ -144,7 +155,7 @@ class StepSearch:
         ends = np.array([0, len(curve.n)])
         costs = Costs(curve.n, curve.clean, weights, forms, ends, ends)
         laws = []
-        everywhere = self._n.astype(float)
+        everywhere = self._grid.astype(float)
         for form, price, names in zip(forms, costs.cost[:, 0, -1], costs.names[:, 0, -1], strict=True):
             if price + form.price < curve.price + 3 * _SURE:
                 law = curve.fitted(Stretch(form, form.sets[int(names)], 0, len(curve.n)))
@@ -162,11 +173,11 @@ class StepSearch:
         prices, values = zip(*(rivals or laws[1:] or laws), strict=True)
         said = np.stack([best, *values]) / np.maximum(best, 1e-12)
         belief = np.exp(-(np.array([price, *prices]) - price) / _TEMPER)
-        free = np.isin(self._n, self._open(self._n))
+        free = np.isin(self._grid, self._open(self._grid))
         groups = np.zeros(len(said), dtype=int)
         chosen: list[int] = []
         for _ in range(_BATCH):
-            spread = np.zeros(len(self._n))
+            spread = np.zeros(len(self._grid))
             for group in np.unique(groups):
                 among = groups == group
                 weight = belief[among] / belief[among].sum()
@@ -176,7 +187,7 @@ class StepSearch:
             at = int(np.argmax(spread))
             if spread[at] <= 0:
                 break
-            chosen.append(int(self._n[at]))
+            chosen.append(int(self._grid[at]))
             free[at] = False
             groups = 2 * groups + (said[:, at] > np.average(said[:, at], weights=belief))
         return chosen
@@ -195,11 +206,12 @@ class StepSearch:
             octave = [e for e in edges if high / 2 < e <= high]
             both = [e for e in octave if e in self._known and e - 1 in self._known]
             octave = [e for e in octave if e not in both]
-            for edge in rng.choice(octave, min(len(octave), max(0, _EDGES - len(both))), replace=False):
-                wanted += [int(edge) - 1, int(edge)]
+            lacking = max(0, _EDGES - len(both))
+            chosen = rng.choice(octave, min(len(octave), lacking), replace=False)
+            wanted += [n for edge in chosen for n in (int(edge) - 1, int(edge))]
             inside = [int(n) for n in self._n[(self._n > high / 2) & (self._n <= high)]]
             places = _PLACES + (_BATCH if _is_off(curve, high / 2, high) else 0)
-            lacking = places - sum(n in self._known for n in inside) - len(wanted) * bool(octave)
+            lacking = places - sum(n in self._known for n in inside) - 2 * len(chosen)
             free = self._open(inside)
             if lacking > 0 and free:
                 wanted += [int(n) for n in rng.choice(free, min(len(free), lacking), replace=False)]
@@ -226,7 +238,7 @@ class StepSearch:
         """Return the middles of the gaps over which the latency changes, else of the widest gaps."""
         n = np.array(sorted(self._known))
         y, error = np.array([self._known[int(k)] for k in n]).T
-        error = np.hypot(error, 0.003 * y)
+        error = np.hypot(error, MODEL_ERROR * y)
         wide = np.flatnonzero(np.diff(np.searchsorted(self._n, n)) > 1)
         change = np.abs(np.diff(y)) / np.hypot(error[1:], error[:-1])
         jump = [i for i in wide if change[i] > _CHANGED and abs(y[i + 1] / y[i] - 1) > _MATTERS]
@@ -255,7 +267,7 @@ def _holds(curve: Curve) -> bool:
     if named(curve, 1.0, ()).kind in ("irregular", "unexplained") or len(curve.stretches) > _STRETCHES:
         return False
     residuals = (curve.clean / curve.lawful - 1)[~curve.outlying] / curve.sigma[~curve.outlying]
-    error = max(curve.given or curve.noise, _TOLERATED)
+    error = max(curve.given or curve.noise, _HELD_TO)
     return float(np.mean((residuals / error) ** 2)) < _MISFIT
 
 
@@ -303,6 +315,14 @@ def find_steps(
     InvalidInputError
         The range is empty, the budget too small to tell anything (8), or the objective returned something else.
     """
+    for name, value in (
+        ("low", low),
+        ("high", high),
+        ("budget", 8 if budget is None else budget),
+        ("anchors", anchors),
+    ):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
+            raise InvalidInputError(f"{name}: expected a whole number, got {value!r}")
     if not 1 <= low <= high:
         raise InvalidInputError(f"low and high: expected 1 <= low <= high, got {low} and {high}")
     if budget is not None and budget < FEWEST_POINTS:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import percentile_filter
 
-from nnbehave.analysers.partition import LEVELS, LINE, MAX_WIDTH, Form, Stretch
+from nnbehave.analysers.laws import LEVELS, LINE, MAX_WIDTH, Form, Stretch
 from nnbehave.analysers.pieces import bounds_of, law_at, merged, pieces_of
 from nnbehave.analysers.step_map import Piece, StepMap
 
@@ -88,7 +88,7 @@ def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) ->
         return replace(UNEXPLAINED, reason=reason, smallest_jump=smallest, measured=measured)
     reason = ""
     if kind in ("flat", "linear", "quadratic"):
-        reason = f"repeated jumps under {smallest:.1%} of the latency would not have been seen"
+        reason = f"repeated jumps under {max(smallest, 1e-3):.1%} of the latency would not have been seen"
         edges = edges.where(np.zeros(len(edges.n), dtype=bool))
     levels = law_at(pieces, np.array([curve.n[0], *edges.n]))
     return StepMap(
@@ -139,7 +139,7 @@ def _coarser(main: Form, edges: _Edges) -> Form | None:
         first = edges.n[on_grid].min(initial=int(edges.n[-1]))
         wanted = (int(edges.n[-1]) - first) // width + 1
         if first - edges.n[0] <= width and on_grid.sum() == wanted >= 3 and on_grid[edges.n >= first].all():
-            return replace(main, width=width, phase=phase)
+            return replace(main, width=width, phase=phase, outer_width=None, outer_phase=None)
     return None
 
 
@@ -203,7 +203,8 @@ def _periodic_kind(curve: Curve, stretches: list[Stretch], main: Form) -> tuple[
     if min(ups, downs) > _ZIGZAG * max(ups, downs):
         return "zigzag", None, ""
     at_edge = (begin + 1 + np.arange(period) - main.phase - 1) % main.width == 0
-    share = float(np.clip(changes[at_edge].sum() / changes.sum(), 0, 1))
+    rise = changes.sum()
+    share = float(np.clip(changes[at_edge].sum() / rise, 0, 1)) if rise else 1.0
     if share < 1 - _STEP_SHARE and stretch.names == ("n", "s"):
         return "linear", share, ""
     return ("staircase" if share > _STEP_SHARE else "sloped-staircase"), share, ""

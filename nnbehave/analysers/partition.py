@@ -7,138 +7,18 @@ on the weighted sum of squares and a price for each parameter, place and law (BI
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d
 
-MAX_WIDTH = 128
+from nnbehave.analysers.laws import LEVELS, Form, Stretch
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-LEVELS = ("levels",)
 _CHANGE = 2.0  # price of a place where the law changes, in parameters
+_FEWEST = 12  # points that a period is told by
 _SWITCH = 4.0  # price of another form there, on top of its own: what went on so far is likely to go on
-
-
-@dataclass(frozen=True)
-class Form:
-    """A family of laws over a stretch: 1, and any linear combination of one of its sets of columns.
-
-    Columns are named: ``n``; ``n2``, a parabola; ``k``, which rises by steps, and ``k2``, its square; ``s``, the place
-    inside a step; ``f`` and ``l``, the first and the last n of each step; ``p``, a pattern; ``K`` and ``S`` as ``k``
-    and ``s``, of a second width. The set ``LEVELS`` is a level of its own for each step.
-    """
-
-    kind: str
-    sets: tuple[tuple[str, ...], ...]
-    width: int | None = None
-    phase: int | None = None
-    outer_width: int | None = None
-    outer_phase: int | None = None
-    pattern: tuple[float, ...] = ()
-    whole_only: bool = False
-    price: float = 0.0  # on top of that of the parameters
-
-    def step(self, n: Array) -> npt.NDArray[np.int64]:
-        """Return the number of the step that each n is in."""
-        assert self.width
-        assert self.phase is not None
-        return ((n - self.phase - 1) // self.width).astype(np.int64)
-
-    def column(self, name: str, n: Array) -> Array:
-        """Return a column at some n, scaled to about the size of ``n``."""
-        if name in "kKsSpfl" or name == "k2":
-            width, phase = (self.outer_width, self.outer_phase) if name in "KS" else (self.width, self.phase)
-            assert width
-            assert phase is not None
-            place = (n - phase - 1) % width
-            if name == "p":
-                return np.asarray(self.pattern)[place.astype(np.int64)]
-            if name in "sS":
-                return place
-            if name in "fl":
-                return np.asarray(place == (0 if name == "f" else width - 1), dtype=float)
-            step = n - phase - 1 - place
-            return step**2 if name == "k2" else step
-        return n**2 if name == "n2" else n
-
-    def design(self, names: tuple[str, ...], n: Array) -> Array:
-        """Return the columns of one set, the constant first; shape (parameters, points)."""
-        return np.stack([np.ones_like(n), *(self.column(name, n) for name in names)])
-
-
-_LOOK = 2 * np.log(MAX_WIDTH**2)  # for having looked at so many widths and phases
-
-
-def stairs_of(width: int, phase: int, outer_width: int | None = None, outer_phase: int | None = None) -> Form:
-    """Return the laws that a period may follow, or one inside a larger one."""
-    if outer_width is not None:
-        sets: tuple[tuple[str, ...], ...] = (("k", "K"), ("n", "s", "S"))
-        return Form("stairs", sets, width, phase, outer_width, outer_phase, price=2 * _LOOK)
-    sets = (("k",), ("n", "s"), ("n", "s", "f"), ("n", "s", "l"), ("k", "k2"), LEVELS)
-    return Form("stairs", sets, width, phase, price=_LOOK)
-
-
-FLAT = Form("flat", ((),))
-LINE = Form("linear", (("n",),))
-PARABOLA = Form("quadratic", (("n", "n2"),), whole_only=True)
-
-
-@dataclass
-class Stretch:
-    """Points ``begin`` to ``end`` (exclusive), and the law that was fitted to them."""
-
-    form: Form
-    names: tuple[str, ...]
-    begin: int
-    end: int
-    coefficients: Array = field(default_factory=lambda: np.empty(0))
-    covariance: Array = field(default_factory=lambda: np.empty((0, 0)))  # in units of the noise
-    first_step: int = 0  # the one that the first of ``LEVELS`` is of
-
-    def fitted(self, n: Array, y: Array, weights: Array) -> Stretch:
-        """Return it with its law fitted to its points, given all points of the curve."""
-        part = slice(self.begin, self.end)
-        if self.names == LEVELS:
-            step = self.form.step(n[part])
-            first = int(step[0])
-            total = np.bincount(step - first, weights[part])
-            seen = np.flatnonzero(total > 0)
-            levels = np.bincount(step - first, weights[part] * y[part])[seen] / total[seen]
-            every = np.arange(len(total))
-            return replace(
-                self,
-                coefficients=np.interp(every, seen, levels),
-                covariance=np.diag(1 / np.interp(every, seen, total[seen])),
-                first_step=first,
-            )
-        design = self.form.design(self.names, n[part])
-        scale = np.maximum(np.abs(design).max(axis=1, keepdims=True), 1e-12)
-        columns = (design / scale * np.sqrt(weights[part])).T
-        inverse = np.linalg.pinv(columns, rcond=1e-10)
-        coefficients = inverse @ (y[part] * np.sqrt(weights[part])) / scale[:, 0]
-        return replace(self, coefficients=coefficients, covariance=inverse @ inverse.T / (scale * scale.T))
-
-    def values(self, n: Array) -> Array:
-        """Return the law at some n."""
-        if self.names == LEVELS:
-            return self.coefficients[self._level(n)]
-        result: Array = self.coefficients @ self.form.design(self.names, n)
-        return result
-
-    def errors(self, n: Array) -> Array:
-        """Return the standard errors of the law at some n, in units of the noise."""
-        if self.names == LEVELS:
-            variance: Array = np.diag(self.covariance)[self._level(n)]
-        else:
-            design = self.form.design(self.names, n)
-            variance = np.maximum(np.einsum("pn,pq,qn->n", design, self.covariance, design), 0)
-        return np.sqrt(variance)
-
-    def _level(self, n: Array) -> npt.NDArray[np.int64]:
-        return np.clip(self.form.step(n) - self.first_step, 0, len(self.coefficients) - 1)
 
 
 class Costs:
@@ -178,9 +58,10 @@ class Costs:
             enough = last - first >= (3 if form.kind == "flat" else 10)
             if form.kind == "flat":  # two that are neighbours may both be outliers
                 enough |= n[last - 1] - n[first] >= 3
+            enough |= last - first == len(n)
             enough |= np.isin(first, self._alone) & (last == first + 1) & (form.kind == "flat")
         else:
-            enough = (last - first >= 6) & (n[last - 1] - n[first] >= form.width)
+            enough = (last - first >= 6) & (n[last - 1] - n[first] >= form.width) & (len(n) >= _FEWEST)
         i, j, first, last = i[enough], j[enough], first[enough], last[enough]
         if not len(i):
             return
@@ -205,7 +86,8 @@ class Costs:
                 cost = np.where((first == 0) & (last == len(n)), cost, np.inf)
             elif form.width and len(chosen) > 1:  # what repeats must be seen to
                 periods = 3 if set(chosen) & {"f", "l", "p"} else 2
-                cost = np.where(n[last - 1] - n[first] >= periods * (form.outer_width or form.width) - 1, cost, np.inf)
+                seen = n[last - 1] - n[first] >= periods * (form.outer_width or form.width) - 1
+                cost = np.where(seen & (last - first >= _FEWEST), cost, np.inf)
             self._keep(f, s, i, j, cost)
 
     def _add_levels(self, f: int, s: int, i: Indices, j: Indices) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nnbehave.analysers.partition import MAX_WIDTH
+from nnbehave.analysers.laws import MAX_WIDTH
 
 Array = npt.NDArray[np.float64]
 Shape = tuple[int, int]  # width, phase
@@ -156,7 +156,9 @@ class Periods:
 
     def _best(self, gain: Array, count: int) -> list[Shape]:
         best = np.maximum.reduceat(gain, self._begins[:-1])
-        return [
-            (int(self._widths[i]), int(np.argmax(gain[self._begins[i] : self._begins[i + 1]])))
-            for i in np.argsort(-best)[:count]
-        ]
+        found = []
+        for i in np.argsort(-best)[:count]:
+            of_width = gain[self._begins[i] : self._begins[i + 1]]
+            # Of phases that the points cannot tell apart, the first: its steps end at the points, not after them.
+            found.append((int(self._widths[i]), int(np.argmax(of_width >= of_width.max() * (1 - 1e-9)))))
+        return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from nnbehave.analysers.partition import LEVELS, Stretch
+from nnbehave.analysers.laws import LEVELS, Stretch
 from nnbehave.analysers.step_map import Piece
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def bounds_of(curve: Curve, stretches: list[Stretch]) -> npt.NDArray[np.int64]:
 def _breaks(stretch: Stretch, first: int, last: int) -> npt.NDArray[np.int64]:
     """Return the n at which a piece of a stretch begins."""
     form = stretch.form
-    every = np.arange(first, last + 1)
     if form.width is None or form.phase is None:
-        return every[:1]
+        return np.array([first], dtype=np.int64)
+    every = np.arange(first, last + 1)
     if form.kind == "pattern":
         return every
     place = (every - form.phase - 1) % form.width

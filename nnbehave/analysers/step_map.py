@@ -119,6 +119,8 @@ class StepMap:
         ``latency`` does.
         """
         latency = self.latency(n, extrapolate)
+        if not self.pieces:
+            raise InvalidInputError("an unexplained curve has no law, so no interval around it")
         piece = self.pieces[max(0, bisect_right(self._begins, n) - 1)]
         share = piece.std_error_ms / max(abs(piece.coefficients[0]), 1e-300)
         reach = 1 + max(0, n - self.high) / max(1, self.high - self.low)
@@ -177,7 +179,7 @@ class StepMap:
         fastest = float("inf")  # among all larger n
         for n in reversed(values):
             latency = self._at(n)
-            if latency * (1 + tolerance) < fastest:
+            if not best or latency * (1 + tolerance) < fastest:
                 best.append(n)
             fastest = min(fastest, latency)
         return best[::-1]

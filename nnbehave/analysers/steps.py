@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.analysers.laws import FLAT, LINE, MAX_WIDTH, PARABOLA, Form, Stretch, stairs_of
 from nnbehave.analysers.naming import UNEXPLAINED, named
-from nnbehave.analysers.partition import FLAT, LINE, MAX_WIDTH, PARABOLA, Costs, Form, Stretch, jumps, stairs_of
+from nnbehave.analysers.partition import Costs, jumps
 from nnbehave.analysers.periods import Periods
 from nnbehave.analysers.step_map import StepMap
 from nnbehave.errors import InvalidInputError
@@ -27,8 +28,9 @@ Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 FEWEST_POINTS = 8
+_LARGEST = 2**20  # n; what is found is listed for every n between
 _FLOOR = 1e-4  # smallest relative error that is believed
-_MODEL_ERROR = 0.003  # curves of real runtimes leave their law by about this much, however well they are measured
+MODEL_ERROR = 0.003  # curves of real runtimes leave their law by about this much, however well they are measured
 _FAR = 4.5  # sigmas off, beyond which a point whose neighbours are not is an outlier
 _OUTSIDE = 3.0  # sigmas outside its neighbours that a point may have at first
 _EXCURSION = 12  # points of another law between two of the same may be there for a few outliers
@@ -95,7 +97,7 @@ class Curve:
 
     def __init__(self, n: Array, y: Array, relative_error: Array | None) -> None:
         self.n, self.y = n, y
-        error = np.full(len(n), _MODEL_ERROR) if relative_error is None else np.hypot(relative_error, _MODEL_ERROR)
+        error = np.full(len(n), MODEL_ERROR) if relative_error is None else np.hypot(relative_error, MODEL_ERROR)
         self.given = None if relative_error is None else float(np.median(error))
         self.sigma = error / np.median(error)  # relative to one another
         self.noise = self._at_least(_local_noise(np.log(y), self.sigma))
@@ -304,6 +306,8 @@ def _validated(n: Any, latency_ms: Any, std_error_ms: Any) -> tuple[npt.NDArray[
             raise InvalidInputError(f"{name}: {int((~np.isfinite(values)).sum())} values are not finite")
     if (points != np.round(points)).any():
         raise InvalidInputError("n: expected whole numbers")
+    if (points > _LARGEST).any():
+        raise InvalidInputError(f"n: at most {_LARGEST}, got {points.max():g}")
     if (points < 1).any():
         raise InvalidInputError(f"n: must be 1 or more, got {points.min():g}")
     if (y <= 0).any():

@@ -102,6 +102,11 @@ def test_a_budget_ends_the_search_with_an_honest_confidence() -> None:
     assert "stopped" not in whole.reason
 
 
+def test_a_small_budget_still_spans_the_range() -> None:
+    found = find_steps(Objective(stairs(16)), 1, 1000, budget=16)
+    assert (found.low, found.high) == (1, 1000)
+
+
 def test_what_is_known_is_not_asked_for_again() -> None:
     objective, known = Objective(stairs(12)), {}
     search = StepSearch(range(1, 513))
@@ -119,7 +124,7 @@ def test_what_is_known_is_not_asked_for_again() -> None:
     st.lists(st.integers(1, 400), min_size=1, max_size=120, unique=True),
     st.integers(1, 120),
     st.integers(0, 1000),
-    st.floats(0, 0.5),
+    st.floats(0, 1),
 )
 def test_a_search_asks_each_candidate_at_most_once_and_ends(
     candidates: list[int], budget: int, seed: int, failing: float
@@ -130,7 +135,7 @@ def test_a_search_asks_each_candidate_at_most_once_and_ends(
     lost: set[int] = set()
     while wanted := search.ask():
         assert set(wanted) <= set(candidates) - set(known) - lost
-        assert len(known) + len(wanted) <= budget
+        assert len(known) + len(lost) + len(wanted) <= budget
         for n in wanted:
             if rng.random() < failing:
                 lost.add(n)
@@ -145,6 +150,8 @@ def test_a_search_asks_each_candidate_at_most_once_and_ends(
         ({"low": 9, "high": 3}, "expected 1 <= low <= high, got 9 and 3"),
         ({"low": 0, "high": 3}, "expected 1 <= low <= high"),
         ({"low": 1, "high": 30, "budget": 7}, "at least 8 points are needed, got 7"),
+        ({"low": 1.5, "high": 30}, "low: expected a whole number, got 1.5"),
+        ({"low": 1, "high": 30, "anchors": -1}, "anchors: expected a whole number, got -1"),
     ],
 )
 def test_a_search_that_cannot_begin_says_why(arguments: dict[str, int], says: str) -> None:

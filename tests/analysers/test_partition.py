@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnbehave.analysers.partition import FLAT, LEVELS, LINE, PARABOLA, Costs, Form, Stretch, stairs_of
+from nnbehave.analysers.laws import FLAT, LEVELS, LINE, PARABOLA, Form, Stretch, stairs_of
+from nnbehave.analysers.partition import Costs
 
 
 @settings(max_examples=30, deadline=None)

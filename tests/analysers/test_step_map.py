@@ -52,7 +52,7 @@ def test_the_best_among_candidates_need_not_be_the_best_of_all(stairs: StepMap) 
 def test_tolerance_widens_what_counts_as_fast(stairs: StepMap) -> None:
     assert stairs.best_channels() == [16, 32, 48, 64]
     assert stairs.best_channels(tolerance=0.3) == [16, 32, 64]
-    assert stairs.best_channels(tolerance=9.0) == [64]
+    assert stairs.best_channels(tolerance=9.0) == stairs.best_channels(tolerance=float("inf")) == [64]
 
 
 def test_high_is_always_kept(stairs: StepMap) -> None:
@@ -127,6 +127,8 @@ def test_the_interval_of_a_latency_is_around_it_and_widens_beyond(stairs: StepMa
     assert beyond[1] - beyond[0] >= high - low
     with pytest.raises(InvalidInputError, match="outside the measured range"):
         stairs.latency_interval(65)
+    with pytest.raises(InvalidInputError, match="no law, so no interval"):
+        detect_steps([2, 4, 8], [1.0, 3.0, 1.0]).latency_interval(3)
 
 
 @pytest.mark.parametrize("law", ["zigzag", "falling", "sloped"])

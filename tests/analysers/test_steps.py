@@ -187,6 +187,18 @@ def test_the_law_is_within_its_interval() -> None:
     assert 50 <= sum(inside) <= 60  # 95 % of 60, give or take three standard deviations
 
 
+@pytest.mark.parametrize(("width", "phase"), [(16, 0), (32, 0), (16, 4)])
+def test_on_a_grid_steps_end_at_the_points(width: int, phase: int) -> None:
+    n = np.arange(4, 257, 4)
+    found = detect_steps(n, stairs(width, phase)(n))
+    assert (found.width, found.phase) == (width, phase)
+
+
+def test_a_few_points_far_apart_make_no_period() -> None:
+    found = detect_steps([1, 10, 100, 1000, 10_000, 20_000, 50_000, 70_000, 99_999, 100_000], np.arange(1.0, 11.0))
+    assert found.width is None
+
+
 def test_few_points_are_unexplained() -> None:
     found = detect_steps([1, 2, 3], [1.0, 1.0, 2.0])
     assert (found.kind, found.reason) == ("unexplained", "3 points; at least 8 are needed")
@@ -267,6 +279,7 @@ def test_standard_errors_weigh_the_points(count: int, seed: int) -> None:
         ([1, 1], [1.0, 2.0], None, "1 is there twice"),
         ([0, 1], [1.0, 2.0], None, "must be 1 or more, got 0"),
         ([1, 2.5], [1.0, 2.0], None, "whole numbers"),
+        ([1, 1e9], [1.0, 2.0], None, "at most 1048576, got 1e\\+09"),
         ([1, 2], [1.0, 2.0], [0.1], "std_error_ms has 1 values"),
         ([1, 2], [1.0, 2.0], [0.1, -0.1], "must not be negative"),
         (["a", "b"], [1.0, 2.0], None, "arrays of numbers"),
