@@ -39,6 +39,7 @@ _CHANGED = 3.0  # standard errors between neighbours that are a jump
 _NARROW = 3  # n between two with a jump, which are measured at once
 _GAP = 24  # between measured n, where no jump is known
 _HELD_TO = 0.007  # relative error that no law of a real runtime is held to account for
+_MOST_STEPS = 64  # both ends of which are measured, where the law alone is not trusted
 _WIDE = 8  # steps from which each is measured, where their levels are uneven
 _LOOKED_AT = 4000  # n at which laws are compared
 _STRETCHES = 4  # of a curve; a law with more exceptions does not hold
@@ -96,10 +97,10 @@ class StepSearch:
         if not (free := self._open(self._n)):
             return []
         if len(self._known) < FEWEST_POINTS:
-            self.why = "too few n have a latency" if len(self._lost) > 2 * len(self._seed) else ""
-            return (
-                [] if self.why else [int(n) for n in self._rng.choice(free, min(len(free), _SCATTERED), replace=False)]
-            )
+            if len(self._lost) > 2 * len(self._seed):
+                self.why = "too few n have a latency"
+                return []
+            return [int(n) for n in self._rng.choice(free, min(len(free), _SCATTERED), replace=False)]
         curve = self._curve()
         self._doing = "one law was ahead of all others"
         wanted = self._disagreements(curve) if len(self._known) < _MOST_OF_LAWS else []
@@ -107,10 +108,10 @@ class StepSearch:
             return wanted
         if _holds(curve):
             self._doing = "its law was verified in every octave"
-            wanted += self._unverified(curve)
+            wanted += self._unverified(curve) or self._open(self._ends_of_steps(curve))
         elif not wanted:
             self._doing = "its jumps were narrowed down"
-            wanted = self._open(self._unseen_steps(curve)) or self._jumps()
+            wanted = self._open(self._unseen_steps(curve)) or self._open(self._ends_of_steps(curve)) or self._jumps()
         return self._filled(self._open(wanted)) if wanted else []
 
     def _filled(self, wanted: list[int]) -> list[int]:
@@ -224,6 +225,16 @@ class StepSearch:
             if between and not _goes_on(left, right):
                 wanted.append(between[len(between) // 2])
         return self._open(wanted)
+
+    def _ends_of_steps(self, curve: Curve) -> list[int]:
+        """Return the last and the first n of all steps, where points are off their law: the answer is among them."""
+        uneven = any(stretch.names == LEVELS or stretch.form.kind == "pattern" for stretch in curve.stretches)
+        form = main_form(curve)
+        if form is None or form.width is None or form.width < _WIDE or not (uneven or _is_off(curve, 0, np.inf)):
+            return []
+        step = form.step(self._n.astype(float))
+        changes = np.flatnonzero(np.diff(step))
+        return [int(k) for i in changes for k in self._n[i : i + 2]] if len(changes) <= _MOST_STEPS else []
 
     def _unseen_steps(self, curve: Curve) -> list[int]:
         """Return the last n of each step without a point: where levels are uneven, measuring alone tells them."""
