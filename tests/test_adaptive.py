@@ -135,16 +135,15 @@ def test_a_search_that_cannot_begin_says_why(arguments: dict, says: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("platform", ["tflite", "openvino"])
-def test_real_steps_are_found_by_few_measurements(platform: str, tmp_path: Path) -> None:
+def test_real_steps_are_found_by_few_measurements(tmp_path: Path) -> None:
     """Without a guess at the width, which is the machine's: what is kept must cost what all values say it does."""
-    slot = Slot("conv", nb.Layer(op="conv", height=7, in_channels=16, out_channels=8, kernel=1))
-    slot = Slot("conv", slot.base, {"out_channels": tuple(range(1, 97))})
-    arguments = {"platforms": platform, "interval": 0.05, "progress": False}
-    some = nb.sweep(space_of(slot), sampling="adaptive", store=tmp_path / "some.db", **arguments).step_map()
-    every = nb.sweep(space_of(slot), store=tmp_path / "all.db", **arguments).step_map()
-    assert len(some.measured) < 96
+    base = nb.Layer(op="conv", height=14, in_channels=32, out_channels=8, kernel=3)
+    space = space_of(Slot("conv", base, {"out_channels": tuple(range(1, 81))}))
+    arguments = {"platforms": "tflite", "interval": 0.05, "progress": False}
+    some = nb.sweep(space, sampling="adaptive", store=tmp_path / "some.db", **arguments).step_map()
+    every = nb.sweep(space, store=tmp_path / "all.db", **arguments).step_map()
+    assert len(some.measured) < 80
     kept = some.best_channels()
-    fastest = [min(every.latency(m) for m in range(n, 97)) for n in range(1, 97)]
-    ours = [min(every.latency(m) for m in kept if m >= n) for n in range(1, 97)]
-    assert sum(ours) / sum(fastest) < 1.05
+    fastest = [min(every.latency(m) for m in range(n, 81)) for n in range(1, 81)]
+    ours = [min(every.latency(m) for m in kept if m >= n) for n in range(1, 81)]
+    assert sum(ours) / sum(fastest) < 1.1
