@@ -60,16 +60,16 @@ class Form:
         return np.stack([np.ones_like(n), *(self.column(name, n) for name in names)])
 
 
-_LOOK = 2 * np.log(MAX_WIDTH**2)  # for having looked at so many widths and phases
+LOOK = 2 * np.log(MAX_WIDTH**2)  # for having looked at so many widths and phases
 
 
 def stairs_of(width: int, phase: int, outer_width: int | None = None, outer_phase: int | None = None) -> Form:
     """Return the laws that a period may follow, or one inside a larger one."""
     if outer_width is not None:
         sets: tuple[tuple[str, ...], ...] = (("k", "K"), ("n", "s", "S"))
-        return Form("stairs", sets, width, phase, outer_width, outer_phase, price=2 * _LOOK)
+        return Form("stairs", sets, width, phase, outer_width, outer_phase, price=2 * LOOK)
     sets = (("k",), ("n", "s"), ("n", "s", "f"), ("n", "s", "l"), ("k", "k2"), LEVELS)
-    return Form("stairs", sets, width, phase, price=_LOOK)
+    return Form("stairs", sets, width, phase, price=LOOK)
 
 
 FLAT = Form("flat", ((),))

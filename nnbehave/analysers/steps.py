@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nnbehave.analysers.laws import FLAT, LINE, MAX_WIDTH, PARABOLA, Form, Stretch, stairs_of
+from nnbehave.analysers.laws import FLAT, LINE, LOOK, PARABOLA, Form, Stretch, stairs_of
 from nnbehave.analysers.naming import UNEXPLAINED, named
 from nnbehave.analysers.partition import Costs, jumps
 from nnbehave.analysers.periods import Periods
@@ -173,7 +173,7 @@ class Curve:
         within = x - mean_x[place]
         slope = (weights * within * (y - mean_y[place])).sum() / max(1e-12, float((weights * within**2).sum()))
         shape = mean_y - slope * mean_x
-        price = (width - 2) * np.log(len(self.n)) + 2 * np.log(2 * MAX_WIDTH)
+        price = (width - 2) * np.log(len(self.n)) + LOOK
         return Form("pattern", (("n", "p"),), width, 0, pattern=tuple(shape - shape.mean()), price=float(price))
 
     # ---------------------------------------------------------------- cutting
