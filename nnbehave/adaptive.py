@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from nnbehave.analysers.active import StepSearch
 from nnbehave.layer import Layer
-from nnbehave.measurement import Settings
 from nnbehave.pipeline import Pipeline
 from nnbehave.platforms import Platform
 from nnbehave.results import Results, usable
@@ -31,32 +29,21 @@ class _Search:
         return [by_value[value] for value in sorted(self.asked)]
 
 
-def measure_adaptively(
-    space: Space,
-    fixed: Sequence[Sequence[Layer]],
-    budget: int | None,
-    platforms: str | Sequence[str],
-    store: str | Path | None,
-    method: str | None,
-    settings: Settings,
-    retry: bool,
-    progress: bool,
-) -> Results:
-    """Measure of each curve over whole numbers what its search asks for, of others all. As :func:`nnbehave.sweep`.
+def measure_adaptively(pipeline: Pipeline, space: Space, fixed: Sequence[list[Layer]], budget: int | None) -> Results:
+    """Measure of each curve over whole numbers what its search asks for, of others and of ``fixed`` all.
 
     The curves of a platform are searched side by side, so that a session holds a batch of each.
     """
     sweeps = space.sweeps()
     numeric = [sweep for sweep in sweeps if all(type(value) is int and value > 0 for value in sweep.values)]
-    whole = [*map(list, fixed), *(list(sweep.layers) for sweep in sweeps if sweep not in numeric)]
-    with Pipeline(space, platforms, store, method, settings, retry, progress) as pipeline:
-        for platform in pipeline.platforms:
-            searches = [_Search(sweep, StepSearch(sweep.values, budget), set()) for sweep in numeric]
-            results = _search(pipeline, platform, searches, whole)
-            for search in searches:
-                if search.steps.why:
-                    what = f"{search.sweep.slot}, {search.sweep.dimension} on {platform}"
-                    _LOG.warning("%s: %s", what, search.steps.why)
+    whole = [*fixed, *(list(sweep.layers) for sweep in sweeps if sweep not in numeric)]
+    for platform in pipeline.platforms:
+        searches = [_Search(sweep, StepSearch(sweep.values, budget), set()) for sweep in numeric]
+        results = _search(pipeline, platform, searches, whole)
+        for search in searches:
+            if search.steps.why:
+                what = f"{search.sweep.slot}, {search.sweep.dimension} on {platform}"
+                _LOG.warning("%s: %s", what, search.steps.why)
     return results
 
 

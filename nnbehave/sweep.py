@@ -103,9 +103,9 @@ def sweep(
         space = load_space(space)
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     fixed = [[slot.base] for slot in space.slots if not slot.choices]
-    if sampling == "adaptive":
-        return measure_adaptively(space, fixed, budget, platforms, store, method, settings, retry, progress)
     with Pipeline(space, platforms, store, method, settings, retry, progress) as pipeline:
+        if sampling == "adaptive":
+            return measure_adaptively(pipeline, space, fixed, budget)
         return pipeline.measure([*([*curve.layers] for curve in space.sweeps()), *fixed])
 
 

@@ -88,6 +88,7 @@ def merged(pieces: list[Piece], no_edges: npt.NDArray[np.int64]) -> list[Piece]:
 
 
 def law_at(pieces: list[Piece], n: npt.NDArray[np.int64]) -> Array:
+    """Return the law at some n, in the unit of the pieces."""
     at = np.searchsorted([piece.begin for piece in pieces], n, side="right") - 1
     coefficients = np.array([(*piece.coefficients, 0.0, 0.0)[:3] for piece in pieces])[at]
     inside = n - np.array([piece.begin for piece in pieces])[at]

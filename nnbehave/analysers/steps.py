@@ -9,7 +9,6 @@ explain the points, or the answer is ``unexplained``.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -225,7 +224,7 @@ class Curve:
 
         Where a period goes on beyond it, that is where a step begins, unless the points know better.
         """
-        for left, right in itertools.pairwise(stretches):
+        for left, right in pairwise(stretches):
             goes_on = right.form.width if right.form == left.form else None
             reach = max(_SHIFT, goes_on or 0)
             begin = max(left.begin + _least(left), right.begin - reach)
