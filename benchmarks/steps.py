@@ -28,7 +28,7 @@ import nnbehave as nb
 from nnbehave import StepMap, detect_steps, find_steps
 
 ROUNDS = 10  # of the active search, for each n; a round has 1 % noise
-REAL = [("conv", "out_channels"), ("dwconv", "in_channels")]
+REAL = [("conv", "out_channels", 14), ("dwconv", "in_channels", 28)]
 PLATFORMS = ["tflite", "openvino", "tflite:builtin"]
 
 
@@ -252,10 +252,11 @@ def speed() -> None:
 def real(store: str) -> None:
     """Print what an adaptive sweep of 1 to 512 finds, in what share of the exhaustive one's time; both from nothing."""
     print(f"{'':<26}{'n':>6}{'time':>8}{'all':>8}{'share':>7}{'kept':>6}{'all':>6}{'regret':>8}")
-    for op, dimension in REAL:
+    for op, dimension, height in REAL:
         for platform in PLATFORMS:
-            every, all_s = measured(op, dimension, platform, "exhaustive", store)
-            found, some_s = measured(op, dimension, platform, "adaptive", f"{store}.{op}.{platform.replace(':', '_')}")
+            every, all_s = measured(op, dimension, height, platform, "exhaustive", store)
+            other = f"{store}.{op}.{platform.replace(':', '_')}"
+            found, some_s = measured(op, dimension, height, platform, "adaptive", other)
             law = np.array([every.latency(n) for n in range(1, 513)])
             curve = Curve("", "", None, 1, law, (), np.empty(0, dtype=int), law, law, 0.0)
             lost = regret(found.best_channels(), curve)
@@ -265,8 +266,8 @@ def real(store: str) -> None:
             print(f"    all:      {every.describe()}\n    adaptive: {found.describe()}", flush=True)
 
 
-def measured(op: str, dimension: str, platform: str, sampling: str, store: str) -> tuple[StepMap, float]:
-    layer = nb.Layer(op=op, height=14, in_channels=32, kernel=3, **({"out_channels": 32} if op == "conv" else {}))
+def measured(op: str, dimension: str, height: int, platform: str, sampling: str, store: str) -> tuple[StepMap, float]:
+    layer = nb.Layer(op=op, height=height, in_channels=32, kernel=3, **({"out_channels": 32} if op == "conv" else {}))
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["NNBEHAVE_CACHE_DIR"] = cache

@@ -8,7 +8,7 @@ the other core of a 2-core machine made most layers 1 to 2 % slower and large on
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import isnan
@@ -24,6 +24,8 @@ from nnbehave.graph import Graph, as_graph
 from nnbehave.layer import Layer
 from nnbehave.measurement import (
     Block,
+    Estimate,
+    Event,
     Loaded,
     Outcome,
     Part,
@@ -44,6 +46,8 @@ _LOG = logging.getLogger("nnbehave")
 _SHARD_BYTES = 1 << 30  # that a runner may take, by the estimate below
 _SPARE_ANCHORS = 1  # for one that fails
 _LAYERS_PER_SHARD = 300  # so that a sweep that is stopped has most of what it did
+
+Refusals = dict[str, tuple[str, str]]  # of subjects that cannot be run here, the status and the reason
 
 
 @dataclass
@@ -94,7 +98,6 @@ class Pipeline:
         self._environments: set[str] = set()
         self._methods: set[str] = set()
         self._subjects: dict[str, None] = {}
-        self._tried: set[tuple[str, str]] = set()  # platform and subject: retried once, not with every batch
 
     def __enter__(self) -> Pipeline:
         with ExitStack() as opening:
@@ -113,30 +116,44 @@ class Pipeline:
         self, curves: Sequence[Sequence[Layer | Graph]], platforms: Sequence[Platform] | None = None
     ) -> Results:
         """Measure what the store lacks of some curves, on some of the platforms, and return all results so far."""
-        by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
-        if not any(by_curve):
+        if not any(curves):
             raise InvalidInputError("nothing to measure: no layers")
         platforms = self.platforms if platforms is None else platforms
-        graphs = [graph for curve in by_curve for graph in curve]
-        self._store.add_subjects(graphs)
-        self._subjects |= dict.fromkeys(graph.id for graph in graphs)
-        wanted = [(platform, how, some) for platform in platforms for how, some in self._by_method(platform, by_curve)]
-        plans = [
-            _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._again(platform))
-            for platform, how, some in wanted
-        ]
-        for plan in plans:
-            self._tried |= {(str(plan.platform), subject) for subject in plan.graphs}
-            self._environments.add(plan.environment)
-            self._methods.add(plan.method)
-            _carry_out(plan, self._target, self._store, self._pool, self._cache, self._settings, self._progress)
+        for plan in [plan for platform in platforms for plan in self._plans(platform, curves)]:
+            shards = list(_shards(plan))
+            for i, shard in enumerate(shards):
+                label = f"{plan.platform}" + (f" {i + 1}/{len(shards)}" if len(shards) > 1 else "")
+                with self._run(plan, label) as run:
+                    run.begin(shard, self._settings.min_rounds)
+                    run.finish()
+        return self.results()
+
+    def search(self, platform: Platform, curves: Sequence[Sequence[Layer]]) -> Run:
+        """Return a session on a platform, in which points of these curves can be measured batch after batch."""
+        (plan,) = self._plans(platform, curves)
+        return self._run(plan, f"{platform}")
+
+    def results(self) -> Results:
+        """Return what the store has of all that was to be measured so far."""
         subjects = None if self._space_id is not None else list(self._subjects)
         names = [str(platform) for platform in self.platforms]
         return Results.from_store(self._store, names, self._space_id, subjects, self._environments, self._methods)
 
-    def _again(self, platform: Platform) -> Callable[[str], bool]:
-        """Return whether a subject that was tried before is to be tried again."""
-        return lambda subject: self._retry and (str(platform), subject) not in self._tried
+    def _plans(self, platform: Platform, curves: Sequence[Sequence[Layer | Graph]]) -> list[_Plan]:
+        by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
+        graphs = [graph for curve in by_curve for graph in curve]
+        self._store.add_subjects(graphs)
+        self._subjects |= dict.fromkeys(graph.id for graph in graphs)
+        plans = [
+            _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._retry)
+            for how, some in self._by_method(platform, by_curve)
+        ]
+        self._environments |= {plan.environment for plan in plans}
+        self._methods |= {plan.method for plan in plans}
+        return plans
+
+    def _run(self, plan: _Plan, label: str) -> Run:
+        return Run(plan, self._target, self._store, self._pool, self._cache, self._settings, label, self._progress)
 
     def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> Iterator[tuple[str, list[list[Graph]]]]:
         """Yield the methods to measure a platform by, each with its curves: whole networks ``whole`` by default."""
@@ -175,7 +192,7 @@ def _plan(
     space_id: str | None,
     curves: list[list[Graph]],
     settings: Settings,
-    retry: Callable[[str], bool],
+    retry: bool,
 ) -> _Plan:
     """Find what the store lacks for this platform here."""
     session = Session(platform, target, {}, {}, settings)
@@ -188,7 +205,7 @@ def _plan(
     wanted = None if space_id else list(graphs)
     rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
     unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
-    settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry(row["subject"]))}
+    settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry)}
     done = settled.keys() - unlinked
     measured = {subject for subject in done if not isnan(settled[subject])}
     names = [[graph.id for graph in curve] for curve in curves]
@@ -206,16 +223,19 @@ def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
     return bool(row["session_finished"]) and row["interval_asked"] <= settings.interval and not retry
 
 
-def _anchors(plan: _Plan, subjects: Collection[str]) -> list[str]:
+def _anchors(plan: _Plan, subjects: Collection[str], here: Collection[str]) -> list[str]:
     """Choose, for each curve that some of the subjects are points of, points that were measured before.
 
-    Where these are fewer than join sessions they are all chosen, and the curve is whole in the new session.
+    Of those that are in the session already where they are enough. Where there are fewer than join sessions they are
+    all chosen, and the curve is whole in the new session.
     """
     chosen: dict[str, None] = {}
     for curve in plan.curves:
         if not set(curve).isdisjoint(subjects):
             known = [subject for subject in curve if subject in plan.measured]
             count = FEWEST_ANCHORS + _SPARE_ANCHORS
+            ours = [subject for subject in known if subject in here]
+            known = ours if len(ours) >= count else known
             if len(known) > count:
                 known = [known[i * (len(known) - 1) // (count - 1)] for i in range(count)]
             chosen |= dict.fromkeys(known)
@@ -236,30 +256,6 @@ def _references() -> list[Graph]:
 # ---------------------------------------------------------------------- shards
 
 
-def _carry_out(
-    plan: _Plan,
-    target: LocalTarget,
-    store: Store,
-    pool: ConversionPool,
-    cache: ArtifactCache,
-    settings: Settings,
-    progress: bool,
-) -> None:
-    """Convert and measure what is missing, shard by shard; each repeats points of the curves that it goes on with."""
-    shards = list(_shards(plan))
-    for i, shard in enumerate(shards):
-        label = f"{plan.platform}" + (f" {i + 1}/{len(shards)}" if len(shards) > 1 else "")
-        anchors = _anchors(plan, shard)
-        wanted = list(dict.fromkeys([*plan.references, *shard, *anchors]))
-        artifacts, refused = _convert(plan, wanted, pool, f"convert {label}", progress)
-        lost = [Outcome(subject, *refused[subject]) for subject in shard if subject in refused]
-        run = [subject for subject in wanted if subject not in refused]
-        alone = [subject for subject in shard if subject in run] if plan.method == "stacked" else []
-        _session(plan, run, anchors, alone, lost, artifacts, target, store, settings, f"measure {label}", progress)
-        plan.measured.update(subject for subject in shard if subject in run)
-        cache.trim()
-
-
 def _shards(plan: _Plan) -> Iterator[list[str]]:
     """Deal the missing subjects out to sessions, a curve's together; one that is too large for that in turns."""
     budget = _SHARD_BYTES - _held(plan, plan.references)
@@ -278,6 +274,21 @@ def _shards(plan: _Plan) -> Iterator[list[str]]:
             shard += points
     if shard:
         yield shard
+
+
+def _pieces(plan: _Plan, subjects: Sequence[str]) -> Iterator[list[str]]:
+    """Split subjects where a runner has no memory for all."""
+    piece: list[str] = []
+    held = 0
+    for subject in subjects:
+        more = _held(plan, [subject])
+        if piece and held + more > _SHARD_BYTES:
+            yield piece
+            piece, held = [], 0
+        piece.append(subject)
+        held += more
+    if piece:
+        yield piece
 
 
 def _held(plan: _Plan, subjects: Collection[str]) -> int:
@@ -303,7 +314,7 @@ def _convert(
     refused: dict[str, tuple[str, str]] = {}
     users: dict[str, list[str]] = {}
     graphs: dict[str, Graph] = {}
-    for subject in subjects:
+    for subject in dict.fromkeys(subjects):
         needed = [term.graph for term in plan.terms(subject)]
         if plan.method == "stacked" and subject not in plan.references:
             needed.append(plan.graphs[subject])  # for its check
@@ -333,46 +344,108 @@ def _is_axis(plan: _Plan, curve: Sequence[str]) -> bool:
     return len(kinds) == 1
 
 
-def _session(
-    plan: _Plan,
-    subjects: Sequence[str],
-    anchors: Sequence[str],
-    alone: Sequence[str],
-    lost: Sequence[Outcome],
-    artifacts: dict[str, Artifact],
-    target: LocalTarget,
-    store: Store,
-    settings: Settings,
-    label: str,
-    progress: bool,
-) -> None:
-    """Measure subjects, check some of them ``alone``, and write what happens into the store."""
-    ours = {subject: plan.terms(subject) for subject in subjects}
-    if set(ours) <= set(plan.references):  # nothing to measure: the session is for what was lost alone
-        ours = {}
-    graphs = {term.graph.id: term.graph for each in ours.values() for term in each}
-    parts = {name: Part(artifacts[name], graph.precision, bound(graph)) for name, graph in graphs.items()}
-    weights = {subject: [(term.graph.id, term.weight) for term in each] for subject, each in ours.items()}
-    axes = [[subject for subject in curve if subject in ours] for curve in plan.curves if _is_axis(plan, curve)]
-    references = [name for name in plan.references if name in ours]
-    checks = {name: Part(artifacts[name], plan.graphs[name].precision, bound(plan.graphs[name])) for name in alone}
-    session = Session(
-        plan.platform, target, parts, weights, settings, plan.method, references, anchors, axes, checks=checks
-    )
-    with tqdm(desc=label, unit="block", disable=not progress) as bar:
-        hello = session.start()
-        store.add_subjects([*graphs.values(), *plan.references.values()])
-        platform = str(plan.platform)
-        key = store.begin_session(
-            platform, target.name, plan.environment, plan.method, settings, hello["cpus"], weights
-        )
-        for outcome in lost:
-            store.add_event(key, outcome)
-        for event in session:
-            store.add_event(key, event, (parts | checks)[event.subject].artifact if isinstance(event, Loaded) else None)
+class Run:
+    """A session under way: what is to be measured in it is converted, what happens is written into the store.
+
+    Use it in a ``with``. It begins with the first subjects; between batches its process lies idle.
+    """
+
+    def __init__(
+        self,
+        plan: _Plan,
+        target: LocalTarget,
+        store: Store,
+        pool: ConversionPool,
+        cache: ArtifactCache,
+        settings: Settings,
+        label: str,
+        progress: bool,
+    ) -> None:
+        self._plan, self._store, self._pool, self._cache, self._label = plan, store, pool, cache, label
+        self._session = Session(plan.platform, target, {}, {}, settings, plan.method, list(plan.references))
+        self._settings, self._target, self._progress = settings, target, progress
+        self._key: int | None = None
+        self._subjects: dict[str, None] = {}
+        self._artifacts: dict[str, Artifact] = {}
+        self._bar = tqdm(unit="block", disable=True)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: Any) -> None:
+        self._session.close()
+        self._bar.close()
+        if self._key is not None and kind is None:
+            self._store.end_session(self._key)
+
+    def lacks(self, subjects: Iterable[str]) -> list[str]:
+        """Return those that neither the store has nor this session has had."""
+        missing = set(self._plan.missing)
+        return [subject for subject in dict.fromkeys(subjects) if subject in missing and subject not in self._subjects]
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Return what is known by now of the subjects measured here, those with enough rounds for an interval."""
+        fewest = self._settings.min_rounds
+        return {name: found for name, found in self._session.estimates.items() if found.rounds >= fewest}
+
+    def begin(self, subjects: Sequence[str], rounds: int) -> None:
+        """Convert subjects and measure them for some rounds, beside points of their curves that are known."""
+        for piece in _pieces(self._plan, subjects):
+            unknown = [name for name in self._subjects if name not in self._session.done]
+            if _held(self._plan, [*unknown, *piece]) > _SHARD_BYTES:
+                self._take(self._session.finish())
+            self._begin(piece, rounds)
+
+    def _begin(self, subjects: Sequence[str], rounds: int) -> None:
+        plan = self._plan
+        anchors = _anchors(plan, subjects, self._subjects)
+        new = [name for name in (*plan.references, *subjects, *anchors) if name not in self._subjects]
+        artifacts, refused = _convert(plan, new, self._pool, f"convert {self._label}", self._progress)
+        key = self._begin_session()
+        for subject in [subject for subject in subjects if subject in refused]:
+            self._store.add_event(key, Outcome(subject, *refused[subject]))
+        ours = [name for name in new if name not in refused]
+        if set(ours) <= set(plan.references):  # the session is for what was lost alone
+            ours = []
+        self._subjects |= dict.fromkeys((*ours, *subjects))
+        self._artifacts |= artifacts
+        graphs = {term.graph.id: term.graph for name in ours for term in plan.terms(name)}
+        terms = {name: [(term.graph.id, term.weight) for term in plan.terms(name)] for name in ours}
+        alone = {name: plan.graphs[name] for name in subjects if name in ours and plan.method == "stacked"}
+        axes = [[name for name in curve if name in self._subjects] for curve in plan.curves if _is_axis(plan, curve)]
+        self._store.add_subjects(graphs.values())
+        self._store.add_terms(key, terms)
+        self._session.add(self._parts(graphs), terms, anchors, axes, self._parts(alone))
+        self._take(self._session.begin(rounds) if ours else iter(()))
+        plan.measured.update(ours)
+
+    def finish(self) -> None:
+        """Measure until all of it is known well enough."""
+        self._take(self._session.finish())
+        self._cache.trim()
+
+    def _begin_session(self) -> int:
+        if self._key is None:
+            plan, hello = self._plan, self._session.start()
+            platform = str(plan.platform)
+            self._store.add_subjects(plan.references.values())
+            self._key = self._store.begin_session(
+                platform, self._target.name, plan.environment, plan.method, self._settings, hello["cpus"], {}
+            )
+            self._bar = tqdm(desc=f"measure {self._label}", unit="block", disable=not self._progress)
+        return self._key
+
+    def _parts(self, graphs: dict[str, Graph]) -> dict[str, Part]:
+        return {name: Part(self._artifacts[name], each.precision, bound(each)) for name, each in graphs.items()}
+
+    def _take(self, events: Iterator[Event]) -> None:
+        """Let events happen, and write them down."""
+        assert self._key is not None
+        for event in events:
+            artifact = self._artifacts[event.subject] if isinstance(event, Loaded) else None
+            self._store.add_event(self._key, event, artifact)
             if isinstance(event, Block):
-                bar.total = session.expected_blocks
-                bar.update()
-        bar.total = bar.n
-        bar.refresh()
-        store.end_session(key)
+                self._bar.total = self._session.expected_blocks
+                self._bar.update()
+        self._bar.total = self._bar.n
+        self._bar.refresh()

@@ -224,14 +224,20 @@ class Store:
         with self._errors():
             key = self._connection.execute(schema.sessions.insert().values(row)).inserted_primary_key
             assert key is not None
-            rows = [
-                {"session": key[0], "subject": subject, "position": i, "part": part, "weight": weight}
-                for subject, parts in terms.items()
-                for i, (part, weight) in enumerate(parts)
-            ]
+            self._connection.commit()
+        self.add_terms(int(key[0]), terms)
+        return int(key[0])
+
+    def add_terms(self, session: int, terms: Mapping[str, Sequence[tuple[str, float]]]) -> None:
+        """Note what a session runs further."""
+        rows = [
+            {"session": session, "subject": subject, "position": i, "part": part, "weight": weight}
+            for subject, parts in terms.items()
+            for i, (part, weight) in enumerate(parts)
+        ]
+        with self._errors():
             self._add(schema.terms, rows)
             self._connection.commit()
-        return int(key[0])
 
     def add_event(self, session: int, event: Event, artifact: Artifact | None = None) -> None:
         """Write what a session told; ``artifact`` is that of a load."""

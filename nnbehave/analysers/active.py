@@ -38,7 +38,7 @@ _MOST_OF_LAWS = 80  # measured n; a curve that no law explains by then has none
 _CHANGED = 3.0  # standard errors between neighbours that are a jump
 _NARROW = 3  # n between two with a jump, which are measured at once
 _GAP = 24  # between measured n, where no jump is known
-_HELD_TO = 0.007  # relative error that no law of a real runtime is held to account for
+_HELD_TO = 0.01  # by which the points of a real runtime may leave a law that is worth following
 _MOST_STEPS = 64  # both ends of which are measured, where the law alone is not trusted
 _WIDE = 8  # steps from which each is measured, where their levels are uneven
 _LOOKED_AT = 4000  # n at which laws are compared
@@ -104,8 +104,8 @@ class StepSearch:
         curve = self._curve()
         self._doing = "one law was ahead of all others"
         wanted = self._disagreements(curve) if len(self._known) < _MOST_OF_LAWS else []
-        if len(wanted) == _BATCH:
-            return wanted
+        if wanted:
+            return self._filled(wanted)
         if _holds(curve):
             self._doing = "its law was verified in every octave"
             wanted += self._unverified(curve) or self._open(self._ends_of_steps(curve))
@@ -278,14 +278,14 @@ def _holds(curve: Curve) -> bool:
     if named(curve, 1.0, ()).kind in ("irregular", "unexplained") or len(curve.stretches) > _STRETCHES:
         return False
     residuals = (curve.clean / curve.lawful - 1)[~curve.outlying] / curve.sigma[~curve.outlying]
-    error = max(curve.given or curve.noise, _HELD_TO)
+    error = np.hypot(curve.given or curve.noise, _HELD_TO)
     return float(np.mean((residuals / error) ** 2)) < _MISFIT
 
 
 def _is_off(curve: Curve, low: float, high: float) -> bool:
     """Whether the points of an octave are further from the law than chance explains."""
     inside = (curve.n > low) & (curve.n <= high) & ~curve.outlying
-    error = (curve.given or curve.noise) * curve.sigma[inside]
+    error = np.hypot(curve.given or curve.noise, _HELD_TO) * curve.sigma[inside]
     squares = (curve.clean[inside] / curve.lawful[inside] - 1) ** 2 / error**2
     return bool(len(squares) and squares.mean() > 1 + 2 * (2 / len(squares)) ** 0.5)
 

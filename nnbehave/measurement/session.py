@@ -30,7 +30,7 @@ from nnbehave.worker import Worker
 
 _START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
-_FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
+_FEWEST_AT_A_TIME = 64  # blocks asked for at once, so that asking and judging take little of the time
 _PARTS_IN_TURN = 32  # models that single calls go round
 _MOST_RETAKES = 2  # of one block
 _FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
@@ -166,7 +166,8 @@ class Session:
 
     Iterate over it: each event must be stored before the next is asked for. A layer that kills its worker, hangs it
     or is refused by it becomes an :class:`Outcome`, and the session goes on in a new worker. The rounds are spread
-    over several fresh processes.
+    over several fresh processes. Where what to measure depends on what was found, :meth:`add` subjects, iterate over
+    :meth:`begin`, add more, and in the end iterate over :meth:`finish` and :meth:`close`.
 
     Parameters
     ----------
@@ -180,9 +181,10 @@ class Session:
     method : {"whole", "stacked", "profiled", "none"}
         How parts are timed; ``none`` only loads them.
     references : sequence of str
-        Subjects that are measured in every round; the first is what a fresh process is warmed up with.
+        Subjects that go on being measured when they are known, as many in a round as there are others, so that these
+        are never among few; the first is what a fresh process is warmed up with.
     companions : sequence of str
-        Subjects that are measured in every round whatever their interval (anchors).
+        Further such subjects (anchors).
     axes : sequence of sequence of str
         Subjects in the order of a swept dimension; one that stands alone there is measured again.
     evictor : str, optional
@@ -218,14 +220,14 @@ class Session:
         checks: Mapping[str, Part] | None = None,
     ) -> None:
         self._platform, self._target, self._settings, self._method = platform, target, settings, method
-        self._parts = dict(parts)
-        self._terms = {subject: list(each) for subject, each in terms.items()}
+        self._parts: dict[str, Part] = {}
+        self._terms: dict[str, list[tuple[str, float]]] = {}
         self._references = list(references)
-        self._companions = {*references, *companions}
-        self._axes = axes
         self._evictor = evictor
-        self._checks = dict(checks or {})
-        self._loaded: dict[str, None] = {}  # in the order of loading
+        self._unchecked: dict[str, Part] = {}
+        self._loadable: dict[str, None] = {}  # in the order of loading
+        self._loaded: dict[str, None] = {}  # of these, in the process there is
+        self._rng = np.random.default_rng(settings.seed)
         self._samples: list[Sample] = []
         self._proxies: deque[float] = deque(maxlen=200)
         self._spent_ns: Counter[str] = Counter()
@@ -240,6 +242,22 @@ class Session:
         self.done: set[str] = set()
         self.estimates: dict[str, Estimate] = {}
         self.expected_blocks = 0
+        self.add(parts, terms, companions, axes, checks)
+
+    def add(
+        self,
+        parts: Mapping[str, Part],
+        terms: Terms,
+        companions: Sequence[str] = (),
+        axes: Sequence[Sequence[str]] = (),
+        checks: Mapping[str, Part] | None = None,
+    ) -> None:
+        """Take more subjects; ``companions`` and ``axes`` are instead of those before."""
+        self._parts |= parts
+        self._terms |= {subject: list(each) for subject, each in terms.items()}
+        self._companions = {*self._references, *companions}
+        self._axes = axes
+        self._unchecked |= checks or {}
 
     # ------------------------------------------------------------------ processes
 
@@ -268,25 +286,44 @@ class Session:
             self._worker = None
 
     def __iter__(self) -> Iterator[Event]:
-        if self._worker is None:
-            self.start()
         try:
-            for subject in self._checks:
-                yield from self._check(subject)
-            for part in self._parts:
-                yield from self._load(part)
-            if self._method == "none":
-                return
-            yield from self._warm_up()
-            rng = np.random.default_rng(self._settings.seed)
-            self.expected_blocks = self._settings.min_rounds * len(self._of(self._terms))
-            while not self._settle():
-                if self._wants_fresh_process():
-                    yield from self._refresh()
-                yield from self._rounds(rng)
-            yield from self._retest(rng)
+            yield from self.begin(self._settings.min_rounds)
+            yield from self.finish()
         finally:
             self.close()
+
+    def begin(self, rounds: int) -> Iterator[Event]:
+        """Check and load what was added, in a fresh process, and measure it for as many rounds."""
+        new = [subject for subject in self._terms if subject not in self._standing]
+        if self._worker is None:
+            self.start()
+        elif self._round:
+            self._settle()
+            yield from self._restart(self._of([s for s in self._terms if s not in self.done or s in self._companions]))
+        for subject, part in list(self._unchecked.items()):
+            yield from self._check(subject, part)
+        for name in [name for name in self._parts if name not in self._loadable]:
+            yield from self._load(name)
+        if self._method == "none":
+            return
+        yield from self._warm_up()
+        self.expected_blocks = len(self._samples) + rounds * len(self._of(new))
+        while not self._settle() and any(s in self._terms and self._standing[s].rounds < rounds for s in new):
+            yield from self._go_on()
+
+    def finish(self) -> Iterator[Event]:
+        """Measure until all is known well enough, and what stands alone on its axis once more."""
+        if self._method == "none":
+            return
+        self._companions = set(self._references)  # the others have served
+        while not self._settle():
+            yield from self._go_on()
+        yield from self._retest()
+
+    def _go_on(self) -> Iterator[Event]:
+        if self._wants_fresh_process():
+            yield from self._refresh()
+        yield from self._rounds()
 
     def _wants_fresh_process(self) -> bool:
         """Whether the next rounds belong into a new process.
@@ -302,12 +339,14 @@ class Session:
         return unknown > self._settings.interval / 2 and time.monotonic() - self._process_began > 4 * self._load_s
 
     def _refresh(self, keep: Sequence[str] | None = None) -> Iterator[Event]:
-        """Go on in a fresh process, with what is still to be measured loaded there, or with ``keep`` alone."""
-        self.close()
-        if keep is not None:
-            self._loaded = {part: None for part in self._loaded if part in keep}
-        yield from self._recover()
+        """Go on in a fresh process, with what is loaded loaded there too, or ``keep`` alone."""
+        yield from self._restart(list(self._loaded) if keep is None else keep)
         yield from self._warm_up()
+
+    def _restart(self, keep: Sequence[str]) -> Iterator[Event]:
+        self.close()
+        self._loaded = {part: None for part in self._loadable if part in keep or part == self._evictor}
+        yield from self._recover()
 
     def _load(self, part: str) -> Iterator[Event]:
         answer = self._ask_to_load(part, self._parts[part])
@@ -315,13 +354,14 @@ class Session:
             yield from self._lost(answer)
             yield from self._recover()
         else:
-            self._loaded[part] = None
+            self._loaded[part] = self._loadable[part] = None
             self._load_s += answer["load_s"]
             yield from _loaded(part, answer)
 
-    def _check(self, subject: str) -> Iterator[Event]:
+    def _check(self, subject: str, part: Part) -> Iterator[Event]:
         """Load a subject alone, which calls it once, and let it go."""
-        answer = self._ask_to_load(subject, self._checks[subject])
+        del self._unchecked[subject]
+        answer = self._ask_to_load(subject, part)
         if isinstance(answer, Outcome):
             self._terms.pop(subject, None)
             yield answer
@@ -333,6 +373,9 @@ class Session:
 
     def _lost(self, outcome: Outcome) -> Iterator[Outcome]:
         """Say of every subject that a part was for that it has no latency."""
+        self._loaded.pop(outcome.subject, None)
+        self._loadable.pop(outcome.subject, None)
+        self._parts.pop(outcome.subject, None)
         for subject in [s for s, terms in self._terms.items() if outcome.subject in dict(terms)]:
             del self._terms[subject]
             yield Outcome(subject, outcome.status, outcome.reason)
@@ -348,11 +391,9 @@ class Session:
             answer = self._worker.request("load", self._settings.time_limit_s, **fields)
         except WorkerError as error:
             self.close()
-            self._loaded.pop(name, None)
             return _outcome(name, error, "loading")
         if answer.pop("ok"):
             return answer
-        self._loaded.pop(name, None)
         return Outcome(name, answer["kind"], answer["error"])
 
     def _recover(self) -> Iterator[Outcome]:
@@ -366,6 +407,18 @@ class Session:
                     yield from self._lost(answer)
                 if self._worker is None:
                     break
+
+    def _load_again(self, parts: Sequence[str]) -> Iterator[Outcome]:
+        """Load parts that this process lacks and an earlier one had."""
+        for part in parts:
+            if part in self._loaded or part not in self._loadable:
+                continue
+            answer = self._ask_to_load(part, self._parts[part])
+            if isinstance(answer, Outcome):
+                yield from self._lost(answer)
+                yield from self._recover()
+            else:
+                self._loaded[part] = None
 
     def _warm_up(self) -> Iterator[Process | Outcome]:
         """Run the reference layer until the process is steady; what it dies of shows when it is measured."""
@@ -391,20 +444,24 @@ class Session:
         """Return the parts of subjects, each once."""
         return list(dict.fromkeys(part for s in subjects for part, _ in self._terms.get(s, ())))
 
-    def _rounds(self, rng: np.random.Generator, only: Sequence[str] | None = None) -> Iterator[Event]:
+    def _rounds(self, only: Sequence[str] | None = None) -> Iterator[Event]:
         """Measure each active layer in random order: one round of many layers, or some rounds of a few."""
+        if only is None:  # what an earlier process knew well enough, and now is not
+            yield from self._load_again(self._of([subject for subject in self._terms if subject not in self.done]))
         known = [subject for subject in self._terms if all(part in self._loaded for part, _ in self._terms[subject])]
-        active = [s for s in known if s not in self.done or s in self._companions] if only is None else list(only)
-        spare = [subject for subject in known if subject not in active]
-        if len(active) < _FEWEST_PER_ROUND and spare and only is None:
-            active += [str(s) for s in rng.permutation(spare)[: _FEWEST_PER_ROUND - len(active)]]
+        active = [s for s in known if s not in self.done] if only is None else list(only)
+        if only is None:
+            known = [str(s) for s in self._rng.permutation([s for s in known if s in self.done])]
+            known.sort(key=lambda subject: subject not in self._companions)
+            fewest, most = _FEWEST_PER_ROUND - len(active), len(active)
+            active += [s for i, s in enumerate(known) if i < fewest or (i < most and s in self._companions)]
         parts = self._of(active)
         if not parts:
             return
         rounds = min(self._rounds_left_in_process(), -(-_FEWEST_AT_A_TIME // len(parts)))
         todo: deque[tuple[int, list[str], int]] = deque()
         for i in range(rounds):
-            order = [str(part) for part in rng.permutation(parts)]
+            order = [str(part) for part in self._rng.permutation(parts)]
             chunks = [order[start : start + _PARTS_IN_TURN] for start in range(0, len(order), _PARTS_IN_TURN)]
             todo += [(self._round + i, chunk, _MOST_RETAKES) for chunk in chunks]
         self._round += rounds
@@ -542,7 +599,7 @@ class Session:
 
     # ------------------------------------------------------------------ layers that stand alone
 
-    def _retest(self, rng: np.random.Generator) -> Iterator[Event]:
+    def _retest(self) -> Iterator[Event]:
         """Measure what disagrees with its neighbours again, beside them, in a process of its own."""
         suspects: dict[str, list[str]] = {}
         for axis in self._axes:
@@ -564,7 +621,7 @@ class Session:
             here = [s for s in again if s in self._terms and all(part in self._loaded for part, _ in self._terms[s])]
             if not here:
                 return
-            yield from self._rounds(rng, here)
+            yield from self._rounds(here)
         self._settle()
 
 

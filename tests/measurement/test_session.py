@@ -255,3 +255,32 @@ def test_a_subject_is_checked_alone_and_one_that_cannot_be_has_no_latency(artifa
     assert (events[1].subject, events[1].status) == (bad, "failed")
     assert bad not in session.estimates
     assert good in session.estimates
+
+
+def test_a_session_grows(artifacts: dict[str, Artifact]) -> None:
+    """What is known is not loaded again with what is added, unless it is an anchor; all is known in the end."""
+    parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
+    terms = {subject: [(subject, 1.0)] for subject in artifacts}
+    first, second, anchor = list(artifacts)[:6], list(artifacts)[6:], list(artifacts)[0]
+
+    def some(of: dict, names: list[str]) -> dict:
+        return {name: of[name] for name in names}
+
+    growing = Session(
+        get_platform("simulated?noise=0.001"), LocalTarget(), some(parts, first), some(terms, first), Settings()
+    )
+    begun = list(growing.begin(6))
+    growing.add(some(parts, second), some(terms, second), companions=[anchor])
+    went_on = list(growing.begin(8))
+    finished = list(growing.finish())
+    growing.close()
+    assert set(of(begun, Loaded)) == set(of(begun, Block)) == set(first)
+    assert of(went_on, Loaded) == second
+    counts = {subject: of(went_on, Block).count(subject) for subject in artifacts}
+    assert all(counts[subject] >= 8 for subject in second)
+    assert counts[anchor] >= 8
+    assert not any(counts[subject] for subject in first[1:])
+    processes = [{event.process for event in events if isinstance(event, Block)} for events in (begun, went_on)]
+    assert max(processes[0]) < min(processes[1])
+    assert growing.done == set(artifacts)
+    assert all(isinstance(event, Block | Process) for event in finished)
