@@ -11,26 +11,44 @@ from nnbehave.platforms import platforms
 from nnbehave.sweep import measure, sweep
 
 if TYPE_CHECKING:
-    from nnbehave.analysers import StepMap, detect_steps, find_steps, load_step_map
+    from nnbehave.analysers import (
+        Blocks,
+        Fusion,
+        Precisions,
+        StepMap,
+        compare_blocks,
+        compare_precisions,
+        detect_fusion,
+        detect_steps,
+        find_steps,
+        load_step_map,
+    )
     from nnbehave.errors import NNBehaveError
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
     from nnbehave.networks import load_network
     from nnbehave.results import Results, load_blocks, load_results
     from nnbehave.space import Space, load_space
-    from nnbehave.studies import check_composition, compare, diagnose
+    from nnbehave.studies import check_composition, check_fusion, compare, diagnose
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "Blocks": "analysers",
+    "Fusion": "analysers",
     "Graph": "graph",
     "Layer": "layer",
     "NNBehaveError": "errors",
+    "Precisions": "analysers",
     "Results": "results",
     "Space": "space",
     "StepMap": "analysers",
     "check_composition": "studies",
+    "check_fusion": "studies",
     "compare": "studies",
+    "compare_blocks": "analysers",
+    "compare_precisions": "analysers",
+    "detect_fusion": "analysers",
     "detect_steps": "analysers",
     "diagnose": "studies",
     "find_steps": "analysers",
@@ -42,14 +60,21 @@ _LAZY = {
 }
 
 __all__ = [
+    "Blocks",
+    "Fusion",
     "Graph",
     "Layer",
     "NNBehaveError",
+    "Precisions",
     "Results",
     "Space",
     "StepMap",
     "check_composition",
+    "check_fusion",
     "compare",
+    "compare_blocks",
+    "compare_precisions",
+    "detect_fusion",
     "detect_steps",
     "diagnose",
     "find_steps",

@@ -40,7 +40,7 @@ COLUMNS = [
     *_LATENCIES, "relative_latency", "rounds", "method", "status", "reason", "executed_precision", "placement",
     "complete", "energy_mj", "power_w", "ops", "mac", "padding", "bias", "kernels", "seed", "environment",
     "interval_asked", "session_finished", "join_factor", "relative_low", "relative_high", "processes",
-    "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator", "output_error", "mac_bytes",
+    "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator", "output_error", "mac_bytes", "layers",
 ]
 # fmt: on
 
@@ -94,6 +94,7 @@ def _describe(graph: Graph) -> Row:
     """Return the columns that say what a subject is; those of a layer are empty where a graph's layers differ."""
     row: Row = {"arrangement": graph.arrangement, "depth": graph.depth, "ops": graph.ops, "mac": graph.mac}
     row["mac_bytes"] = graph.mac_bytes
+    row["layers"] = ";".join(layer.id for layer in graph.layers)
     for name in _LAYER:
         values = {getattr(layer, name) for layer in graph.layers}
         row[name] = values.pop() if len(values) == 1 else None

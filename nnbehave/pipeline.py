@@ -223,19 +223,19 @@ def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
     return bool(row["session_finished"]) and row["interval_asked"] <= settings.interval and not retry
 
 
-def _anchors(plan: _Plan, subjects: Collection[str], here: Collection[str]) -> list[str]:
+def _anchors(plan: _Plan, subjects: Collection[str], preferred: Sequence[Collection[str]]) -> list[str]:
     """Choose, for each curve that some of the subjects are points of, points that were measured before.
 
-    Of those that are in the session already where they are enough. Where there are fewer than join sessions they are
-    all chosen, and the curve is whole in the new session.
+    Of those ``preferred``, the first where they are enough. Where there are fewer than join sessions they are all
+    chosen, and the curve is whole in the new session.
     """
     chosen: dict[str, None] = {}
+    count = FEWEST_ANCHORS + _SPARE_ANCHORS
     for curve in plan.curves:
         if not set(curve).isdisjoint(subjects):
             known = [subject for subject in curve if subject in plan.measured]
-            count = FEWEST_ANCHORS + _SPARE_ANCHORS
-            ours = [subject for subject in known if subject in here]
-            known = ours if len(ours) >= count else known
+            pools = ([subject for subject in known if subject in some] for some in preferred)
+            known = next((pool for pool in pools if len(pool) >= count), known)
             if len(known) > count:
                 known = [known[i * (len(known) - 1) // (count - 1)] for i in range(count)]
             chosen |= dict.fromkeys(known)
@@ -366,6 +366,7 @@ class Run:
         self._settings, self._target, self._progress = settings, target, progress
         self._key: int | None = None
         self._subjects: dict[str, None] = {}
+        self._anchors: set[str] = set()  # the same for every batch, so that they are loaded once
         self._artifacts: dict[str, Artifact] = {}
         self._bar = tqdm(unit="block", disable=True)
 
@@ -398,7 +399,8 @@ class Run:
 
     def _begin(self, subjects: Sequence[str], rounds: int) -> None:
         plan = self._plan
-        anchors = _anchors(plan, subjects, self._subjects)
+        anchors = _anchors(plan, subjects, (self._anchors, self._subjects))
+        self._anchors |= set(anchors)
         new = [name for name in (*plan.references, *subjects, *anchors) if name not in self._subjects]
         artifacts, refused = _convert(plan, new, self._pool, f"convert {self._label}", self._progress)
         key = self._begin_session()

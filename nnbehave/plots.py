@@ -70,3 +70,140 @@ def label_axes(ax: Any, dimension: str) -> Any:
         ax.set_ylim(0, 1.05 * ax.dataLim.y1)
     ax.legend(loc="upper left", fontsize="small")
     return ax
+
+
+def plot_shares(pairs: pd.DataFrame, *, ax: Any) -> Any:
+    """Draw how much of each pair's second operator is saved, with its interval; return the axes.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        ``Fusion.frame``.
+    ax : matplotlib Axes
+    """
+    colours = {"fused": "tab:green", "not fused": "tab:red", "cannot tell": "tab:gray"}
+    known = pairs.dropna(subset=["saved_share"])
+    labels = (known["first_op"] + " + " + known["second_op"]).tolist()
+    places = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    for verdict, colour in colours.items():
+        some = known[known["verdict"] == verdict]
+        y = [places[label] for label in some["first_op"] + " + " + some["second_op"]]
+        bars = [some["saved_share"] - some["saved_low"], some["saved_high"] - some["saved_share"]]
+        ax.errorbar(some["saved_share"], y, xerr=bars, fmt=".", color=colour, label=verdict, elinewidth=0.8)
+    ax.axvline(0.5, color="black", linewidth=0.6, linestyle=":")
+    ax.set_xlim(-1.5, 2.5)
+    ax.set_yticks(range(len(places)), list(places))
+    ax.invert_yaxis()
+    ax.set_xlabel("share of the second operator's time that is saved")
+    ax.legend(loc="lower right", fontsize="small")
+    return ax
+
+
+def plot_ratios(rows: pd.DataFrame, label: str, *, ax: Any) -> Any:
+    """Draw a ratio and its interval for each row, from the top down; return the axes.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``label value low high platform``.
+    label : str
+        What the ratio is.
+    ax : matplotlib Axes
+    """
+    known = rows.dropna(subset=["value"])
+    places = {name: i for i, name in enumerate(dict.fromkeys(known["label"]))}
+    for platform, some in known.groupby("platform", sort=False):
+        bars = [some["value"] - some["low"], some["high"] - some["value"]]
+        ax.errorbar(some["value"], some["label"].map(places), xerr=bars, fmt=".", elinewidth=0.8, label=platform)
+    ax.axvline(1, color="black", linewidth=0.6, linestyle=":")
+    ax.set_xscale("log")
+    ax.set_yticks(range(len(places)), list(places))
+    ax.invert_yaxis()
+    ax.set_xlabel(label)
+    ax.legend(fontsize="small")
+    return ax
+
+
+def plot_scaling(points: pd.DataFrame, *, ax: Any) -> Any:
+    """Draw how latencies grow with a dimension, with their intervals, and OPs beside them, dashed; return the axes.
+
+    Parameters
+    ----------
+    points : DataFrame
+        ``Scaling.points``; where they are over several dimensions, each value is drawn over the smallest of its sweep.
+    ax : matplotlib Axes
+    """
+    known = points.dropna(subset=["ratio"])
+    dimensions = list(dict.fromkeys(points["dimension"]))
+    sweep_of = ["platform", "environment", "method", "precision", "layer", "dimension"]
+    for (platform, *_, layer, dimension), rows in known.groupby(sweep_of, sort=False, dropna=False):
+        x = rows["value"] / (rows["value"].iloc[0] if len(dimensions) > 1 else 1)
+        bars = [rows["ratio"] - rows["ratio_low"], rows["ratio_high"] - rows["ratio"]]
+        label = f"{platform} {layer}: {dimension}"
+        lines = ax.errorbar(x, rows["ratio"], yerr=bars, fmt=".-", elinewidth=0.8, label=label)
+        ax.plot(x, rows["ops_ratio"], "--", color=lines[0].get_color(), linewidth=0.8)
+    ax.set(xscale="log", yscale="log", ylabel="latency over that of the smallest value (dashed: OPs)")
+    ax.set_xlabel(dimensions[0] if len(dimensions) == 1 else "value over the smallest")
+    if len(known):
+        ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_activations(found: pd.DataFrame, tolerance: float, *, ax: Any) -> Any:
+    """Draw what each activation costs, with its interval, coloured by verdict; return the axes.
+
+    Parameters
+    ----------
+    found : DataFrame
+        ``Activations.frame``.
+    tolerance : float
+        A dotted line stands at 1 + this.
+    ax : matplotlib Axes
+    """
+    known = found.dropna(subset=["ratio"]).sort_values("ratio")
+    places = {name: i for i, name in enumerate(dict.fromkeys(known["activation"]))}
+    for verdict, colour in {"keep": "tab:green", "drop": "tab:red", "cannot tell": "tab:gray"}.items():
+        some = known[known["verdict"] == verdict]
+        bars = [some["ratio"] - some["ratio_low"], some["ratio_high"] - some["ratio"]]
+        y = some["activation"].map(places)
+        ax.errorbar(some["ratio"], y, xerr=bars, fmt=".", color=colour, label=verdict, elinewidth=0.8)
+    ax.axvline(1 + tolerance, color="black", linewidth=0.6, linestyle=":")
+    ax.set_xscale("log")
+    ax.set_yticks(range(len(places)), list(places))
+    ax.invert_yaxis()
+    ax.set_xlabel("latency over that without an activation")
+    ax.legend(loc="lower right", fontsize="small")
+    return ax
+
+
+def plot_roofs(layers: pd.DataFrame, roofs: pd.DataFrame, levels: pd.DataFrame, *, ax: Any) -> Any:
+    """Draw layers under their roofs, attained OPs over intensity in logs; return the axes.
+
+    Parameters
+    ----------
+    layers, roofs, levels : DataFrame
+        Those of a ``Roofline``: each group of ``roofs`` has a colour, each bound a mark, and each level a line, that
+        of the largest working sets the widest.
+    ax : matplotlib Axes
+    """
+    group = ["platform", "environment", "method", "precision"]
+    for i, roof in roofs.iterrows():
+        colour = f"C{i}"
+        rows = layers[(layers[group] == roof[group]).all(axis=1) & (layers["attained_gops"] > 0)]
+        bandwidths = levels.loc[(levels[group] == roof[group]).all(axis=1), "bandwidth_gbs"].tolist()
+        for bound, mark in {"compute": "^", "memory": "v", "overhead": "x", "": "."}.items():
+            some = rows[rows["bound"] == bound]
+            x, y = some["intensity"], some["attained_gops"]
+            bars = [y - some["attained_low"], some["attained_high"] - y]
+            ax.errorbar(x, y, yerr=bars, fmt=mark, color=colour, markersize=4, elinewidth=0.6)
+        if roof["ridge"] == roof["ridge"]:  # it is NaN where a roof is missing
+            ends = [min(rows["intensity"].min(), roof["ridge"]) / 2, 2 * max(rows["intensity"].max(), roof["ridge"])]
+            for bandwidth in bandwidths:
+                ridge = roof["peak_gops"] / bandwidth
+                line = [ends[0] * bandwidth, roof["peak_gops"], roof["peak_gops"]]
+                last = bandwidth == bandwidths[-1]
+                ax.plot([ends[0], ridge, ends[1]], line, color=colour, linewidth=1.5 if last else 0.7)
+        ax.plot([], [], color=colour, label=f"{roof['platform']}, {roof['precision']}")
+    ax.set(xscale="log", yscale="log", xlabel="intensity (OPs per byte)", ylabel="attained (G multiply-adds/s)")
+    ax.legend(loc="lower right", fontsize="small", title="▲ compute, ▼ memory, × overhead")
+    return ax

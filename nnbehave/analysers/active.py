@@ -39,6 +39,7 @@ _CHANGED = 3.0  # standard errors between neighbours that are a jump
 _NARROW = 3  # n between two with a jump, which are measured at once
 _GAP = 24  # between measured n, where no jump is known
 _HELD_TO = 0.01  # by which the points of a real runtime may leave a law that is worth following
+_OF_JUMPS = 0.15  # of the law's jumps, likewise
 _MOST_STEPS = 64  # both ends of which are measured, where the law alone is not trusted
 _WIDE = 8  # steps from which each is measured, where their levels are uneven
 _LOOKED_AT = 4000  # n at which laws are compared
@@ -278,14 +279,29 @@ def _holds(curve: Curve) -> bool:
     if named(curve, 1.0, ()).kind in ("irregular", "unexplained") or len(curve.stretches) > _STRETCHES:
         return False
     residuals = (curve.clean / curve.lawful - 1)[~curve.outlying] / curve.sigma[~curve.outlying]
-    error = np.hypot(curve.given or curve.noise, _HELD_TO)
-    return float(np.mean((residuals / error) ** 2)) < _MISFIT
+    return float(np.mean((residuals / _held_to(curve)) ** 2)) < _MISFIT
+
+
+def _held_to(curve: Curve) -> float:
+    """Return the relative error of a typical point that the law need not explain: noise, and what hardly matters.
+
+    That is a share of the jumps of its last octave, which decide which n are worth keeping.
+    """
+    form, last = main_form(curve), float(curve.n[-1])
+    jump = 0.0
+    if form is not None and form.width is not None and form.width > 1:
+        n = np.arange(max(curve.n[0], last / 2), last)
+        law = curve.law(n)
+        first = np.flatnonzero(np.diff(form.step(n))) + 1
+        if len(first):
+            jump = float(np.median(np.abs(law[first] / law[first - 1] - 1)))
+    return float(np.hypot(curve.given or curve.noise, max(_HELD_TO, _OF_JUMPS * jump)))
 
 
 def _is_off(curve: Curve, low: float, high: float) -> bool:
     """Whether the points of an octave are further from the law than chance explains."""
     inside = (curve.n > low) & (curve.n <= high) & ~curve.outlying
-    error = np.hypot(curve.given or curve.noise, _HELD_TO) * curve.sigma[inside]
+    error = _held_to(curve) * curve.sigma[inside]
     squares = (curve.clean[inside] / curve.lawful[inside] - 1) ** 2 / error**2
     return bool(len(squares) and squares.mean() > 1 + 2 * (2 / len(squares)) ** 0.5)
 

@@ -10,15 +10,16 @@ from nnbehave.graph import Graph
 
 
 class LayerSpecConverter(Converter):
-    """The graph's layers as JSON, every field of each; needs no TensorFlow."""
+    """The graph's layers as JSON, every field of each, its OPs and bytes; needs no TensorFlow."""
 
     name = "layer_spec"
     file = "graph.json"
+    revision = 2
 
     def convert(self, graph: Graph, seed: int, folder: Path) -> dict[str, float]:
         phases: dict[str, float] = {}
         with timed(phases, "convert"):
-            layers = [layer.model_dump() for layer in graph.layers]
+            layers = [layer.model_dump() | {"ops": layer.ops, "mac_bytes": layer.mac_bytes} for layer in graph.layers]
             text = json.dumps({"arrangement": graph.arrangement, "layers": layers})
             (folder / self.file).write_text(text, encoding="utf-8")
         return phases

@@ -30,7 +30,7 @@ from nnbehave.worker import Worker
 
 _START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
-_FEWEST_AT_A_TIME = 64  # blocks asked for at once, so that asking and judging take little of the time
+_FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
 _PARTS_IN_TURN = 32  # models that single calls go round
 _MOST_RETAKES = 2  # of one block
 _FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
@@ -293,20 +293,30 @@ class Session:
             self.close()
 
     def begin(self, rounds: int) -> Iterator[Event]:
-        """Check and load what was added, in a fresh process, and measure it for as many rounds."""
+        """Check and load what was added, and measure it for as many rounds.
+
+        What is known by now is let go. The process is a fresh one while there were fewer than are wanted.
+        """
         new = [subject for subject in self._terms if subject not in self._standing]
+        fresh = True
         if self._worker is None:
             self.start()
         elif self._round:
             self._settle()
-            yield from self._restart(self._of([s for s in self._terms if s not in self.done or s in self._companions]))
+            keep = self._of([s for s in self._terms if s not in self.done or s in self._companions])
+            if fresh := self._process + 1 < self._settings.processes:
+                yield from self._restart(keep)
+            else:
+                yield from self._unload([part for part in self._loaded if part not in keep])
+                yield from self._load_again(keep)
         for subject, part in list(self._unchecked.items()):
             yield from self._check(subject, part)
         for name in [name for name in self._parts if name not in self._loadable]:
             yield from self._load(name)
         if self._method == "none":
             return
-        yield from self._warm_up()
+        if fresh:
+            yield from self._warm_up()
         self.expected_blocks = len(self._samples) + rounds * len(self._of(new))
         while not self._settle() and any(s in self._terms and self._standing[s].rounds < rounds for s in new):
             yield from self._go_on()
@@ -368,8 +378,18 @@ class Session:
             yield from self._recover()
         else:
             yield from _loaded(subject, answer)
-            assert self._worker is not None
-            self._worker.request("unload", self._settings.time_limit_s, handle=subject)
+            yield from self._unload([subject])
+
+    def _unload(self, parts: Sequence[str]) -> Iterator[Outcome]:
+        """Let the runner forget parts; they can be loaded again."""
+        for part in parts:
+            self._loaded.pop(part, None)
+            try:
+                assert self._worker is not None
+                self._worker.request("unload", self._settings.time_limit_s, handle=part)
+            except WorkerError:  # all the others go on in a new one, which has never had this part
+                self.close()
+                yield from self._recover()
 
     def _lost(self, outcome: Outcome) -> Iterator[Outcome]:
         """Say of every subject that a part was for that it has no latency."""

@@ -1,4 +1,4 @@
-"""What sets the elements of a pixel against one another: softmax, layer_norm. Costs of an element-wise operator."""
+"""What brings values to a common scale: softmax, layer_norm, batch_norm. Costs of an element-wise operator."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ class LayerNorm(ElementWise):
         variance = tf.reduce_mean(tf.math.squared_difference(inputs[0], mean), axis=-1, keepdims=True)
         scale, shift = (rng.standard_normal(layer.in_channels, dtype=np.float32) for _ in range(2))
         return (inputs[0] - mean) * tf.math.rsqrt(variance + 1e-3) * tf.constant(scale) + tf.constant(shift)
+
+
+class BatchNorm(ElementWise):
+    """Batch normalisation as at inference: a scale and a shift for each channel (Ioffe & Szegedy 2015). OPs = H·W·C."""
+
+    name = "batch_norm"
+
+    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+        import numpy as np
+        import tensorflow as tf
+
+        scale, shift = (rng.standard_normal(layer.in_channels, dtype=np.float32) for _ in range(2))
+        return inputs[0] * tf.constant(scale) + tf.constant(shift)

@@ -14,6 +14,10 @@ class Simulated(Platform):
         "width": 16,
         "step_us": 40.0,
         "overhead_us": 20.0,
+        "exponent": 1.0,
+        "peak_gops": 50.0,
+        "bandwidth_gbs": 10.0,
+        "fuses": "",
         "noise": 0.01,
         "world": 0.0,
         "seed": 0,
@@ -21,7 +25,7 @@ class Simulated(Platform):
         "crash_at": 0,
         "hang_at": 0,
     }
-    choices = {"law": ("flat", "linear", "staircase")}
+    choices = {"law": ("flat", "linear", "staircase", "power", "roofline")}
     precisions = PRECISIONS
     converter = "layer_spec"
     backend = "nnbehave.runner.backends.simulated:SimulatedBackend"

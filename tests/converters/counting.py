@@ -11,6 +11,7 @@ from typing import Any
 DECOMPOSED = {
     "swish": "LOGISTIC MUL",
     "hardsigmoid": "ADD MUL",
+    "batch_norm": "MUL ADD",
     "layer_norm": "MEAN SQUARED_DIFFERENCE MEAN ADD RSQRT SUB MUL MUL ADD",
 }
 _MOVING = {"RESHAPE", "TRANSPOSE", "CONCATENATION", "STRIDED_SLICE", "SPLIT_V", "SPLIT"}

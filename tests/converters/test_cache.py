@@ -50,7 +50,7 @@ def test_two_that_make_the_same_do_no_harm(base: nb.Layer, tmp_path: Path) -> No
 def test_other_versions_make_other_artifacts(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, graph = ArtifactCache(tmp_path), Graph([base])
     cache.make(SPEC, graph, 0)
-    monkeypatch.setattr(type(SPEC), "revision", 2)
+    monkeypatch.setattr(type(SPEC), "revision", SPEC.revision + 1)
     assert cache.get(SPEC, graph, 0) is None
 
 

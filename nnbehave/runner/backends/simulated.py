@@ -2,15 +2,18 @@
 
 What a layer takes is ``overhead_us + law``, with ``n`` the swept dimension:
 
-============  ===========================================
+============  ======================================================================
 ``law``       microseconds
-============  ===========================================
+============  ======================================================================
 ``flat``      ``step_us``
 ``linear``    ``step_us · n / width``
 ``staircase`` ``step_us · ⌈n / width⌉``
-============  ===========================================
+``power``     ``step_us · (n / width) ** exponent``
+``roofline``  the longer of OPs / ``peak_gops`` and bytes / ``bandwidth_gbs``
+============  ======================================================================
 
-A graph of several layers takes the overhead once; ``flatten`` takes nothing, as a reshape does. A call takes all that
+A graph of several layers takes the overhead once; ``flatten`` takes nothing, as a reshape does, and so does an operator
+where it follows another as ``fuses`` says: ``conv+relu,dwconv+relu6``. A call takes all that
 times a log-normal factor of standard deviation ``noise``; one call in fifty takes 1.5 times as long. ``world`` adds a
 shared machine, at 1 with these parameters and at 2 twice as bad: a drift (Ornstein-Uhlenbeck, 2 %, 20 s), a neighbour
 (12 % slower for 5 s every 35 s) and a clock of two states (5 % apart, 10 s each at the mean). ``fail_at``,
@@ -98,6 +101,10 @@ class SimulatedBackend(Backend):
         width: int = 16,
         step_us: float = 40.0,
         overhead_us: float = 20.0,
+        exponent: float = 1.0,
+        peak_gops: float = 50.0,
+        bandwidth_gbs: float = 10.0,
+        fuses: str = "",
         noise: float = 0.01,
         world: float = 0.0,
         seed: int = 0,
@@ -107,6 +114,8 @@ class SimulatedBackend(Backend):
     ) -> None:
         self.law, self.dimension, self.width = law, dimension, width
         self.step_us, self.overhead_us, self.noise = step_us, overhead_us, noise
+        self.exponent, self.peak_gops, self.bandwidth_gbs = exponent, peak_gops, bandwidth_gbs
+        self.fuses = set(fuses.split(","))
         self.fail_at, self.crash_at, self.hang_at = fail_at, crash_at, hang_at
         self.rng = np.random.default_rng(seed)
         self.world, self.machine = world, SharedMachine(np.random.default_rng([seed, 1]), world)
@@ -124,13 +133,17 @@ class SimulatedBackend(Backend):
             layers = json.load(file)["layers"]
         if self.fail_at in {layer[self.dimension] for layer in layers}:
             raise Unsupported(f"the simulated platform takes no {self.dimension} of {self.fail_at}")
-        costs = [self._law_us(layer[self.dimension]) for layer in layers if layer["op"] != "flatten"]
-        true_us = self.overhead_us + sum(costs)
-        return SimulatedModel(self, layers, true_us)
+        before = [None, *(layer["op"] for layer in layers)]
+        run = [layer for layer, op in zip(layers, before) if f"{op}+{layer['op']}" not in self.fuses]
+        costs = [self._law_us(layer) for layer in run if layer["op"] != "flatten"]
+        return SimulatedModel(self, run, self.overhead_us + sum(costs))
 
-    def _law_us(self, n: int) -> float:
+    def _law_us(self, layer: dict[str, Any]) -> float:
+        n = layer[self.dimension]
         return {
             "flat": self.step_us,
             "linear": self.step_us * n / self.width,
             "staircase": self.step_us * math.ceil(n / self.width),
+            "power": self.step_us * (n / self.width) ** self.exponent,
+            "roofline": max(layer["ops"] / self.peak_gops, layer["mac_bytes"] / self.bandwidth_gbs) / 1e3,
         }[self.law]

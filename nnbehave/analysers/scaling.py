@@ -1,0 +1,315 @@
+"""Scaling: how latency grows with one dimension of a layer, beside what its operations and memory accesses grow by.
+
+Over the values v of a dimension, all else equal, latency is taken for a power law::
+
+    log T(v) = a + exponent · log v + misfit + error
+
+with the errors that were measured, and a misfit of such a variance that the weighted squares of the residuals sum to the
+median of χ² (after Paule and Mandel 1982; they take its mean, with which intervals were too narrow beside a misfit as
+large as the errors). The half width of the exponent's 95 % interval is ``√((1.96 · what the errors make of it)² +
+(t · what the misfit makes of it)²)``, t being Student's with as many degrees of freedom as there are values beyond two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nnbehave.analysers._frames import frame_of, ratio, separated, timed
+from nnbehave.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Array = npt.NDArray[np.float64]
+
+LAYER = [  # the columns that say which layer a row is of
+    *("op", "height", "width", "in_channels", "out_channels", "kernel", "stride", "precision", "batch", "padding"),
+    *("bias", "activation", "groups", "dilation", "expansion"),
+]
+_SWEPT = (  # a dimension, and one that may keep its ratio to it
+    *(("kernel", None), ("height", "width"), ("height", None), ("stride", None), ("batch", None)),
+    *(("in_channels", "out_channels"), ("in_channels", None), ("out_channels", None)),
+)
+_PLAIN = (1, "same", True, "")  # what is not worth saying of a layer
+_LEAST_ERROR = 1e-4  # of a latency: that of exact counts
+_WHAT = ["platform", "environment", "method", "precision", "layer", "op", "dimension"]
+_COLUMNS = [
+    *(*_WHAT, "values", "smallest", "largest", "exponent", "exponent_low", "exponent_high", "misfit"),
+    *("ops_exponent", "mac_exponent", "against_ops", "against_ops_low", "against_ops_high", "words", "reason"),
+]
+_OF_POINTS = [
+    *(*_WHAT, "value", "latency_ms", "std_error_ms", "ratio", "ratio_low", "ratio_high", "ops_ratio", "mac_ratio"),
+    *("words", "reason"),
+]
+
+
+@dataclass(frozen=True, repr=False)
+class Scaling:
+    """How latency follows the dimensions of layers.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row a sweep. ``layer`` is what is the same in all of it, ``values`` how many have a latency, the
+        ``smallest`` and the ``largest`` of them. Latency goes as the dimension to the power of ``exponent``, with its
+        95 % interval; ``misfit`` is the standard deviation by which latencies leave that law beyond their errors, as a
+        share, NaN where two values tell nothing of it. ``ops_exponent`` and ``mac_exponent`` are those of OPs and mac
+        over the same values, ``against_ops`` is that of latency over OPs, NaN where OPs do not change. ``words`` is
+        what the largest value costs, ``reason`` what is missing and why.
+    points : pandas.DataFrame
+        One row a value. ``ratio`` is its latency over that of the ``smallest``, with its 95 % interval, ``ops_ratio``
+        and ``mac_ratio`` are the same of OPs and mac; NaN with a ``reason`` where it has no latency.
+    """
+
+    frame: pd.DataFrame
+    points: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{row['platform']}, {row['layer']}: {_aloud(row)}" for row in self.frame.to_dict("records"))
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the ratios with their intervals, and those of OPs, dashed; return the matplotlib Axes."""
+        from nnbehave import plots
+
+        ax = plots.new_axes() if ax is None else ax
+        return plots.plot_scaling(self.points, ax=ax)
+
+
+class _Law(NamedTuple):
+    """A power law; ``coefficients`` are those that make the slope of logarithms, ``half`` is of its interval."""
+
+    exponent: float
+    half: float
+    misfit: float
+    coefficients: Array
+
+
+def fit_scaling(results: Any) -> Scaling:
+    """Say how latency grows with kernel, input size, stride, batch and channels, wherever one of them alone varies.
+
+    Parameters
+    ----------
+    results : Results or pandas.DataFrame
+        With single layers that differ in one of ``kernel``, ``height``, ``stride``, ``batch``, ``in_channels`` and
+        ``out_channels`` alone. ``width`` may keep its ratio to ``height``, and ``out_channels`` that to
+        ``in_channels`` where an operator need not be given it. Values of one session are compared directly, those of
+        several by latencies relative to the sessions' references, whose intervals are wider. Noisy rows count by
+        their standard errors.
+
+    Returns
+    -------
+    Scaling
+        A sweep that has no two latencies to compare has NaN, with the ``reason``.
+
+    Raises
+    ------
+    InvalidInputError
+        No two layers differ in one of these dimensions alone.
+
+    Notes
+    -----
+    OPs are multiply-adds, mac memory accesses in elements (Tang et al., MLSys 2021, Table 3; their Fig. 8 shows such
+    ratios).
+    """
+    import pandas as pd
+
+    sweeps = [
+        _fit(what | of, rows)
+        for what, some in separated(single_layers(results), ("precision",))
+        for of, rows in _sweeps(some)
+    ]
+    if not sweeps:
+        raise InvalidInputError(
+            "no sweeps among these results: measure single layers that differ in one of kernel, height, stride, batch, "
+            "in_channels and out_channels alone"
+        )
+    frame = pd.DataFrame([row for row, _ in sweeps], columns=_COLUMNS)
+    return Scaling(frame, pd.DataFrame([point for _, points in sweeps for point in points], columns=_OF_POINTS))
+
+
+# ---------------------------------------------------------------------- rows to compare
+
+
+def single_layers(results: Any) -> pd.DataFrame:
+    """Return the rows of single layers, what a layer has not as an empty text. Raises InvalidInputError as frame_of."""
+    needed = ("session", "reason", "relative_latency", "relative_low", "relative_high", "ops", "mac")
+    frame = frame_of(results, (*LAYER, *needed))
+    rows = frame[frame["arrangement"] == "single"].reset_index(drop=True)
+    layers = rows[LAYER].astype(object)
+    rows[LAYER] = layers.where(layers.notna(), "")
+    return rows
+
+
+def one_of_each(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return one row for each value of a column, in their order: a timed one, of the session that knows most values."""
+    known = timed(rows)
+    of_session = rows["session"].map(known.groupby("session")[name].nunique())
+    ranked = rows.assign(
+        _lost=~rows.index.isin(known.index), _others=-of_session, _error=rows["std_error_ms"] / rows["latency_ms"]
+    )
+    best = ranked.sort_values(["_lost", "_others", "session", "_error", "latency_ms"]).drop_duplicates(name)
+    return best.drop(columns=["_lost", "_others", "_error"]).sort_values(name)
+
+
+def why_not(row: dict[Any, Any]) -> str:
+    """Return why a row has no latency to go by."""
+    return row["reason"] if isinstance(row["reason"], str) and row["reason"] else f"{row['status']}, no latency"
+
+
+def name_of(layer: dict[str, Any]) -> str:
+    """Return the operator and what is not as it is by default, of those columns of a layer that are given."""
+    from nnbehave.layer import SHORT
+
+    parts = [layer["op"]]
+    for key, value in layer.items():
+        if key in ("op", "precision") or value in _PLAIN or (key == "width" and value == layer.get("height")):
+            continue
+        whole = int(value) if isinstance(value, float) and value == int(value) else value
+        parts.append(f"{SHORT[key]}{whole}" if key in SHORT else f"{key}={whole}")
+    return " ".join(parts)
+
+
+# ---------------------------------------------------------------------- sweeps
+
+
+def _sweeps(rows: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield each sweep: its dimension and what is the same in all of it, and its rows."""
+    from nnbehave.operators import OPERATORS
+
+    own = {name for name, op in OPERATORS.items() if "out_channels" in op.required}
+    for dimension, follower in _SWEPT:
+        some, keys = rows, [name for name in LAYER if name != dimension]
+        if follower:
+            some = rows[~rows["op"].isin(own)] if follower == "out_channels" else rows
+            some = some.assign(_ratio=some[follower].astype(float) / some[dimension].astype(float))
+            keys[keys.index(follower)] = "_ratio"
+        varies = some.groupby(keys, sort=False)[dimension].transform("nunique") > 1
+        for key, sweep in some[varies].groupby(keys, sort=False):
+            same = dict(zip(keys, key, strict=True))
+            times = same.pop("_ratio", 1)
+            layer = name_of(same) + (f" {follower}={times:g}·{dimension}" if times != 1 else "")
+            yield {"layer": layer, "op": same["op"], "dimension": dimension}, sweep
+
+
+def _fit(what: dict[str, Any], rows: pd.DataFrame) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the row of a sweep and those of its values."""
+    import numpy as np
+
+    dimension = what["dimension"]
+    rows = one_of_each(rows.astype({dimension: int}), dimension)
+    known = timed(rows)
+    lost = {row[dimension]: why_not(row) for row in rows.drop(known.index).to_dict("records")}
+    linked = np.isfinite(_on_one_scale(known)[0])
+    lost |= dict.fromkeys(known[dimension][~linked], "of another session, without references to compare it by")
+    known = known[linked]
+    points = [what | {"value": value, "reason": why} for value, why in lost.items()]
+    points += _points(what, known) if len(known) else []
+    points.sort(key=lambda point: point["value"])
+    reasons = [
+        f"{dimension} {', '.join(str(value) for value, why in lost.items() if why == reason)}: {reason}"
+        for reason in dict.fromkeys(lost.values())
+    ]
+    found = what | {"values": len(known)}
+    if len(known) < 2:
+        reasons.insert(0, "fewer than two values have a latency")
+    else:
+        found |= _exponents(known, dimension) | {"words": [point["words"] for point in points if "words" in point][-1]}
+        found |= {"smallest": known[dimension].iloc[0], "largest": known[dimension].iloc[-1]}
+    return found | {"reason": "; ".join(reasons)}, points
+
+
+def _points(what: dict[str, Any], rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield a row for each value that has a latency."""
+    first, *others = rows.to_dict("records")
+    for row, (middle, low, high) in [(first, (1.0, 1.0, 1.0)), *((row, ratio(row, first)) for row in others)]:
+        point = what | {"value": row[what["dimension"]], "ratio": middle, "ratio_low": low, "ratio_high": high}
+        point |= {name: row[name] for name in ("latency_ms", "std_error_ms")} | {"reason": ""}
+        point |= {f"{name}_ratio": row[name] / first[name] if first[name] else math.nan for name in ("ops", "mac")}
+        yield point | {"words": _words(point, first[what["dimension"]])}
+
+
+def _words(point: dict[str, Any], smallest: int) -> str:
+    """Set what a value costs beside what its operations say, where the interval can tell."""
+    name, ops = point["dimension"], point["ops_ratio"]
+    if point["value"] == smallest:
+        return ""
+    costs = f"{name} {point['value']} costs {point['ratio']:.3g}x of {name} {smallest} here"
+    if math.isnan(point["ratio_low"]) or math.isnan(ops):
+        return costs
+    agree = point["ratio_low"] <= ops <= point["ratio_high"]
+    return f"{costs}, {'' if agree else 'not '}the {ops:.3g}x of its operations"
+
+
+def _aloud(row: dict[Any, Any]) -> str:
+    """Return what a sweep shows as a sentence."""
+    if row["values"] < 2:
+        return f"{row['dimension']} cannot be judged: {row['reason']}"
+    interval = f"({row['exponent_low']:.2f} to {row['exponent_high']:.2f})"
+    said = f"{row['words']}; latency goes as {row['dimension']}^{row['exponent']:.2f} {interval}"
+    for what, exponent in (("operations", row["ops_exponent"]), ("memory accesses", row["mac_exponent"])):
+        said += "" if math.isnan(exponent) else f", {what} as ^{exponent:.2f}"
+    return said + (f"; {row['reason']}" if row["reason"] else "")
+
+
+# ---------------------------------------------------------------------- power laws
+
+
+def _exponents(rows: pd.DataFrame, dimension: str) -> dict[str, Any]:
+    """Return the exponents of latency, OPs and mac over a dimension, and of latency over OPs."""
+    import numpy as np
+
+    latencies, errors = _on_one_scale(rows)
+    values = {name: rows[name].to_numpy(dtype=float) for name in (dimension, "ops", "mac")}
+    logs = {name: np.log(np.where(some > 0, some, np.nan)) for name, some in values.items()}
+    law = _power_law(logs[dimension], np.log(latencies), errors)
+    found: dict[str, Any] = {"misfit": law.misfit}
+    for name, one in (("exponent", law), ("against_ops", _power_law(logs["ops"], np.log(latencies), errors))):
+        found |= {name: one.exponent, f"{name}_low": one.exponent - one.half, f"{name}_high": one.exponent + one.half}
+    return found | {f"{name}_exponent": float(law.coefficients @ logs[name]) for name in ("ops", "mac")}
+
+
+def _on_one_scale(rows: pd.DataFrame) -> tuple[Array, Array]:
+    """Return latencies, in ms or, of several sessions, relative to their references; and their errors as shares."""
+    import numpy as np
+
+    latencies, errors = rows["latency_ms"], rows["std_error_ms"]
+    if rows["session"].nunique(dropna=False) > 1:
+        latencies, errors = rows["relative_latency"], (rows["relative_high"] - rows["relative_low"]) / 3.92
+    return latencies.to_numpy(dtype=float), np.maximum((errors / latencies).to_numpy(dtype=float), _LEAST_ERROR)
+
+
+def _power_law(x: Array, y: Array, errors: Array) -> _Law:
+    """Fit a line to logarithms ``y``, whose standard errors may be unknown (NaN)."""
+    import numpy as np
+    from scipy import optimize, stats
+
+    if np.isnan(x).any() or np.ptp(x) == 0:
+        return _Law(np.nan, np.nan, np.nan, np.full_like(x, np.nan))
+    freedom, known = len(x) - 2, not np.isnan(errors).any()
+    squares = errors**2 if known else np.full_like(x, _LEAST_ERROR**2)
+
+    def fit(misfit: float) -> tuple[Array, float]:
+        """Return the slope's coefficients and the weighted squares of the residuals at a variance of the misfit."""
+        weights = 1 / (squares + misfit)
+        off = x - np.average(x, weights=weights)
+        coefficients = weights * off / (weights @ off**2)
+        residuals = y - np.average(y, weights=weights) - (coefficients @ y) * off
+        return coefficients, float(weights @ residuals**2)
+
+    if not freedom:
+        coefficients, _ = fit(0.0)
+        half = 1.96 * float(np.sqrt(coefficients**2 @ squares)) if known else np.nan
+        return _Law(float(coefficients @ y), half, np.nan, coefficients)
+    misfit, usual = 0.0, float(stats.chi2.median(freedom))
+    if fit(0.0)[1] > usual:  # as large as the variance of all latencies it would explain them without a slope
+        most = len(y) * float(np.var(y)) / usual
+        misfit = float(optimize.brentq(lambda square: fit(square)[1] - usual, 0.0, most))
+    coefficients, _ = fit(misfit)
+    student = float(stats.t.ppf(0.975, freedom))
+    half = float(np.sqrt(coefficients**2 @ (1.96**2 * squares + student**2 * misfit)))
+    return _Law(float(coefficients @ y), half, misfit**0.5, coefficients)

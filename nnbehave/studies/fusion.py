@@ -1,0 +1,113 @@
+"""What does a platform fuse? Pairs of operators, together, apart, and with another operator between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from nnbehave.analysers import Fusion, detect_fusion
+from nnbehave.errors import InvalidInputError, InvalidLayerError
+from nnbehave.graph import Graph
+from nnbehave.layer import Layer
+from nnbehave.measurement import Settings
+from nnbehave.operators import OPERATORS
+from nnbehave.pipeline import Pipeline
+
+Pair = tuple[str | Layer, str | Layer]
+
+ACTIVATIONS = ("relu", "relu6", "hardsigmoid", "hardswish", "sigmoid", "swish", "gelu")
+FOLLOWERS = (*ACTIVATIONS, "batch_norm", "add", "multiply", "maxpool", "avgpool")
+PAIRS: tuple[Pair, ...] = (
+    *((first, second) for first in ("conv", "dwconv", "transposed_conv", "group_conv") for second in FOLLOWERS),
+    *((first, second) for first in ("add", "maxpool") for second in ACTIVATIONS),
+)
+SHAPES = ((56, 32), (28, 96), (14, 384))  # height and channels of what is between the two
+_FEW = 8  # input channels of what computes much, so that what follows it is no trifle beside it
+_GIVEN = {"kernel": 3, "groups": 4, "dilation": 2, "stride": 1}  # of operators that need them
+
+
+def check_fusion(
+    pairs: Iterable[Pair] = PAIRS,
+    platforms: str | Sequence[str] = ("tflite",),
+    store: str | Path | None = None,
+    *,
+    shapes: Sequence[tuple[int, int]] = SHAPES,
+    interval: float = 0.01,
+    seed: int = 0,
+    progress: bool = True,
+) -> Fusion:
+    """Measure pairs of operators and say which of them a platform fuses.
+
+    Each pair is measured directly after one another, and with a channel shuffle between the two, which no runtime
+    known to us folds into anything. All of it is measured ``whole``, in one session where it fits into one: in a stack
+    an activation could be folded into what writes its input.
+
+    Parameters
+    ----------
+    pairs : iterable of (first, second)
+        Operators by name, of which each shape is measured, or layers; the second takes what the first gives.
+    platforms : str or sequence of str
+    store : str or path, optional
+        As in :func:`nnbehave.sweep`.
+    shapes : sequence of (int, int)
+        Height and channels of the first's output, where an operator is given by its name.
+    interval : float
+        As in :func:`nnbehave.sweep`. An operator that takes a tenth of the one before is judged by differences of a
+        twentieth of that.
+    seed : int
+    progress : bool
+
+    Returns
+    -------
+    Fusion
+
+    Raises
+    ------
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError
+        The arguments cannot be used here.
+    """
+    curves: dict[Layer, list[Graph]] = {}
+    for first, second in pairs:
+        for shape in shapes if isinstance(first, str) else [(0, 0)]:
+            one = _first(first, *shape) if isinstance(first, str) else first
+            curves.setdefault(one, [Graph([one])]).extend(_graphs(one, second))
+    if not curves:
+        raise InvalidInputError("nothing to measure: give at least one pair and one shape")
+    settings = Settings(interval=interval, seed=seed)
+    with Pipeline(None, platforms, store, "whole", settings, retry=False, progress=progress) as pipeline:
+        return detect_fusion(pipeline.measure([list(dict.fromkeys(graphs)) for graphs in curves.values()]))
+
+
+def _first(name: str, height: int, channels: int) -> Layer:
+    """Return a layer of an operator that gives an output of some height and channels."""
+    few = min(_FEW, channels)
+    return _layer(name, height, few if "out_channels" in _needed(name) else channels, channels)
+
+
+def _graphs(first: Layer, second: str | Layer) -> list[Graph]:
+    """Return the pair, and where there is an operator to stand between: with it, and the first with it."""
+    shape = first.output_shape
+    if isinstance(second, str):
+        if len(shape) != 4:
+            raise InvalidInputError(f"{second!r} does not follow {first}, whose output is {shape}: give the layer")
+        second = _layer(second, shape[1], shape[3], shape[3])
+    pair = Graph([first, second], "pair")
+    if len(shape) != 4 or shape[3] % 2:
+        return [pair, Graph([second])]
+    between = Layer(op="shuffle", height=shape[1], width=shape[2], in_channels=shape[3], batch=shape[0])
+    return [pair, Graph([first, between], "pair"), Graph([first, between, second])]
+
+
+def _layer(name: str, height: int, in_channels: int, out_channels: int) -> Layer:
+    needed = _needed(name)
+    fields = {"height": height, "in_channels": in_channels, "out_channels": out_channels, **_GIVEN}
+    try:
+        return Layer(op=name, **{key: value for key, value in fields.items() if key in needed})
+    except InvalidLayerError as error:
+        raise InvalidInputError(f"{name!r} at height {height} and {out_channels} channels: {error}") from None
+
+
+def _needed(name: str) -> tuple[str, ...]:
+    if name not in OPERATORS:
+        raise InvalidInputError(f"unknown operator {name!r}; one of {', '.join(sorted(OPERATORS))}")
+    return OPERATORS[name].required

@@ -1,0 +1,80 @@
+"""How does latency scale with kernel, input size, stride and batch? The layers of the paper's Fig. 8, and around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nnbehave.analysers.scaling import Scaling, fit_scaling
+from nnbehave.errors import InvalidInputError, InvalidLayerError
+from nnbehave.layer import Layer
+from nnbehave.measurement import Settings
+from nnbehave.operators import OPERATORS
+from nnbehave.pipeline import Pipeline
+
+_BASE = {"height": 56, "in_channels": 32, "out_channels": 32, "kernel": 3, "groups": 4, "dilation": 2}  # Fig. 8
+_VALUES = {"kernel": (1, 3, 5, 7), "height": (7, 14, 28, 56, 112), "stride": (1, 2), "batch": (1, 2, 4, 8)}
+
+
+def measure_scaling(
+    platforms: str | Sequence[str] = ("tflite",),
+    store: str | Path | None = None,
+    *,
+    ops: str | Sequence[str] = ("conv", "dwconv"),
+    interval: float = 0.02,
+    seed: int = 0,
+    progress: bool = True,
+) -> Scaling:
+    """Measure layers over kernel, input size, stride and batch, and say how latency grows with each.
+
+    The base is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1; each dimension is
+    varied alone, where the operator has it.
+
+    Parameters
+    ----------
+    platforms : str or sequence of str
+    store : str or path, optional
+        As in :func:`nnbehave.sweep`.
+    ops : str or sequence of str
+        Operators by name.
+    interval : float
+        As in :func:`nnbehave.sweep`.
+    seed : int
+    progress : bool
+
+    Returns
+    -------
+    Scaling
+
+    Raises
+    ------
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError
+        The arguments cannot be used here.
+    """
+    sweeps = [sweep for op in ([ops] if isinstance(ops, str) else ops) for sweep in _sweeps(op)]
+    if not sweeps:
+        raise InvalidInputError("nothing to measure: give at least one operator that has a dimension to vary")
+    settings = Settings(interval=interval, seed=seed)
+    with Pipeline(None, platforms, store, None, settings, retry=False, progress=progress) as pipeline:
+        return fit_scaling(pipeline.measure(sweeps))
+
+
+def _sweeps(op: str) -> Iterator[list[Layer]]:
+    """Yield the layers of an operator over each dimension that it has."""
+    if op not in OPERATORS:
+        raise InvalidInputError(f"unknown operator {op!r}; one of {', '.join(sorted(OPERATORS))}")
+    needed = OPERATORS[op].required
+    base = Layer(op=op, **{name: value for name, value in _BASE.items() if name in needed})
+    for dimension, values in _VALUES.items():
+        if dimension in (*needed, *OPERATORS[op].optional):
+            layers = list(_possible(base, dimension, values))
+            if len(layers) > 1:
+                yield layers
+
+
+def _possible(base: Layer, dimension: str, values: Sequence[int]) -> Iterator[Layer]:
+    for value in values:
+        try:
+            yield base.replace(**{dimension: value})
+        except InvalidLayerError:  # such as a stride beside a dilation
+            continue
