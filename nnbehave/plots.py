@@ -149,33 +149,6 @@ def plot_scaling(points: pd.DataFrame, *, ax: Any) -> Any:
     return ax
 
 
-def plot_activations(found: pd.DataFrame, tolerance: float, *, ax: Any) -> Any:
-    """Draw what each activation costs, with its interval, coloured by verdict; return the axes.
-
-    Parameters
-    ----------
-    found : DataFrame
-        ``Activations.frame``.
-    tolerance : float
-        A dotted line stands at 1 + this.
-    ax : matplotlib Axes
-    """
-    known = found.dropna(subset=["ratio"]).sort_values("ratio")
-    places = {name: i for i, name in enumerate(dict.fromkeys(known["activation"]))}
-    for verdict, colour in {"keep": "tab:green", "drop": "tab:red", "cannot tell": "tab:gray"}.items():
-        some = known[known["verdict"] == verdict]
-        bars = [some["ratio"] - some["ratio_low"], some["ratio_high"] - some["ratio"]]
-        y = some["activation"].map(places)
-        ax.errorbar(some["ratio"], y, xerr=bars, fmt=".", color=colour, label=verdict, elinewidth=0.8)
-    ax.axvline(1 + tolerance, color="black", linewidth=0.6, linestyle=":")
-    ax.set_xscale("log")
-    ax.set_yticks(range(len(places)), list(places))
-    ax.invert_yaxis()
-    ax.set_xlabel("latency over that without an activation")
-    ax.legend(loc="lower right", fontsize="small")
-    return ax
-
-
 def plot_roofs(layers: pd.DataFrame, roofs: pd.DataFrame, levels: pd.DataFrame, *, ax: Any) -> Any:
     """Draw layers under their roofs, attained OPs over intensity in logs; return the axes.
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers._frames import separated, timed
-from nnbehave.analysers.scaling import LAYER, name_of, one_of_each, ratios, single_layers, why_not
+from nnbehave.analysers._frames import ratio, separated, timed
+from nnbehave.analysers.scaling import LAYER, name_of, one_of_each, single_layers, why_not
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -53,11 +53,14 @@ class Activations:
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the ratio of each activation with its interval; return the matplotlib Axes."""
+        """Draw the ratio of each activation with its interval, and the tolerance; return the matplotlib Axes."""
         from nnbehave import plots
 
-        ax = plots.new_axes() if ax is None else ax
-        return plots.plot_activations(self.frame, self.tolerance, ax=ax)
+        rows = self.frame.assign(label=self.frame["activation"], value=self.frame["ratio"], low=self.frame["ratio_low"])
+        rows = rows.assign(high=self.frame["ratio_high"]).sort_values("value")
+        ax = plots.plot_ratios(rows, "latency over that without", ax=plots.new_axes() if ax is None else ax)
+        ax.axvline(1 + self.tolerance, color="black", linewidth=0.6, linestyle="--")
+        return ax
 
 
 def rank_activations(results: Any, tolerance: float = 0.1) -> Activations:
@@ -103,31 +106,29 @@ def rank_activations(results: Any, tolerance: float = 0.1) -> Activations:
 def _ranked(what: dict[str, Any], rows: pd.DataFrame, tolerance: float) -> list[dict[str, Any]]:
     """Return the rows of one layer's activations, the cheapest first and those without a ratio last."""
     found = [what | row for row in _compared(one_of_each(rows, "activation"), tolerance)]
-    found.sort(key=lambda row: (math.isnan(row["ratio"]), row["ratio"], row["activation"]))
+    found.sort(key=lambda row: (math.inf if math.isnan(row["ratio"]) else row["ratio"], row["activation"]))
     return [row | {"rank": None if math.isnan(row["ratio"]) else i} for i, row in enumerate(found, 1)]
 
 
 def _compared(rows: pd.DataFrame, tolerance: float) -> Iterator[dict[str, Any]]:
     """Yield each activation's ratio and verdict; ``rows`` holds one row of each, the layer without any as ''."""
-    known = timed(rows)
-    bases = rows[rows["activation"] == ""].to_dict("records")
-    for index, row in rows[rows["activation"] != ""].iterrows():
-        found = {"activation": row["activation"], "ratio": math.nan, "verdict": "cannot tell", "reason": ""}
-        base = known[known["activation"] == ""]
-        if base.empty:
-            found["reason"] = f"without an activation: {why_not(bases[0]) if bases else 'not measured'}"
-        elif index not in known.index:
-            found["reason"] = why_not(row.to_dict())
+    known = set(timed(rows)["activation"])
+    records: dict[str, Any] = {row["activation"]: row for row in rows.to_dict("records")}
+    base = records.pop("", None)
+    for name, row in records.items():
+        found = {"activation": name, "ratio": math.nan, "verdict": "cannot tell", "reason": ""}
+        if base is None or "" not in known:
+            found["reason"] = f"without an activation: {why_not(base) if base else 'not measured'}"
+        elif name not in known:
+            found["reason"] = why_not(row)
         else:
-            pair = known.loc[[base.index[0], index]]
-            found |= {"base_ms": pair["latency_ms"].iloc[0], "latency_ms": row["latency_ms"]}
-            found["ratio"], found["ratio_low"], found["ratio_high"] = (float(end[1]) for end in ratios(pair))
-            if math.isnan(found["ratio"]):
-                found["reason"] = "measured in another session, without references to compare it by"
-            elif found["ratio_high"] < 1 + tolerance:
-                found["verdict"] = "keep"
-            elif found["ratio_low"] > 1 + tolerance:
-                found["verdict"] = "drop"
+            middle, low, high = ratio(row, base)
+            found |= {"base_ms": base["latency_ms"], "latency_ms": row["latency_ms"]}
+            found |= {"ratio": middle, "ratio_low": low, "ratio_high": high}
+            if math.isnan(middle):
+                found["reason"] = "of another session, without references to compare it by"
+            elif high < 1 + tolerance or low > 1 + tolerance:
+                found["verdict"] = "keep" if high < 1 + tolerance else "drop"
         yield found
 
 

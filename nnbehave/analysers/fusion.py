@@ -1,13 +1,12 @@
 """Fusion: does a runtime save an operator's time where it follows another, and does it say that it does?
 
-``saved`` is what an operator takes where something stands between it and the one before, less what it adds to that
-one directly after it::
+``saved`` is what an operator takes by itself, less what it adds to the one before::
 
-    apart = T(A, X, B) − T(A, X)        added = T(A, B) − T(A)        saved share = 1 − added / apart
+    added = T(A, B) − T(A)        saved share = 1 − added / apart
 
-where X is an operator that folds into nothing (a graph A, X, B and one A, X must be among the results), else
-``apart = T(B)``. With X in both, what the edges of a graph cost cancels: a runtime that computes in another layout
-changes it at the first and the last operator, which ``T(A) + T(B) − T(A, B)`` takes for time saved by fusion.
+``apart`` is T(B) of B alone or, where there are graphs A, X, B and A, X with another operator between the two,
+T(A, X, B) − T(A, X). The second holds for operators that are run in another layout than their inputs come in: alone,
+they are charged with changing it twice, which ``T(A) + T(B) − T(A, B)`` takes for time saved by fusion.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _CHAINS = ("pair", "chain")
 _HALF = 0.5  # the share of an operator's time that must be saved, or not, for a verdict
 _SURE = 2.58  # standard errors, 99 %
 _CHEAP = 0.05  # of the first operator's time: what is not worth fusing
-_MOVES = ("Reorder", "Convert", "Transpose", "xnnpack:QUANTIZE", "xnnpack:DEQUANTIZE")  # kernels of no operator
+_MOVES = ("Reorder", "Convert")  # kernels of no operator
 _COLUMNS = [
     *("platform", "environment", "method", "precision", "first", "second", "first_op", "second_op", "between"),
     *("first_ms", "together_ms", "apart_ms", "saved_ms", "saved_share", "saved_low", "saved_high"),
@@ -122,12 +121,15 @@ def _pairs(what: dict[str, Any], frame: pd.DataFrame) -> Iterator[dict[str, Any]
     """Yield a row for each chain of one platform that can be compared with something."""
     rows = frame[frame["arrangement"].isin(("single", *_CHAINS))]
     known = {tuple(row["layers"].split(";")): row for row in rows.to_dict("records")}
+    between: dict[tuple[str, ...], tuple[str, ...]] = {}  # of each chain the one with one more operator after the first
+    for chain in known:
+        without = (chain[0], *chain[2:])
+        if len(chain) > 2 and without in known and chain[:2] in known:
+            between[without] = chain
+    serving = {part for chain in between.values() for part in (chain, chain[:2])}
     for layers, row in known.items():
-        first, others = layers[:1], layers[1:]
-        if not others or first not in known:
-            continue
-        apart = next((chain for chain in known if _is_apart(chain, layers) and chain[:2] in known), None)
-        if apart is None and others not in known:
+        first, others, apart = layers[:1], layers[1:], between.get(layers)
+        if not others or layers in serving or first not in known or not (apart or others in known):
             continue
         needed = [row, known[first], *((known[apart], known[apart[:2]]) if apart else (known[others],))]
         names = [re.split(r"_h\d", name)[0] for name in layers]
@@ -142,11 +144,6 @@ def _pairs(what: dict[str, Any], frame: pd.DataFrame) -> Iterator[dict[str, Any]
             "told": told,
             **_judge(needed, told),
         }
-
-
-def _is_apart(chain: tuple[str, ...], layers: tuple[str, ...]) -> bool:
-    """Whether a chain is another one with one more operator after the first."""
-    return len(chain) == len(layers) + 1 and chain[0] == layers[0] and chain[2:] == layers[1:]
 
 
 def _told(pair: dict[str, Any], first: dict[str, Any]) -> str:

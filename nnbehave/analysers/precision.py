@@ -46,7 +46,10 @@ class Precisions:
             said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
             middle = math.exp(known["speedup"].map(math.log).mean())
             lines.append(f"{platform}, {precision}: {middle:.2f}x on the average of {len(known)}: {said}")
-            for word, some in (("gains", known[known["verdict"] == "faster"]), ("loses", known[known["verdict"] == "slower"])):
+            for word, some in (
+                ("gains", known[known["verdict"] == "faster"]),
+                ("loses", known[known["verdict"] == "slower"]),
+            ):
                 if len(some):
                     by_op = some.groupby("op", sort=False)["speedup"].median().sort_values(ascending=word == "loses")
                     lines.append(f"  {word}: " + ", ".join(f"{op} {gain:.2f}x" for op, gain in by_op.items()))
@@ -64,7 +67,9 @@ class Precisions:
         labels = self.frame["op"] + ", " + self.frame["precision"]
         rows = self.frame.assign(label=labels, value=self.frame["speedup"], low=self.frame["speedup_low"])
         ax = plots.new_axes() if ax is None else ax
-        return plots.plot_ratios(rows.assign(high=self.frame["speedup_high"]), "speed-up over the base precision", ax=ax)
+        return plots.plot_ratios(
+            rows.assign(high=self.frame["speedup_high"]), "speed-up over the base precision", ax=ax
+        )
 
 
 def compare_precisions(results: Any, base: str = "fp32") -> Precisions:

@@ -4,12 +4,11 @@ After Williams, Waterman and Patterson, "Roofline" (CACM 2009). A layer of some 
 
     latency >= overhead + max(OPs / peak, bytes / bandwidth(working set))
 
-and the layers of a family that come nearest to this say what the three are. A roof is an upper envelope: no mean of
-what lies below, and not the largest of some noisy values either, which lies above the truth. A layer's rate, in logs,
-is taken as the roof, less a shortfall, and noise of a known error. The shortfall is 0 with some probability, else
-exponential (normal-exponential frontiers: Aigner, Lovell and Schmidt 1977). The roof is the median, and its interval
-the middle 95 %, of what then is likely, over all such probabilities and mean shortfalls: layers that agree at the top
-are pooled, and those below hardly count.
+A roof is an upper envelope: no mean of what lies below, and not the largest of some noisy values either, which lies
+above the truth. A layer's rate, in logs, is taken as the roof, less a shortfall, and noise of a known error; the
+shortfall is 0 with some probability, else exponential (normal-exponential frontiers: Aigner, Lovell and Schmidt 1977).
+The roof is the median, and its interval the middle 95 %, of what then is likely, over all such probabilities and mean
+shortfalls: layers that agree at the top are pooled, and those below hardly count.
 """
 
 from __future__ import annotations
@@ -19,35 +18,39 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_ndtr
+
 from nnbehave.analysers._frames import frame_of, separated, timed
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
 
-    Floats = npt.NDArray[np.float64]
-    Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 _FEWEST = 3  # layers at a roof, or on a level of the caches
 _CLEAR = 1.25  # by how much one time must exceed the other for a layer to tell of the first alone
 _STEP, _FLAT = 1.2, 1.15  # a level is so much faster than all larger layers; the best three of these are so close
 _LEAST_ERROR, _MOST_ERROR = 0.002, 0.2  # of latencies, as a share of them; beyond the second they tell nothing
+_COMMON = 0.005  # error that a session's latencies share: it does not become less where many are pooled
 _PASSES = 4  # which layers tell of which roof follows from the roofs
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of layers that are at the roof
 _SHORTFALLS = (0.03, 0.1, 0.3, 1.0)  # mean of the others, in logs
 _ASTRAY = 0.003  # density of rates that nothing explains, so that no single layer decides
 
+_BOUNDS = ("compute", "memory", "overhead")
 _GROUP = ["platform", "environment", "method", "precision"]
+_ATTAINED = ["attained_gops", "attained_low", "attained_high"]
 _COLUMNS = [
     *(*_GROUP, "layers", "op", "ops", "mac_bytes", "intensity", "latency_ms"),
-    *("attained_gops", "attained_low", "attained_high", "roof_gops", "bound", "utilisation", "status", "reason"),
+    *(*_ATTAINED, "roof_gops", "bound", "utilisation", "status", "reason"),
 ]
 _ROOFS = [
     *(*_GROUP, "peak_gops", "peak_low", "peak_high", "bandwidth_gbs", "bandwidth_low", "bandwidth_high"),
-    *("ridge", "ridge_low", "ridge_high", "overhead_ms", "overhead_low_ms", "overhead_high_ms"),
-    *("layers", "compute", "memory", "overhead", "reason"),
+    *("ridge", "ridge_low", "ridge_high", "overhead_ms", "overhead_low", "overhead_high"),
+    *("layers", *_BOUNDS, "reason"),
 ]
 _LEVELS = [*_GROUP, "up_to_bytes", "bandwidth_gbs", "bandwidth_low", "bandwidth_high", "layers"]
 
@@ -59,20 +62,18 @@ class Roofline:
     Attributes
     ----------
     frame : pandas.DataFrame
-        One row a layer. ``intensity`` is OPs per byte; ``attained_gops`` is OPs / latency in G multiply-adds a
-        second, with the 95 % interval of the latency; ``roof_gops`` the most that peak and bandwidth allow at this
-        intensity and working set; ``bound`` the longest of what the roofs say it takes: ``compute``, ``memory`` or
-        ``overhead``; ``utilisation`` is attained over roof. A layer without a latency has its ``reason``.
+        One row a layer. ``intensity`` is OPs per byte; ``attained_gops`` OPs / latency in G multiply-adds/s, with the
+        latency's 95 % interval; ``roof_gops`` the most that is possible at this intensity and working set; ``bound``
+        what by the roofs takes longest: ``compute``, ``memory`` or ``overhead``; ``utilisation`` attained over roof.
     roofs : pandas.DataFrame
-        One row a platform, environment, method and precision, with 95 % intervals. ``peak_gops`` in G multiply-adds a
-        second; ``bandwidth_gbs`` in GB/s, that of the largest working sets; ``ridge`` is peak over bandwidth, in OPs
-        per byte; ``overhead_ms`` what the smallest layers take whatever their size, 0 where none shows: its interval
-        says how much there can be. ``compute``, ``memory`` and ``overhead`` count ``layers`` by their bound. What the
-        layers do not tell is NaN, with the ``reason``.
+        One row a platform, environment, method and precision, with 95 % intervals: ``peak_gops`` in G multiply-adds/s,
+        ``bandwidth_gbs`` in GB/s, that of the largest working sets, ``ridge``, peak over bandwidth, in OPs per byte,
+        and ``overhead_ms``, what small layers take whatever their size, 0 where none shows: its interval says how
+        much there can be. ``compute``, ``memory``, ``overhead`` count ``layers`` by bound. What is NaN has a ``reason``.
     levels : pandas.DataFrame
-        One row a level of memory, the caches first: the bandwidth that layers attain whose working sets (inputs,
-        output and weights) are above the level before and ``up_to_bytes``. The last is that of ``roofs``; nothing
-        larger than its ``up_to_bytes`` came near to it, be it slow, or so large that less can be attained.
+        One row a level of memory, caches first: the bandwidth that layers attain whose working set (inputs, output
+        and weights) is above the level before and ``up_to_bytes``. The last is that of ``roofs``; nothing larger than
+        its ``up_to_bytes`` came near to it, be it slow, or so large that less can be attained.
     """
 
     frame: pd.DataFrame
@@ -83,25 +84,21 @@ class Roofline:
         return "\n".join(line for _, roof in self.roofs.iterrows() for line in self._words(roof))
 
     def _words(self, roof: pd.Series[Any]) -> Iterator[str]:
+        rows, levels = (some[(some[_GROUP] == roof[_GROUP]).all(axis=1)] for some in (self.frame, self.levels))
         yield f"{roof['platform']}, {roof['precision']}, {roof['method']}: {roof['layers']} layers"
-        if roof["reason"]:
-            yield f"  {roof['reason']}"
-        for name, label, unit in (
-            ("peak", "peak_gops", "G multiply-adds/s"),
-            ("bandwidth", "bandwidth_gbs", "GB/s"),
-            ("ridge", "ridge", "OPs per byte"),
-        ):
-            if roof[label] == roof[label]:
-                yield f"  {name} {roof[label]:.3g} {unit} ({roof[f'{name}_low']:.3g} to {roof[f'{name}_high']:.3g})"
-        levels, rows = _of(self.levels, roof), _of(self.frame, roof)
-        for _, level in levels.iloc[:-1].iterrows():
-            yield f"  {level['bandwidth_gbs']:.3g} GB/s up to a working set of {level['up_to_bytes'] / 1024:.0f} KiB"
+        yield from [f"  {reason}" for reason in roof["reason"].split("; ") if reason]
+        if roof["peak_gops"] > 0:
+            yield f"  peak {_shown(roof, 'peak', '_gops')} G multiply-adds/s"
+        for _, level in levels.iterrows():
+            up_to_kib = level["up_to_bytes"] // 1024
+            yield f"  bandwidth {_shown(level, 'bandwidth', '_gbs')} GB/s up to a working set of {up_to_kib} KiB"
         if roof["overhead_ms"] > 0:
-            yield f"  {1e3 * roof['overhead_ms']:.3g} µs a layer, whatever its size"
-        if roof["ridge"] == roof["ridge"]:
+            yield f"  overhead {_shown(roof, 'overhead', '_ms')} ms a layer, whatever its size"
+        if roof["ridge"] > 0:
+            yield f"  ridge {_shown(roof, 'ridge')} OPs per byte"
             yield f"  bound by compute {roof['compute']}, memory {roof['memory']}, overhead {roof['overhead']}"
             shares = rows[rows["bound"] != "overhead"].groupby("op")["utilisation"].median().sort_values().head(3)
-            yield "  furthest below the roofs: " + ", ".join(f"{op} at {share:.0%}" for op, share in shares.items())
+            yield "  least utilised: " + ", ".join(f"{op} {share:.0%}" for op, share in shares.items())
 
     def plot(self, ax: Any = None) -> Any:
         """Draw roofs and layers, attained OPs over intensity, both in logs; return the matplotlib Axes."""
@@ -111,28 +108,27 @@ class Roofline:
         return plots.plot_roofs(self.frame, self.roofs, self.levels, ax=ax)
 
 
-def _of(frame: pd.DataFrame, roof: pd.Series[Any]) -> pd.DataFrame:
-    """Return the rows of a roof's group."""
-    return frame[(frame[_GROUP] == roof[_GROUP]).all(axis=1)]
+def _shown(row: pd.Series[Any], name: str, unit: str = "") -> str:
+    return f"{row[name + unit]:.3g} ({row[f'{name}_low']:.3g} to {row[f'{name}_high']:.3g})"
 
 
 class _Roof(NamedTuple):
-    """A roof with its 95 % interval."""
+    """A roof with its 95 % interval; NaN where it is not known."""
 
-    value: float
-    low: float
-    high: float
+    value: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
 
 
 class _Fit(NamedTuple):
     """What layers tell: OPs or bytes a millisecond, a millisecond; of levels the largest working set too."""
 
-    peak: _Roof | None
+    peak: _Roof
     levels: list[tuple[float, int, _Roof]]
     overhead: _Roof
     compute_ms: Floats
     memory_ms: Floats
-    reason: str
+    by_compute: npt.NDArray[np.bool_]  # the layers that tell of the peak
 
 
 def fit_roofline(results: Any) -> Roofline:
@@ -142,8 +138,7 @@ def fit_roofline(results: Any) -> Roofline:
     ----------
     results : Results or pandas.DataFrame
         With single layers: for each roof at least three that come near to it, such as ``add`` from 16 KiB to 64 MiB
-        and ``conv`` of many channels. Platforms, environments, methods and precisions are never mixed; noisy rows
-        count by their standard errors.
+        and ``conv`` of many channels. Noisy rows count by their standard errors.
 
     Returns
     -------
@@ -160,81 +155,57 @@ def fit_roofline(results: Any) -> Roofline:
     frame = frame_of(results, ("layers", "op", "ops", "mac_bytes", "reason"))
     frame = frame[frame["arrangement"] == "single"].reset_index(drop=True)
     if frame.empty:
-        raise InvalidInputError(
-            "no single layers among these results: measure layers alone, such as add from small to large, and conv "
-            "of many channels"
-        )
-    found = [_group(what, rows) for what, rows in separated(frame, ("precision",))]
+        raise InvalidInputError("no single layers among these results: measure add of rising size, and conv, alone")
+    layers, roofs, levels = zip(*(_group(*group) for group in separated(frame, ("precision",))), strict=True)
     return Roofline(
-        pd.concat([layers for layers, _, _ in found], ignore_index=True)[_COLUMNS],
-        pd.DataFrame([roof for _, roof, _ in found], columns=_ROOFS),
-        pd.DataFrame([level for _, _, levels in found for level in levels], columns=_LEVELS),
+        pd.concat(layers, ignore_index=True)[_COLUMNS],
+        pd.DataFrame(roofs, columns=_ROOFS),
+        pd.DataFrame([level for some in levels for level in some], columns=_LEVELS),
     )
 
 
 def _group(what: dict[str, Any], rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any], list[dict[str, Any]]]:
     """Return the layers of one platform with their places, its roofs, and its levels."""
-    import numpy as np
-
-    best = rows.sort_values(["std_error_ms", "latency_ms"], kind="stable")
-    rows = best.drop_duplicates(["layers", "ops", "mac_bytes"]).sort_index()
+    rows = rows.sort_values(["std_error_ms", "latency_ms"]).drop_duplicates(["layers", "ops", "mac_bytes"]).sort_index()
     rows = rows.assign(intensity=rows["ops"] / rows["mac_bytes"], bound="")
-    rows[["attained_gops", "attained_low", "attained_high", "roof_gops", "utilisation"]] = np.nan
+    rows[[*_ATTAINED, "roof_gops", "utilisation"]] = np.nan
     known = timed(rows)
-    roof = what | {"layers": len(known), "overhead_ms": np.nan, "compute": 0, "memory": 0, "overhead": 0}
+    roof = what | {"layers": len(known), "reason": ""} | dict.fromkeys(_BOUNDS, 0)
     if known.empty:
         reasons = rows["reason"].replace("", np.nan).dropna().value_counts().index[:1]
         return rows, roof | {"reason": "no layer has a latency" + "".join(f": {why}" for why in reasons)}, []
     ms, ops, size = (known[name].to_numpy(float) for name in ("latency_ms", "ops", "mac_bytes"))
     error = known["std_error_ms"].fillna(0).to_numpy(float) / ms
-    attained, spread = ops / ms / 1e6, np.exp(1.96 * error)
-    at = known.index
-    rows.loc[at, "attained_gops"], rows.loc[at, "attained_low"] = attained, attained / spread
-    rows.loc[at, "attained_high"] = attained * spread
+    rows.loc[known.index, _ATTAINED] = (ops / ms / 1e6)[:, None] * np.exp(1.96 * error[:, None] * [0, -1, 1])
     fit = _fit(ms, np.maximum(error, _LEAST_ERROR), ops, size)
-    roof |= {"reason": fit.reason}
-    if fit.peak or fit.levels:
-        roof |= dict(zip(("overhead_ms", "overhead_low_ms", "overhead_high_ms"), fit.overhead, strict=True))
-    if fit.peak:
-        roof |= _named("peak", "_gops", fit.peak)
-    if fit.levels:
-        roof |= _named("bandwidth", "_gbs", fit.levels[-1][2])
-    if fit.peak and fit.levels:
-        roof |= _named("ridge", "", _ratio(fit.peak, fit.levels[-1][2]), 1.0)
+    bandwidth = fit.levels[-1][2] if fit.levels else _Roof()
+    ridge = _ratio(fit.peak, bandwidth)
+    roof |= _named("peak", "_gops", fit.peak, 1e6) | _named("bandwidth", "_gbs", bandwidth, 1e6)
+    roof |= _named("ridge", "", ridge) | _named("overhead", "_ms", fit.overhead) | {"reason": _reason(fit, ops / size)}
+    if ridge.value > 0:
         least = np.maximum(fit.compute_ms, fit.memory_ms)
-        bounds = np.where(fit.compute_ms > fit.memory_ms, "compute", "memory").astype(object)
-        bounds[fit.overhead.value > least] = "overhead"
-        rows.loc[at, "bound"], rows.loc[at, "utilisation"] = bounds, least / ms
-        rows.loc[at, "roof_gops"] = ops / least / 1e6
-        roof |= {bound: int((bounds == bound).sum()) for bound in ("compute", "memory", "overhead")}
-    levels = [
-        what | {"up_to_bytes": int(up_to), "layers": count} | _named("bandwidth", "_gbs", bandwidth)
-        for up_to, count, bandwidth in fit.levels
-    ]
-    return rows, roof, levels
+        longest = [fit.overhead.value > least, fit.compute_ms > fit.memory_ms]
+        bounds = np.select(longest, ["overhead", "compute"], "memory")
+        rows.loc[known.index, ["roof_gops", "utilisation"]] = np.column_stack([ops / least / 1e6, least / ms])
+        rows.loc[known.index, "bound"] = bounds
+        roof |= {bound: int((bounds == bound).sum()) for bound in _BOUNDS}
+    levels = [(_named("bandwidth", "_gbs", level, 1e6), up_to, count) for up_to, count, level in fit.levels]
+    return rows, roof, [what | level | {"up_to_bytes": int(up_to), "layers": count} for level, up_to, count in levels]
 
 
-def _named(name: str, unit: str, roof: _Roof, scale: float = 1e6) -> dict[str, float]:
+def _named(name: str, unit: str, roof: _Roof, scale: float = 1.0) -> dict[str, float]:
     return {f"{name}{unit}": roof.value / scale, f"{name}_low": roof.low / scale, f"{name}_high": roof.high / scale}
 
 
 def _ratio(a: _Roof, b: _Roof) -> _Roof:
-    """Return a / b; their errors are independent."""
-    import numpy as np
-
-    down = np.hypot(np.log(a.value / a.low), np.log(b.high / b.value))
-    up = np.hypot(np.log(a.high / a.value), np.log(b.value / b.low))
-    ratio = a.value / b.value
-    return _Roof(ratio, float(ratio * np.exp(-down)), float(ratio * np.exp(up)))
-
-
-# ---------------------------------------------------------------------- the fit
+    """Return a / b, whose errors are taken as independent."""
+    (a0, a_low, a_high), (b0, b_low, b_high) = np.log(a), np.log(b)
+    down, up = np.hypot(a0 - a_low, b_high - b0), np.hypot(a_high - a0, b0 - b_low)
+    return _Roof(*np.exp([a0 - b0, a0 - b0 - down, a0 - b0 + up]).tolist())
 
 
 def _fit(ms: Floats, error: Floats, ops: Floats, size: Floats) -> _Fit:
     """Return the roofs over layers: which tell of which follows from the roofs, so that it takes a few passes."""
-    import numpy as np
-
     compute_ms, memory_ms = ops / _third(ops / ms), size / _third(size / ms)
     for _ in range(_PASSES):
         overhead = _overhead(ms, error, np.maximum(compute_ms, memory_ms))
@@ -242,47 +213,37 @@ def _fit(ms: Floats, error: Floats, ops: Floats, size: Floats) -> _Fit:
         doubt = np.hypot(error * ms, (overhead.high - overhead.low) / 3.92 if overhead.value else 0.0) / left
         tell = (left > ms / 2) & (doubt < _MOST_ERROR)
         by_compute, by_memory = tell & (compute_ms > _CLEAR * memory_ms), tell & (memory_ms > _CLEAR * compute_ms)
-        peak, levels = None, []
+        peak, levels = _Roof(), []
         if by_compute.sum() >= _FEWEST:
             peak = _envelope(ops[by_compute] / left[by_compute], doubt[by_compute])
             compute_ms = ops / peak.value
         if by_memory.sum() >= _FEWEST:
             levels = _levels(size[by_memory], left[by_memory], doubt[by_memory])
             place = np.searchsorted([up_to for up_to, _, _ in levels[:-1]], size)
-            memory_ms = size / np.array([bandwidth.value for _, _, bandwidth in levels])[place]
-    return _Fit(peak, levels, overhead, compute_ms, memory_ms, _reason(peak, levels, (ops / size)[by_compute]))
+            memory_ms = size / np.array([level.value for _, _, level in levels])[place]
+    overhead = overhead if levels or peak.value > 0 else _Roof()
+    return _Fit(peak, levels, overhead, compute_ms, memory_ms, by_compute)
 
 
-def _reason(peak: _Roof | None, levels: list[Any], high: Floats) -> str:
-    """Return what is lacking; ``high`` are the intensities of the layers that tell of the peak."""
+def _reason(fit: _Fit, intensity: Floats) -> str:
+    """Say what layers of these intensities do not tell."""
     lacking = []
-    if peak is None:
-        lacking.append(
-            "no peak: fewer than three layers of high intensity are bound by computing; measure conv of many channels"
-        )
-    elif high.max() < _CLEAR * high.min():
-        lacking.append(
-            "the peak is that of layers of one intensity, as of one slow operator; measure conv of other channels too"
-        )
-    if not levels:
-        lacking.append(
-            "no bandwidth: fewer than three layers of low intensity are bound by memory; measure add or relu of "
-            "growing size"
-        )
+    if not fit.peak.value > 0:
+        lacking.append("no peak: fewer than three layers are bound by computing; measure conv of many channels")
+    elif np.ptp(np.log(intensity[fit.by_compute])) < np.log(_CLEAR):
+        lacking.append("the peak is that of one intensity, as of one slow operator; measure conv of other channels too")
+    if not fit.levels:
+        lacking.append("no bandwidth: fewer than three layers are bound by memory; measure add or relu of growing size")
     return "; ".join(lacking)
 
 
 def _third(rates: Floats) -> float:
     """Return the third highest, so that neither one nor two astray decide; infinity where there is none above 0."""
-    import numpy as np
-
     return float(next(iter(np.sort(rates[rates > 0])[-_FEWEST:]), np.inf))
 
 
 def _overhead(ms: Floats, error: Floats, least: Floats) -> _Roof:
     """Return what layers take beyond what the roofs say, where three that differ in size agree on it, else 0."""
-    import numpy as np
-
     left = ms - least
     most = _Roof(0.0, 0.0, max(0.0, float(np.min(ms * np.exp(1.96 * error) - least))))
     small = left > ms / 2
@@ -299,14 +260,13 @@ def _overhead(ms: Floats, error: Floats, least: Floats) -> _Roof:
 
 def _levels(size: Floats, ms: Floats, error: Floats) -> list[tuple[float, int, _Roof]]:
     """Return, for each level of memory, the largest working set, the number of layers, and the bandwidth."""
-    import numpy as np
-
     order = np.argsort(size, kind="stable")
     size, rates, error = size[order], (size / ms)[order], error[order]
     edges = [0, *_edges(size, rates), len(size)]
     levels = [(size[j - 1], j - i, _envelope(rates[i:j], error[i:j])) for i, j in pairwise(edges)]
     _, count, last = levels.pop()
-    return [*levels, (size[rates * _STEP >= last.value][-1], count, last)]
+    size, rates = size[-count:], rates[-count:]
+    return [*levels, (size[rates * _STEP >= _third(rates)][-1], count, last)]
 
 
 def _edges(size: Floats, rates: Floats) -> Iterator[int]:
@@ -322,13 +282,10 @@ def _edges(size: Floats, rates: Floats) -> Iterator[int]:
 
 def _envelope(rates: Floats, errors: Floats) -> _Roof:
     """Return the roof over some rates, of given standard errors as shares of them."""
-    import numpy as np
-    from scipy.special import log_ndtr
-
     logs = np.log(rates)
     step = float(np.median(errors))
-    from_, to = np.log(_third(rates)) - 5 * step, logs.max() + 4 * step
-    grid = np.concatenate([np.linspace(from_, to, 240), to + np.geomspace(step / 4, 2.0, 40)])
+    lowest, beyond = np.log(_third(rates)) - 5 * step, logs.max() + 4 * step
+    grid = np.concatenate([np.linspace(lowest, beyond, 240), beyond + np.geomspace(step / 4, 2.0, 40)])
     short = grid[:, None] - logs
     z = short / errors
     at = np.exp(-(z**2) / 2) / (errors * np.sqrt(2 * np.pi))
@@ -339,5 +296,6 @@ def _envelope(rates: Floats, errors: Floats) -> _Roof:
         likely += [np.log(share * at + (1 - share) * below + _ASTRAY).sum(axis=1) for share in _SHARES]
     weight = np.exp(np.array(likely) - np.max(likely)).sum(axis=0) * np.gradient(grid)
     mass = np.cumsum(weight) - weight / 2
-    low, middle, high = np.exp(np.interp(np.array([0.025, 0.5, 0.975]) * weight.sum(), mass, grid))
-    return _Roof(float(middle), float(low), float(high))
+    low, middle, high = np.interp(np.array([0.025, 0.5, 0.975]) * weight.sum(), mass, grid)
+    down, up = np.hypot([middle - low, high - middle], 1.96 * _COMMON)
+    return _Roof(*np.exp([middle, middle - down, middle + up]).tolist())

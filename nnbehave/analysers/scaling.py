@@ -4,10 +4,11 @@ Over the values v of a dimension, all else equal, latency is taken for a power l
 
     log T(v) = a + exponent · log v + misfit + error
 
-with the errors that were measured, and a misfit of such a variance that the weighted squares of the residuals sum to the
-median of χ² (after Paule and Mandel 1982; they take its mean, with which intervals were too narrow beside a misfit as
-large as the errors). The half width of the exponent's 95 % interval is ``√((1.96 · what the errors make of it)² +
+with the errors that were measured, and a misfit of such a variance that the weighted squares of the residuals sum to
+the median of χ² (after Paule and Mandel 1982; they take its mean, with which intervals were too narrow beside a misfit
+as large as the errors). The half width of the exponent's 95 % interval is ``√((1.96 · what the errors make of it)² +
 (t · what the misfit makes of it)²)``, t being Student's with as many degrees of freedom as there are values beyond two.
+OPs are multiply-adds, mac memory accesses in elements (Tang et al., MLSys 2021, Table 3; such ratios are in Fig. 8).
 """
 
 from __future__ import annotations
@@ -76,8 +77,7 @@ class Scaling:
         """Draw the ratios with their intervals, and those of OPs, dashed; return the matplotlib Axes."""
         from nnbehave import plots
 
-        ax = plots.new_axes() if ax is None else ax
-        return plots.plot_scaling(self.points, ax=ax)
+        return plots.plot_scaling(self.points, ax=plots.new_axes() if ax is None else ax)
 
 
 class _Law(NamedTuple):
@@ -110,11 +110,6 @@ def fit_scaling(results: Any) -> Scaling:
     ------
     InvalidInputError
         No two layers differ in one of these dimensions alone.
-
-    Notes
-    -----
-    OPs are multiply-adds, mac memory accesses in elements (Tang et al., MLSys 2021, Table 3; their Fig. 8 shows such
-    ratios).
     """
     import pandas as pd
 
@@ -125,8 +120,7 @@ def fit_scaling(results: Any) -> Scaling:
     ]
     if not sweeps:
         raise InvalidInputError(
-            "no sweeps among these results: measure single layers that differ in one of kernel, height, stride, batch, "
-            "in_channels and out_channels alone"
+            "no sweeps among these results: measure single layers that differ in one dimension alone"
         )
     frame = pd.DataFrame([row for row, _ in sweeps], columns=_COLUMNS)
     return Scaling(frame, pd.DataFrame([point for _, points in sweeps for point in points], columns=_OF_POINTS))
@@ -140,20 +134,16 @@ def single_layers(results: Any) -> pd.DataFrame:
     needed = ("session", "reason", "relative_latency", "relative_low", "relative_high", "ops", "mac")
     frame = frame_of(results, (*LAYER, *needed))
     rows = frame[frame["arrangement"] == "single"].reset_index(drop=True)
-    layers = rows[LAYER].astype(object)
-    rows[LAYER] = layers.where(layers.notna(), "")
-    return rows
+    return rows.assign(**{name: rows[name].astype(object).where(rows[name].notna(), "") for name in LAYER})
 
 
 def one_of_each(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return one row for each value of a column, in their order: a timed one, of the session that knows most values."""
     known = timed(rows)
     of_session = rows["session"].map(known.groupby("session")[name].nunique())
-    ranked = rows.assign(
-        _lost=~rows.index.isin(known.index), _others=-of_session, _error=rows["std_error_ms"] / rows["latency_ms"]
-    )
-    best = ranked.sort_values(["_lost", "_others", "session", "_error", "latency_ms"]).drop_duplicates(name)
-    return best.drop(columns=["_lost", "_others", "_error"]).sort_values(name)
+    ranked = rows.assign(_lost=~rows.index.isin(known.index), _others=-of_session)
+    best = ranked.sort_values(["_lost", "_others", "session", "std_error_ms", "latency_ms"]).drop_duplicates(name)
+    return best.drop(columns=["_lost", "_others"]).sort_values(name)
 
 
 def why_not(row: dict[Any, Any]) -> str:
@@ -219,30 +209,29 @@ def _fit(what: dict[str, Any], rows: pd.DataFrame) -> tuple[dict[str, Any], list
         reasons.insert(0, "fewer than two values have a latency")
     else:
         found |= _exponents(known, dimension) | {"words": [point["words"] for point in points if "words" in point][-1]}
-        found |= {"smallest": known[dimension].iloc[0], "largest": known[dimension].iloc[-1]}
+        found |= dict(zip(("smallest", "largest"), known[dimension].iloc[[0, -1]], strict=True))
     return found | {"reason": "; ".join(reasons)}, points
 
 
 def _points(what: dict[str, Any], rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield a row for each value that has a latency."""
-    first, *others = rows.to_dict("records")
-    for row, (middle, low, high) in [(first, (1.0, 1.0, 1.0)), *((row, ratio(row, first)) for row in others)]:
+    records: list[Any] = rows.to_dict("records")
+    first = records[0]
+    for row in records:
+        middle, low, high = (1.0, 1.0, 1.0) if row is first else ratio(row, first)
         point = what | {"value": row[what["dimension"]], "ratio": middle, "ratio_low": low, "ratio_high": high}
         point |= {name: row[name] for name in ("latency_ms", "std_error_ms")} | {"reason": ""}
         point |= {f"{name}_ratio": row[name] / first[name] if first[name] else math.nan for name in ("ops", "mac")}
-        yield point | {"words": _words(point, first[what["dimension"]])}
+        yield point | {"words": "" if row is first else _words(point, first[what["dimension"]])}
 
 
 def _words(point: dict[str, Any], smallest: int) -> str:
     """Set what a value costs beside what its operations say, where the interval can tell."""
-    name, ops = point["dimension"], point["ops_ratio"]
-    if point["value"] == smallest:
-        return ""
+    name, ops, low, high = (point[key] for key in ("dimension", "ops_ratio", "ratio_low", "ratio_high"))
     costs = f"{name} {point['value']} costs {point['ratio']:.3g}x of {name} {smallest} here"
-    if math.isnan(point["ratio_low"]) or math.isnan(ops):
+    if math.isnan(low + ops):
         return costs
-    agree = point["ratio_low"] <= ops <= point["ratio_high"]
-    return f"{costs}, {'' if agree else 'not '}the {ops:.3g}x of its operations"
+    return f"{costs}, {'' if low <= ops <= high else 'not '}the {ops:.3g}x of its operations"
 
 
 def _aloud(row: dict[Any, Any]) -> str:
@@ -264,8 +253,8 @@ def _exponents(rows: pd.DataFrame, dimension: str) -> dict[str, Any]:
     import numpy as np
 
     latencies, errors = _on_one_scale(rows)
-    values = {name: rows[name].to_numpy(dtype=float) for name in (dimension, "ops", "mac")}
-    logs = {name: np.log(np.where(some > 0, some, np.nan)) for name, some in values.items()}
+    values = rows[[dimension, "ops", "mac"]].astype(float)
+    logs = {name: some.to_numpy() for name, some in np.log(values.where(values > 0)).items()}
     law = _power_law(logs[dimension], np.log(latencies), errors)
     found: dict[str, Any] = {"misfit": law.misfit}
     for name, one in (("exponent", law), ("against_ops", _power_law(logs["ops"], np.log(latencies), errors))):
@@ -286,7 +275,7 @@ def _on_one_scale(rows: pd.DataFrame) -> tuple[Array, Array]:
 def _power_law(x: Array, y: Array, errors: Array) -> _Law:
     """Fit a line to logarithms ``y``, whose standard errors may be unknown (NaN)."""
     import numpy as np
-    from scipy import optimize, stats
+    from scipy import optimize, special
 
     if np.isnan(x).any() or np.ptp(x) == 0:
         return _Law(np.nan, np.nan, np.nan, np.full_like(x, np.nan))
@@ -301,15 +290,11 @@ def _power_law(x: Array, y: Array, errors: Array) -> _Law:
         residuals = y - np.average(y, weights=weights) - (coefficients @ y) * off
         return coefficients, float(weights @ residuals**2)
 
-    if not freedom:
-        coefficients, _ = fit(0.0)
-        half = 1.96 * float(np.sqrt(coefficients**2 @ squares)) if known else np.nan
-        return _Law(float(coefficients @ y), half, np.nan, coefficients)
-    misfit, usual = 0.0, float(stats.chi2.median(freedom))
-    if fit(0.0)[1] > usual:  # as large as the variance of all latencies it would explain them without a slope
-        most = len(y) * float(np.var(y)) / usual
-        misfit = float(optimize.brentq(lambda square: fit(square)[1] - usual, 0.0, most))
+    # The median of χ², and Student's t for 95 %; NaN without freedom.
+    misfit, usual, student = 0.0, special.chdtri(freedom, 0.5), special.stdtrit(freedom, 0.975)
+    if fit(0.0)[1] > usual:  # at most it explains all the variance there is, without a slope
+        misfit = float(optimize.brentq(lambda square: fit(square)[1] - usual, 0.0, len(y) * np.var(y) / usual))
     coefficients, _ = fit(misfit)
-    student = float(stats.t.ppf(0.975, freedom))
-    half = float(np.sqrt(coefficients**2 @ (1.96**2 * squares + student**2 * misfit)))
-    return _Law(float(coefficients @ y), half, misfit**0.5, coefficients)
+    spread = 1.96**2 * squares + (student**2 * misfit if misfit else 0.0)
+    half = float(np.sqrt(coefficients**2 @ spread)) if known or freedom else np.nan
+    return _Law(float(coefficients @ y), half, misfit**0.5 if freedom else np.nan, coefficients)

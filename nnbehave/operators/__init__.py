@@ -6,7 +6,7 @@ defining it registers it.
 
 # Importing a family registers its operators.
 from nnbehave.operators import activation, blocks, convolution, dense, merging, normalisation, pooling, shaping
-from nnbehave.operators._base import OPERATORS, LayerFields, Operator, get_operator
+from nnbehave.operators._base import OPERATORS, ElementWise, LayerFields, Operator, get_operator
 from nnbehave.operators.activation import ACTIVATIONS
 from nnbehave.operators.composition import Composition
 
@@ -14,6 +14,7 @@ __all__ = [
     "ACTIVATIONS",
     "OPERATORS",
     "Composition",
+    "ElementWise",
     "LayerFields",
     "Operator",
     "activation",

@@ -10,7 +10,7 @@ from nnbehave.errors import InvalidInputError, InvalidLayerError
 from nnbehave.graph import Graph
 from nnbehave.layer import Layer
 from nnbehave.measurement import Settings
-from nnbehave.operators import OPERATORS
+from nnbehave.operators import OPERATORS, ElementWise
 from nnbehave.pipeline import Pipeline
 
 Pair = tuple[str | Layer, str | Layer]
@@ -22,6 +22,7 @@ PAIRS: tuple[Pair, ...] = (
     *((first, second) for first in ("add", "maxpool") for second in ACTIVATIONS),
 )
 SHAPES = ((56, 32), (28, 96), (14, 384))  # height and channels of what is between the two
+_PROCESSES = 6
 _FEW = 8  # input channels of what computes much, so that what follows it is no trifle beside it
 _GIVEN = {"kernel": 3, "groups": 4, "dilation": 2, "stride": 1}  # of operators that need them
 
@@ -32,15 +33,16 @@ def check_fusion(
     store: str | Path | None = None,
     *,
     shapes: Sequence[tuple[int, int]] = SHAPES,
-    interval: float = 0.01,
+    rounds: int = 120,
     seed: int = 0,
     progress: bool = True,
 ) -> Fusion:
     """Measure pairs of operators and say which of them a platform fuses.
 
-    Each pair is measured directly after one another, and with a channel shuffle between the two, which no runtime
-    known to us folds into anything. All of it is measured ``whole``, in one session where it fits into one: in a stack
-    an activation could be folded into what writes its input.
+    Of each pair are measured the two together, the first alone, and the second alone; one that computes in a layout of
+    its own, as pools and convolutions do, also behind another operator, since alone it has to change the layout twice.
+    All of it is measured ``whole``, and in one session where it fits into one: in a stack, an activation could be folded
+    into what writes its input.
 
     Parameters
     ----------
@@ -51,9 +53,9 @@ def check_fusion(
         As in :func:`nnbehave.sweep`.
     shapes : sequence of (int, int)
         Height and channels of the first's output, where an operator is given by its name.
-    interval : float
-        As in :func:`nnbehave.sweep`. An operator that takes a tenth of the one before is judged by differences of a
-        twentieth of that.
+    rounds : int
+        Of each graph, spread over six processes. On a noisy machine it takes a hundred to judge an operator that takes
+        a tenth of the one before: that is to tell differences of a twentieth of the latter.
     seed : int
     progress : bool
 
@@ -73,7 +75,7 @@ def check_fusion(
             curves.setdefault(one, [Graph([one])]).extend(_graphs(one, second))
     if not curves:
         raise InvalidInputError("nothing to measure: give at least one pair and one shape")
-    settings = Settings(interval=interval, seed=seed)
+    settings = Settings(min_rounds=rounds, max_rounds=rounds, processes=_PROCESSES, seed=seed)
     with Pipeline(None, platforms, store, "whole", settings, retry=False, progress=progress) as pipeline:
         return detect_fusion(pipeline.measure([list(dict.fromkeys(graphs)) for graphs in curves.values()]))
 
@@ -85,16 +87,17 @@ def _first(name: str, height: int, channels: int) -> Layer:
 
 
 def _graphs(first: Layer, second: str | Layer) -> list[Graph]:
-    """Return the pair, and where there is an operator to stand between: with it, and the first with it."""
+    """Return the pair, and what tells the second's own time."""
     shape = first.output_shape
     if isinstance(second, str):
         if len(shape) != 4:
             raise InvalidInputError(f"{second!r} does not follow {first}, whose output is {shape}: give the layer")
         second = _layer(second, shape[1], shape[3], shape[3])
     pair = Graph([first, second], "pair")
-    if len(shape) != 4 or shape[3] % 2:
+    if len(shape) != 4 or isinstance(second.operator, ElementWise):
         return [pair, Graph([second])]
-    between = Layer(op="shuffle", height=shape[1], width=shape[2], in_channels=shape[3], batch=shape[0])
+    size = {"batch": shape[0], "height": shape[1], "width": shape[2], "in_channels": shape[3]}
+    between = Layer(op="maxpool", kernel=2, **size)  # which keeps the layout, and takes no convolution or pool in
     return [pair, Graph([first, between], "pair"), Graph([first, between, second])]
 
 

@@ -125,7 +125,7 @@ def machine_peaks(seconds: float = 1.0, threads: int = 1) -> dict[str, float]:
     printed = subprocess.run(
         [sys.executable, "-c", code], env=environment, check=True, stdout=subprocess.PIPE, text=True
     ).stdout
-    return json.loads(printed) | {"threads": threads}
+    return {**json.loads(printed), "threads": threads}
 
 
 def _peaks(seconds: float) -> None:

@@ -39,7 +39,9 @@ def row(layer: nb.Layer, ms: float, error: float = 0.005, **changes: Any) -> dic
     } | changes
 
 
-def frame(base: nb.Layer = DWCONV, costs: dict[str, float] = TRUTH, error: float = 0.005, **changes: Any) -> pd.DataFrame:
+def frame(
+    base: nb.Layer = DWCONV, costs: dict[str, float] = TRUTH, error: float = 0.005, **changes: Any
+) -> pd.DataFrame:
     """The layer takes 0.2 ms, and with an activation as many times that as ``costs`` says."""
     times = {None: 1.0, **costs}
     return pd.DataFrame(
@@ -48,8 +50,9 @@ def frame(base: nb.Layer = DWCONV, costs: dict[str, float] = TRUTH, error: float
 
 
 def lose(rows: pd.DataFrame, activation: str | None) -> pd.DataFrame:
-    lost = rows["activation"].isna() if activation is None else rows["activation"] == activation
-    rows.loc[lost, ["latency_ms", "std_error_ms", "status", "reason"]] = [np.nan, np.nan, "unsupported", "no such kernel"]
+    of_it = rows["activation"].isna() if activation is None else rows["activation"] == activation
+    lost = [np.nan, np.nan, "unsupported", "no such kernel"]
+    rows.loc[of_it, ["latency_ms", "std_error_ms", "status", "reason"]] = lost
     return rows
 
 
@@ -126,7 +129,7 @@ def test_what_was_measured_in_several_sessions_is_compared_by_references() -> No
     assert found["ratio"].tolist() == pytest.approx(list(TRUTH.values()))
     found = rank_activations(rows.assign(relative_latency=np.nan)).frame
     assert found["verdict"].tolist() == ["keep", "cannot tell", "cannot tell"]
-    assert found["reason"].tolist()[-1] == "measured in another session, without references to compare it by"
+    assert found["reason"].tolist()[-1] == "of another session, without references to compare it by"
 
 
 def test_unknown_errors_give_no_verdict() -> None:
@@ -156,7 +159,7 @@ def test_results_read_from_a_file_give_the_same() -> None:
 
 def test_it_can_be_drawn() -> None:
     axes = rank_activations(lose(frame(), "relu")).plot()
-    assert axes.get_xlabel() == "latency over that without an activation"
+    assert axes.get_xlabel() == "latency over that without"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["hardswish", "swish"]
     assert rank_activations(lose(frame(), None)).plot(axes) is axes
 
@@ -173,9 +176,8 @@ def test_neither_the_unit_nor_the_order_of_rows_matters(costs: dict[str, float],
     scaled = rows.assign(latency_ms=rows["latency_ms"] * factor, std_error_ms=rows["std_error_ms"] * factor)
     judged = ["activation", "ratio", "ratio_low", "ratio_high"]
     one, other = rank_activations(rows).frame, rank_activations(scaled.iloc[order]).frame
-    pd.testing.assert_frame_equal(
-        one[judged].sort_values("activation", ignore_index=True), other[judged].sort_values("activation", ignore_index=True)
-    )
+    one, other = (found[judged].sort_values("activation", ignore_index=True) for found in (one, other))
+    pd.testing.assert_frame_equal(one, other)
 
 
 def test_intervals_hold_the_truth_and_verdicts_are_right() -> None:

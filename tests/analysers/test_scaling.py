@@ -56,8 +56,9 @@ def sweep(
     )
 
 
-def lose(rows: pd.DataFrame, kernels: Iterable[int], status: str = "unsupported", reason: str = "no kernel") -> None:
-    rows.loc[rows["kernel"].isin(kernels), ["latency_ms", "std_error_ms", "status", "reason"]] = [np.nan, np.nan, status, reason]
+def lose(rows: pd.DataFrame, kernels: Iterable[int], status: str = "unsupported", reason: Any = "no kernel") -> None:
+    lost = [np.nan, np.nan, status, reason]
+    rows.loc[rows["kernel"].isin(kernels), ["latency_ms", "std_error_ms", "status", "reason"]] = lost
 
 
 def only(rows: pd.DataFrame) -> dict[str, Any]:
@@ -83,14 +84,14 @@ def test_exponents_of_latency_operations_and_memory_accesses() -> None:
 
 def test_each_value_beside_its_operations() -> None:
     rows = sweep(0.0, DWCONV, values=(3, 5))
-    rows["latency_ms"] = [1.0, 1.3]
+    rows["latency_ms"] = [1.0, 1.3]  # and errors of a µs
     points = fit_scaling(rows).points
     assert points["value"].tolist() == [3, 5]
     assert points["ratio"].tolist() == pytest.approx([1.0, 1.3])
     assert points["ops_ratio"].tolist() == pytest.approx([1, 25 / 9])
     assert points["mac_ratio"].tolist() == pytest.approx([1, 1.0025], abs=1e-4)
     assert (points.loc[0, "ratio_low"], points.loc[0, "ratio_high"]) == (1, 1)
-    assert points.loc[1, "ratio_low"] == pytest.approx(1.3 * (1 - 1.96 * 0.001 * 2**0.5), rel=2e-4)
+    assert points.loc[1, "ratio_low"] == pytest.approx(1.3 * (1 - 1.96 * 0.001 * np.hypot(1, 1 / 1.3)), rel=1e-4)
     assert points["words"].tolist() == ["", "kernel 5 costs 1.3x of kernel 3 here, not the 2.78x of its operations"]
     same = fit_scaling(rows.assign(latency_ms=[1.0, 2.78])).points
     assert same.loc[1, "words"] == "kernel 5 costs 2.78x of kernel 3 here, the 2.78x of its operations"
@@ -117,13 +118,14 @@ def test_two_values_have_an_exponent_and_no_misfit_to_know_of() -> None:
     ("base", "dimension", "values", "layer", "ops_exponent"),
     [
         (CONV, "height", (7, 14, 28), "conv cin32 cout32", 2),
-        (nb.Layer(op="conv", height=56, width=28, in_channels=8, out_channels=8, kernel=1), "batch", (1, 2, 4), "conv h56 w28 cin8 cout8", 1),
+        (CONV.replace(width=28), "batch", (1, 2, 4), "conv h56 w28 cin32 cout32", 1),
         (CONV, "in_channels", (8, 16, 32), "conv h56 cout32", 1),
         (CONV, "out_channels", (8, 16, 32), "conv h56 cin32", 1),
         (DWCONV, "in_channels", (8, 16, 32), "dwconv h56 k3", 1),
-        (DWCONV.replace(activation="relu", bias=False), "batch", (1, 2), "dwconv h56 cin32 cout32 k3 bias=False activation=relu", 1),
+        (DWCONV.replace(bias=False), "batch", (1, 2), "dwconv h56 cin32 cout32 k3 bias=False", 1),
+        (CONV.replace(activation="relu"), "batch", (1, 2), "conv h56 cin32 cout32 activation=relu", 1),
     ],
-)  # fmt: skip
+)
 def test_sweeps_are_found_from_the_layers(
     base: nb.Layer, dimension: str, values: tuple[int, ...], layer: str, ops_exponent: int
 ) -> None:
@@ -158,7 +160,7 @@ def test_all_sweeps_around_a_layer_share_it() -> None:
     found = fit_scaling(pd.DataFrame(rows))
     assert found.frame["dimension"].tolist() == ["kernel", "height", "stride", "batch"]
     assert found.frame["exponent"].tolist() == pytest.approx([0] * 4)
-    assert found.points.groupby("dimension")["value"].max().to_dict() == {"kernel": 5, "height": 56, "batch": 2, "stride": 2}
+    assert found.points.groupby("dimension", sort=False)["value"].max().tolist() == [5, 56, 2, 2]
 
 
 @pytest.mark.parametrize("column", ["platform", "environment", "method", "precision", "activation", "padding"])
@@ -257,11 +259,10 @@ def test_results_read_from_a_file_give_the_same() -> None:
 
 def test_it_can_be_read_aloud_and_drawn() -> None:
     found = fit_scaling(pd.concat([sweep(1.5), sweep(1.0, DWCONV, "batch", (1, 2, 4))]))
-    assert repr(found).splitlines()[:2] == [
-        "some: 2 sweeps",
-        "  conv h56 cin32 cout32: kernel 7 costs 18.5x of kernel 1 here, not the 49x of its operations; latency goes as "
-        "kernel^1.50 (1.50 to 1.50), operations as ^2.00, memory accesses as ^0.09",
-    ]
+    assert repr(found).splitlines()[0] == (
+        "some, conv h56 cin32 cout32: kernel 7 costs 18.5x of kernel 1 here, not the 49x of its operations; "
+        "latency goes as kernel^1.50 (1.50 to 1.50), operations as ^2.00, memory accesses as ^0.10"
+    )
     assert found.plot().get_xlabel() == "value over the smallest"
     assert len(found.plot().get_legend().get_texts()) == 2
     assert fit_scaling(sweep()).plot().get_xlabel() == "kernel"
@@ -278,15 +279,15 @@ def test_the_unit_changes_no_exponent_and_no_ratio(noise: list[float], factor: f
     scaled = rows.assign(latency_ms=rows["latency_ms"] * factor, std_error_ms=rows["std_error_ms"] * factor)
     one, other = fit_scaling(rows), fit_scaling(scaled)
     pd.testing.assert_frame_equal(one.frame, other.frame, rtol=1e-4, atol=1e-6)
-    pd.testing.assert_frame_equal(
-        one.points.drop(columns=["latency_ms", "std_error_ms"]), other.points.drop(columns=["latency_ms", "std_error_ms"])
-    )
+    judged = ["value", "ratio", "ratio_low", "ratio_high", "words"]
+    pd.testing.assert_frame_equal(one.points[judged], other.points[judged])
 
 
 @settings(max_examples=20, deadline=None)
 @given(noisy, st.randoms(use_true_random=False))
 def test_the_order_of_rows_is_irrelevant(noise: list[float], random: Any) -> None:
-    rows = pd.concat([sweep(1.5), sweep(1.5, DWCONV), sweep(1.0, CONV, "batch"), sweep(1.4, session=2)], ignore_index=True)
+    sweeps = [sweep(1.5), sweep(1.5, DWCONV), sweep(1.0, CONV, "batch"), sweep(1.4, session=2)]
+    rows = pd.concat(sweeps, ignore_index=True)
     rows["latency_ms"] *= np.exp(np.resize(noise, len(rows)))
     order = list(range(len(rows)))
     random.shuffle(order)
@@ -295,19 +296,20 @@ def test_the_order_of_rows_is_irrelevant(noise: list[float], random: Any) -> Non
     pd.testing.assert_frame_equal(by_name(one.points), by_name(other.points))
 
 
-@pytest.mark.parametrize(("values", "misfit"), [((1, 2, 4, 8), 0.0), ((1, 3, 5, 7), 0.0), ((7, 14, 28, 56, 112), 0.03)])
-def test_intervals_hold_the_truth(values: tuple[int, ...], misfit: float) -> None:
-    """Four hundred sweeps at 2 % noise, with the errors estimated from six rounds, and a law that is left or not."""
+@pytest.mark.parametrize(
+    ("values", "misfit", "close"),
+    [((1, 2, 4, 8), 0.0, 0.99), ((1, 3, 5, 7), 0.0, 0.99), ((7, 14, 28, 56, 112), 0.03, 0.98)],
+)
+def test_intervals_hold_the_truth(values: tuple[int, ...], misfit: float, close: float) -> None:
+    """Three hundred sweeps at 2 % noise, of latencies that follow a power law, or leave it at random."""
     rng = np.random.default_rng(5)
-    planted = rng.uniform(0, 2, 400)
-    rows = pd.concat([sweep(1.0, DWCONV, "batch", values)] * 400, ignore_index=True)
-    rows["dilation"] = np.repeat(np.arange(400), len(values))  # which nothing is swept over
-    log = np.repeat(planted, len(values)) * np.log(rows["batch"])
-    rounds = np.exp(0.02 * 6**0.5 * rng.standard_normal((len(rows), 6)))  # 2 % of their mean
-    rows["latency_ms"] = np.exp(log + misfit * rng.standard_normal(len(rows))) * rounds.mean(axis=1)
-    rows["std_error_ms"] = rows["latency_ms"] * 0.02
+    planted = rng.uniform(0, 2, 300)
+    rows = pd.concat([sweep(1.0, DWCONV, "batch", values)] * 300, ignore_index=True)
+    rows["dilation"] = np.repeat(np.arange(300), len(values))  # which nothing is swept over
+    exact = rows["batch"] ** np.repeat(planted, len(values)) * np.exp(misfit * rng.standard_normal(len(rows)))
+    rows["latency_ms"] = exact * (1 + 0.02 * rng.standard_normal(len(rows)))
+    rows["std_error_ms"] = 0.02 * exact
     found = fit_scaling(rows).frame
-    off = np.abs(found["exponent"] - planted)
-    assert len(found) == 400
+    assert len(found) == 300
     assert np.mean((found["exponent_low"] <= planted) & (planted <= found["exponent_high"])) >= 0.93
-    assert np.mean(off < 0.05) >= 0.98
+    assert np.mean(np.abs(found["exponent"] - planted) < 0.05) >= close

@@ -272,7 +272,7 @@ def test_a_session_grows(artifacts: dict[str, Artifact]) -> None:
     """What is known is not loaded again with what is added, unless it is an anchor; all is known in the end."""
     parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
     terms = {subject: [(subject, 1.0)] for subject in artifacts}
-    first, second, anchor = list(artifacts)[:6], list(artifacts)[6:], list(artifacts)[0]
+    first, second, anchor = list(artifacts)[:6], list(artifacts)[6:], next(iter(artifacts))
 
     def some(of: dict, names: list[str]) -> dict:
         return {name: of[name] for name in names}

@@ -19,7 +19,7 @@ def test_planted_roofs_are_found() -> None:
     assert roof["bandwidth_gbs"] == pytest.approx(12, rel=0.05)
     assert len(found.levels) == 1
     assert found.levels["up_to_bytes"][0] == 64 * 2**20
-    assert "furthest below the roofs" in repr(found)
+    assert "least utilised: " in repr(found)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
