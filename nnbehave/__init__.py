@@ -12,16 +12,22 @@ from nnbehave.sweep import measure, sweep
 
 if TYPE_CHECKING:
     from nnbehave.analysers import (
+        Activations,
         Blocks,
         Fusion,
         Precisions,
+        Roofline,
+        Scaling,
         StepMap,
         compare_blocks,
         compare_precisions,
         detect_fusion,
         detect_steps,
         find_steps,
+        fit_roofline,
+        fit_scaling,
         load_step_map,
+        rank_activations,
     )
     from nnbehave.errors import NNBehaveError
     from nnbehave.graph import Graph
@@ -29,11 +35,19 @@ if TYPE_CHECKING:
     from nnbehave.networks import load_network
     from nnbehave.results import Results, load_blocks, load_results
     from nnbehave.space import Space, load_space
-    from nnbehave.studies import check_composition, check_fusion, compare, diagnose
+    from nnbehave.studies import (
+        check_composition,
+        check_fusion,
+        compare,
+        diagnose,
+        measure_roofline,
+        measure_scaling,
+    )
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "Activations": "analysers",
     "Blocks": "analysers",
     "Fusion": "analysers",
     "Graph": "graph",
@@ -41,6 +55,8 @@ _LAZY = {
     "NNBehaveError": "errors",
     "Precisions": "analysers",
     "Results": "results",
+    "Roofline": "analysers",
+    "Scaling": "analysers",
     "Space": "space",
     "StepMap": "analysers",
     "check_composition": "studies",
@@ -52,14 +68,20 @@ _LAZY = {
     "detect_steps": "analysers",
     "diagnose": "studies",
     "find_steps": "analysers",
+    "fit_roofline": "analysers",
+    "fit_scaling": "analysers",
     "load_blocks": "results",
     "load_network": "networks",
     "load_results": "results",
     "load_space": "space",
     "load_step_map": "analysers",
+    "measure_roofline": "studies",
+    "measure_scaling": "studies",
+    "rank_activations": "analysers",
 }
 
 __all__ = [
+    "Activations",
     "Blocks",
     "Fusion",
     "Graph",
@@ -67,6 +89,8 @@ __all__ = [
     "NNBehaveError",
     "Precisions",
     "Results",
+    "Roofline",
+    "Scaling",
     "Space",
     "StepMap",
     "check_composition",
@@ -78,13 +102,18 @@ __all__ = [
     "detect_steps",
     "diagnose",
     "find_steps",
+    "fit_roofline",
+    "fit_scaling",
     "load_blocks",
     "load_network",
     "load_results",
     "load_space",
     "load_step_map",
     "measure",
+    "measure_roofline",
+    "measure_scaling",
     "platforms",
+    "rank_activations",
     "sweep",
 ]
 

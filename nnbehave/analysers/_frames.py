@@ -11,6 +11,12 @@ from nnbehave.errors import InvalidInputError
 if TYPE_CHECKING:
     import pandas as pd
 
+LAYER = [  # the columns that say which layer a row is of
+    *("op", "height", "width", "in_channels", "out_channels", "kernel", "stride", "precision", "batch", "padding"),
+    *("bias", "activation", "groups", "dilation", "expansion"),
+]
+_SHORT = {"height": "h", "width": "w", "in_channels": "cin", "out_channels": "cout", "kernel": "k", "stride": "s"}
+_PLAIN = (1, "same", True, "")  # what is not worth saying of a layer
 _ALWAYS = ("platform", "environment", "method", "arrangement", "precision", "status", "latency_ms", "std_error_ms")
 
 
@@ -40,6 +46,11 @@ def separated(frame: pd.DataFrame, further: Sequence[str] = ()) -> Iterator[tupl
         yield dict(zip(by, key, strict=True)), rows
 
 
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return each row as a dictionary by its columns."""
+    return [dict(zip(rows.columns, row, strict=True)) for row in rows.itertuples(index=False, name=None)]
+
+
 def ratio(row: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[float, float, float]:
     """Return a row's latency over another's, with its 95 % interval.
 
@@ -62,3 +73,39 @@ def _latency(row: Mapping[str, Any], direct: bool) -> tuple[float, float]:
     if direct:
         return row["latency_ms"], row["std_error_ms"]
     return row["relative_latency"], (row["relative_high"] - row["relative_low"]) / 3.92
+
+
+# ---------------------------------------------------------------------- layers
+
+
+def single_layers(results: Any) -> pd.DataFrame:
+    """Return the rows of single layers, what a layer has not as an empty text. Raises InvalidInputError as frame_of."""
+    needed = ("session", "reason", "relative_latency", "relative_low", "relative_high", "ops", "mac")
+    frame = frame_of(results, (*LAYER, *needed))
+    rows = frame[frame["arrangement"] == "single"].reset_index(drop=True)
+    return rows.assign(**{name: rows[name].astype(object).where(rows[name].notna(), "") for name in LAYER})
+
+
+def one_of_each(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return one row for each value of a column, in their order: a timed one, of the session that knows most values."""
+    known = timed(rows)
+    of_session = rows["session"].map(known.groupby("session")[name].nunique())
+    ranked = rows.assign(_lost=~rows.index.isin(known.index), _others=-of_session)
+    best = ranked.sort_values(["_lost", "_others", "session", "std_error_ms", "latency_ms"]).drop_duplicates(name)
+    return best.drop(columns=["_lost", "_others"]).sort_values(name)
+
+
+def why_not(row: dict[Any, Any]) -> str:
+    """Return why a row has no latency to go by."""
+    return row["reason"] if isinstance(row["reason"], str) and row["reason"] else f"{row['status']}, no latency"
+
+
+def name_of(layer: dict[str, Any]) -> str:
+    """Return the operator and what is not as it is by default, of those columns of a layer that are given."""
+    parts = [layer["op"]]
+    for key, value in layer.items():
+        if key in ("op", "precision") or value in _PLAIN or (key == "width" and value == layer.get("height")):
+            continue
+        whole = int(value) if isinstance(value, float) and value == int(value) else value
+        parts.append(f"{_SHORT[key]}{whole}" if key in _SHORT else f"{key}={whole}")
+    return " ".join(parts)

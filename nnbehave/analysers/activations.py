@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers._frames import ratio, separated, timed
-from nnbehave.analysers.scaling import LAYER, name_of, one_of_each, single_layers, why_not
+from nnbehave.analysers._frames import LAYER, name_of, one_of_each, ratio, separated, single_layers, timed, why_not
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers._frames import frame_of, ratio, separated, timed
+from nnbehave.analysers._frames import frame_of, ratio, records, separated, timed
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Blocks:
 
     def __repr__(self) -> str:
         lines = []
-        for row in self.stages.to_dict("records"):
+        for row in records(self.stages):
             sure = "" if row["sure"] else ", not for certain"
             shape = f"{row['height']}x{row['width']}x{row['in_channels']}"
             lines.append(
@@ -78,12 +78,12 @@ def compare_blocks(results: Any, base: str = "mobilenet_v1") -> Blocks:
     """
     import pandas as pd
 
-    frame = timed(frame_of(results, ("op", "session", "ops", "mac", *_SHAPE)))
-    frame = frame[(frame["arrangement"] == "single") & frame["op"].notna() & frame.get("activation", pd.NA).isna()]
+    frame = timed(frame_of(results, ("op", "activation", "session", "ops", "mac", *_SHAPE)))
+    frame = frame[(frame["arrangement"] == "single") & frame["op"].notna() & frame["activation"].isna()]
     rows: list[dict[str, Any]] = []
     stages: list[dict[str, Any]] = []
     for what, some in separated(frame, ("precision", *_SHAPE)):
-        blocks = {row["op"]: row for row in some.to_dict("records")}
+        blocks = {row["op"]: row for row in records(some)}
         if len(blocks) > 1:
             fewest = min(blocks.values(), key=lambda row: row["ops"])
             rows += [{**what, **each} for each in _relative(blocks, blocks.get(base, fewest))]

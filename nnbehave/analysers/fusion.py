@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnbehave.analysers._frames import frame_of, separated
+from nnbehave.analysers._frames import frame_of, records, separated
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class _Time(NamedTuple):
     ms: float
     square: float
 
-    def __sub__(self, other: _Time) -> _Time:  # type: ignore[override]
+    def __sub__(self, other: _Time) -> _Time:
         return _Time(self.ms - other.ms, self.square + other.square)
 
 
@@ -120,7 +120,7 @@ def detect_fusion(results: Any) -> Fusion:
 def _pairs(what: dict[str, Any], frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield a row for each chain of one platform that can be compared with something."""
     rows = frame[frame["arrangement"].isin(("single", *_CHAINS))]
-    known = {tuple(row["layers"].split(";")): row for row in rows.to_dict("records")}
+    known = {tuple(row["layers"].split(";")): row for row in records(rows)}
     between: dict[tuple[str, ...], tuple[str, ...]] = {}  # of each chain the one with one more operator after the first
     for chain in known:
         without = (chain[0], *chain[2:])

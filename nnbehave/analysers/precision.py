@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers._frames import frame_of, ratio, separated
+from nnbehave.analysers._frames import frame_of, ratio, records, separated
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ class Precisions:
             if len(lost := rows[rows["speedup"].isna()]):
                 lines.append("  without a latency: " + ", ".join(dict.fromkeys(lost["op"])))
             if rows["sqnr_db"].notna().any():
-                worst = rows.loc[rows["sqnr_db"].idxmin()]
-                lines.append(f"  noisiest output: {worst['op']}, {worst['sqnr_db']:.0f} dB")
+                op, least = min(
+                    zip(rows["op"], rows["sqnr_db"], strict=True), key=lambda each: (math.isnan(each[1]), each[1])
+                )
+                lines.append(f"  noisiest output: {op}, {least:.0f} dB")
         return "\n".join(lines)
 
     def plot(self, ax: Any = None) -> Any:
@@ -96,10 +98,10 @@ def compare_precisions(results: Any, base: str = "fp32") -> Precisions:
             for layers, precision in zip(some["layers"], some["precision"], strict=True)
         ]
         for _, alike in some.assign(key=keys).groupby("key", sort=False):
-            records = {row["precision"]: row for row in alike.to_dict("records")}
-            if base in records:
-                others = [row for precision, row in records.items() if precision != base]
-                rows += [{**what, **_compared(row, records[base])} for row in others]
+            known = {row["precision"]: row for row in records(alike)}
+            if base in known:
+                others = [row for precision, row in known.items() if precision != base]
+                rows += [{**what, **_compared(row, known[base])} for row in others]
     if not rows:
         raise InvalidInputError(f"nothing to compare: measure the same layers at {base} and at another precision")
     return Precisions(pd.DataFrame(rows, columns=_COLUMNS))

@@ -35,7 +35,6 @@ _CLEAR = 1.25  # by how much one time must exceed the other for a layer to tell 
 _STEP, _FLAT = 1.2, 1.15  # a level is so much faster than all larger layers; the best three of these are so close
 _LEAST_ERROR, _MOST_ERROR = 0.002, 0.2  # of latencies, as a share of them; beyond the second they tell nothing
 _COMMON = 0.005  # error that a session's latencies share: it does not become less where many are pooled
-_PASSES = 4  # which layers tell of which roof follows from the roofs
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of layers that are at the roof
 _SHORTFALLS = (0.03, 0.1, 0.3, 1.0)  # mean of the others, in logs
 _ASTRAY = 0.003  # density of rates that nothing explains, so that no single layer decides
@@ -69,7 +68,7 @@ class Roofline:
         One row a platform, environment, method and precision, with 95 % intervals: ``peak_gops`` in G multiply-adds/s,
         ``bandwidth_gbs`` in GB/s, that of the largest working sets, ``ridge``, peak over bandwidth, in OPs per byte,
         and ``overhead_ms``, what small layers take whatever their size, 0 where none shows: its interval says how
-        much there can be. ``compute``, ``memory``, ``overhead`` count ``layers`` by bound. What is NaN has a ``reason``.
+        much there can be. ``compute``, ``memory`` and ``overhead`` count the layers of a bound. NaN has a ``reason``.
     levels : pandas.DataFrame
         One row a level of memory, caches first: the bandwidth that layers attain whose working set (inputs, output
         and weights) is above the level before and ``up_to_bytes``. The last is that of ``roofs``; nothing larger than
@@ -90,8 +89,8 @@ class Roofline:
         if roof["peak_gops"] > 0:
             yield f"  peak {_shown(roof, 'peak', '_gops')} G multiply-adds/s"
         for _, level in levels.iterrows():
-            up_to_kib = level["up_to_bytes"] // 1024
-            yield f"  bandwidth {_shown(level, 'bandwidth', '_gbs')} GB/s up to a working set of {up_to_kib} KiB"
+            size = level["up_to_bytes"] // 1024
+            yield f"  bandwidth {_shown(level, 'bandwidth', '_gbs')} GB/s up to a working set of {size} KiB"
         if roof["overhead_ms"] > 0:
             yield f"  overhead {_shown(roof, 'overhead', '_ms')} ms a layer, whatever its size"
         if roof["ridge"] > 0:
@@ -207,7 +206,7 @@ def _ratio(a: _Roof, b: _Roof) -> _Roof:
 def _fit(ms: Floats, error: Floats, ops: Floats, size: Floats) -> _Fit:
     """Return the roofs over layers: which tell of which follows from the roofs, so that it takes a few passes."""
     compute_ms, memory_ms = ops / _third(ops / ms), size / _third(size / ms)
-    for _ in range(_PASSES):
+    for _ in range(4):
         overhead = _overhead(ms, error, np.maximum(compute_ms, memory_ms))
         left = np.maximum(ms - overhead.value, ms / 1e3)
         doubt = np.hypot(error * ms, (overhead.high - overhead.low) / 3.92 if overhead.value else 0.0) / left
@@ -229,11 +228,11 @@ def _reason(fit: _Fit, intensity: Floats) -> str:
     """Say what layers of these intensities do not tell."""
     lacking = []
     if not fit.peak.value > 0:
-        lacking.append("no peak: fewer than three layers are bound by computing; measure conv of many channels")
+        lacking.append("no peak, as fewer than three layers are bound by computing: measure conv of many channels")
     elif np.ptp(np.log(intensity[fit.by_compute])) < np.log(_CLEAR):
-        lacking.append("the peak is that of one intensity, as of one slow operator; measure conv of other channels too")
+        lacking.append("the peak is that of one intensity, as of one slow operator: measure conv of other channels too")
     if not fit.levels:
-        lacking.append("no bandwidth: fewer than three layers are bound by memory; measure add or relu of growing size")
+        lacking.append("no bandwidth, as fewer than three are bound by memory: measure add or relu of growing size")
     return "; ".join(lacking)
 
 
@@ -276,8 +275,7 @@ def _edges(size: Floats, rates: Floats) -> Iterator[int]:
         best = rates[j:].max()
         falls = j >= start + _FEWEST and size[j] > size[j - 1] and _third(rates[start:j]) >= _STEP * best
         if falls and _third(rates[j:]) * _FLAT >= best:
-            yield j
-            start = j
+            yield (start := j)
 
 
 def _envelope(rates: Floats, errors: Floats) -> _Roof:

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnbehave.analysers._frames import frame_of, ratio, separated, timed
+from nnbehave.analysers._frames import LAYER, name_of, one_of_each, ratio, separated, single_layers, timed, why_not
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -28,15 +28,10 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.float64]
 
-LAYER = [  # the columns that say which layer a row is of
-    *("op", "height", "width", "in_channels", "out_channels", "kernel", "stride", "precision", "batch", "padding"),
-    *("bias", "activation", "groups", "dilation", "expansion"),
-]
 _SWEPT = (  # a dimension, and one that may keep its ratio to it
     *(("kernel", None), ("height", "width"), ("height", None), ("stride", None), ("batch", None)),
     *(("in_channels", "out_channels"), ("in_channels", None), ("out_channels", None)),
 )
-_PLAIN = (1, "same", True, "")  # what is not worth saying of a layer
 _LEAST_ERROR = 1e-4  # of a latency: that of exact counts
 _WHAT = ["platform", "environment", "method", "precision", "layer", "op", "dimension"]
 _COLUMNS = [
@@ -129,49 +124,9 @@ def fit_scaling(results: Any) -> Scaling:
 # ---------------------------------------------------------------------- rows to compare
 
 
-def single_layers(results: Any) -> pd.DataFrame:
-    """Return the rows of single layers, what a layer has not as an empty text. Raises InvalidInputError as frame_of."""
-    needed = ("session", "reason", "relative_latency", "relative_low", "relative_high", "ops", "mac")
-    frame = frame_of(results, (*LAYER, *needed))
-    rows = frame[frame["arrangement"] == "single"].reset_index(drop=True)
-    return rows.assign(**{name: rows[name].astype(object).where(rows[name].notna(), "") for name in LAYER})
-
-
-def one_of_each(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return one row for each value of a column, in their order: a timed one, of the session that knows most values."""
-    known = timed(rows)
-    of_session = rows["session"].map(known.groupby("session")[name].nunique())
-    ranked = rows.assign(_lost=~rows.index.isin(known.index), _others=-of_session)
-    best = ranked.sort_values(["_lost", "_others", "session", "std_error_ms", "latency_ms"]).drop_duplicates(name)
-    return best.drop(columns=["_lost", "_others"]).sort_values(name)
-
-
-def why_not(row: dict[Any, Any]) -> str:
-    """Return why a row has no latency to go by."""
-    return row["reason"] if isinstance(row["reason"], str) and row["reason"] else f"{row['status']}, no latency"
-
-
-def name_of(layer: dict[str, Any]) -> str:
-    """Return the operator and what is not as it is by default, of those columns of a layer that are given."""
-    from nnbehave.layer import SHORT
-
-    parts = [layer["op"]]
-    for key, value in layer.items():
-        if key in ("op", "precision") or value in _PLAIN or (key == "width" and value == layer.get("height")):
-            continue
-        whole = int(value) if isinstance(value, float) and value == int(value) else value
-        parts.append(f"{SHORT[key]}{whole}" if key in SHORT else f"{key}={whole}")
-    return " ".join(parts)
-
-
-# ---------------------------------------------------------------------- sweeps
-
-
 def _sweeps(rows: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """Yield each sweep: its dimension and what is the same in all of it, and its rows."""
-    from nnbehave.operators import OPERATORS
-
-    own = {name for name, op in OPERATORS.items() if "out_channels" in op.required}
+    own = set(rows.loc[rows["out_channels"] != rows["in_channels"], "op"])
     for dimension, follower in _SWEPT:
         some, keys = rows, [name for name in LAYER if name != dimension]
         if follower:
@@ -254,7 +209,7 @@ def _exponents(rows: pd.DataFrame, dimension: str) -> dict[str, Any]:
 
     latencies, errors = _on_one_scale(rows)
     values = rows[[dimension, "ops", "mac"]].astype(float)
-    logs = {name: some.to_numpy() for name, some in np.log(values.where(values > 0)).items()}
+    logs = {name: np.log(some.where(some > 0).to_numpy()) for name, some in values.items()}
     law = _power_law(logs[dimension], np.log(latencies), errors)
     found: dict[str, Any] = {"misfit": law.misfit}
     for name, one in (("exponent", law), ("against_ops", _power_law(logs["ops"], np.log(latencies), errors))):

@@ -4,5 +4,17 @@ from nnbehave.studies.comparison import Comparison, compare
 from nnbehave.studies.composition import Composition, check_composition
 from nnbehave.studies.doctor import Diagnosis, diagnose
 from nnbehave.studies.fusion import check_fusion
+from nnbehave.studies.roofline import measure_roofline
+from nnbehave.studies.scaling import measure_scaling
 
-__all__ = ["Comparison", "Composition", "Diagnosis", "check_composition", "check_fusion", "compare", "diagnose"]
+__all__ = [
+    "Comparison",
+    "Composition",
+    "Diagnosis",
+    "check_composition",
+    "check_fusion",
+    "compare",
+    "diagnose",
+    "measure_roofline",
+    "measure_scaling",
+]

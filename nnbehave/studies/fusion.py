@@ -41,7 +41,7 @@ def check_fusion(
 
     Of each pair are measured the two together, the first alone, and the second alone; one that computes in a layout of
     its own, as pools and convolutions do, also behind another operator, since alone it has to change the layout twice.
-    All of it is measured ``whole``, and in one session where it fits into one: in a stack, an activation could be folded
+    All of it is measured ``whole``, in one session where it fits into one: in a stack, an activation could be folded
     into what writes its input.
 
     Parameters

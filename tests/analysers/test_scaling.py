@@ -144,10 +144,12 @@ def test_the_width_stays_or_keeps_its_ratio() -> None:
     assert found["ops_exponent"].tolist() == pytest.approx([2, 1])
 
 
-def test_channels_that_are_given_apart_are_no_sweep_together() -> None:
+def test_channels_that_vary_together_are_one_sweep_and_apart_two() -> None:
     rows = [row(CONV.replace(in_channels=c, out_channels=c), float(c)) for c in (8, 16, 32)]
-    with pytest.raises(InvalidInputError, match="no sweeps"):
-        fit_scaling(pd.DataFrame(rows))
+    assert fit_scaling(pd.DataFrame(rows)).frame["dimension"].tolist() == ["in_channels"]
+    rows = [row(CONV.replace(in_channels=c, out_channels=64), float(c)) for c in (8, 16, 32)]
+    rows += [row(CONV.replace(in_channels=8, out_channels=c), float(c)) for c in (8, 16, 32)]
+    assert fit_scaling(pd.DataFrame(rows)).frame["dimension"].tolist() == ["in_channels", "out_channels"]
 
 
 def test_all_sweeps_around_a_layer_share_it() -> None:

@@ -139,11 +139,12 @@ class SimulatedBackend(Backend):
         return SimulatedModel(self, run, self.overhead_us + sum(costs))
 
     def _law_us(self, layer: dict[str, Any]) -> float:
-        n = layer[self.dimension]
-        return {
+        n: float = layer[self.dimension]
+        laws: dict[str, float] = {
             "flat": self.step_us,
             "linear": self.step_us * n / self.width,
             "staircase": self.step_us * math.ceil(n / self.width),
             "power": self.step_us * (n / self.width) ** self.exponent,
             "roofline": max(layer["ops"] / self.peak_gops, layer["mac_bytes"] / self.bandwidth_gbs) / 1e3,
-        }[self.law]
+        }
+        return laws[self.law]
