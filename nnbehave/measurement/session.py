@@ -32,6 +32,7 @@ _START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
 _FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
 _PARTS_IN_TURN = 32  # models that single calls go round
+_USE_PER_LOAD = 4  # how long a process is used at least, over what loading took
 _MOST_RETAKES = 2  # of one block
 _FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
 _STOLEN = 0.02
@@ -295,7 +296,8 @@ class Session:
     def begin(self, rounds: int) -> Iterator[Event]:
         """Check and load what was added, and measure it for as many rounds.
 
-        What is known by now is let go. The process is a fresh one while there were fewer than are wanted.
+        What is known by now is let go. The process is a fresh one while there were fewer than are wanted, and where
+        loading there what is needed costs little beside how long the last one was used.
         """
         new = [subject for subject in self._terms if subject not in self._standing]
         fresh = True
@@ -304,7 +306,9 @@ class Session:
         elif self._round:
             self._settle()
             keep = self._of([s for s in self._terms if s not in self.done or s in self._companions])
-            if fresh := self._process + 1 < self._settings.processes:
+            load_s = self._load_s * len(keep) / max(1, len(self._loadable))
+            used_s = time.monotonic() - self._process_began
+            if fresh := self._process + 1 < self._settings.processes or used_s > _USE_PER_LOAD * load_s:
                 yield from self._restart(keep)
             else:
                 yield from self._unload([part for part in self._loaded if part not in keep])
@@ -346,7 +350,8 @@ class Session:
             return self._round >= (self._process + 1) * self._settings.min_rounds // wanted
         share = next((found.process_share for found in self.estimates.values()), 0.0)
         unknown = 1.96 * share / (self._process + 1) ** 0.5
-        return unknown > self._settings.interval / 2 and time.monotonic() - self._process_began > 4 * self._load_s
+        used_s = time.monotonic() - self._process_began
+        return unknown > self._settings.interval / 2 and used_s > _USE_PER_LOAD * self._load_s
 
     def _refresh(self, keep: Sequence[str] | None = None) -> Iterator[Event]:
         """Go on in a fresh process, with what is loaded loaded there too, or ``keep`` alone."""
