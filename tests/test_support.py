@@ -77,5 +77,5 @@ def test_a_second_run_tries_nothing_again(monkeypatch: pytest.MonkeyPatch, tmp_p
     first = measure()
     assert list(first["status"]) == ["ok", "ok"]
     assert first["latency_ms"].isna().all()
-    monkeypatch.setattr("nnbehave.pipeline._session", None)  # nothing is left for one
+    monkeypatch.setattr("nnbehave.pipeline.Run.begin", None)  # nothing is left for one
     pd.testing.assert_frame_equal(first, measure())

@@ -139,12 +139,13 @@ class SimulatedBackend(Backend):
         return SimulatedModel(self, run, self.overhead_us + sum(costs))
 
     def _law_us(self, layer: dict[str, Any]) -> float:
+        if self.law == "roofline":
+            return float(max(layer["ops"] / self.peak_gops, layer["mac_bytes"] / self.bandwidth_gbs) / 1e3)
         n: float = layer[self.dimension]
         laws: dict[str, float] = {
             "flat": self.step_us,
             "linear": self.step_us * n / self.width,
             "staircase": self.step_us * math.ceil(n / self.width),
             "power": self.step_us * (n / self.width) ** self.exponent,
-            "roofline": max(layer["ops"] / self.peak_gops, layer["mac_bytes"] / self.bandwidth_gbs) / 1e3,
         }
         return laws[self.law]
