@@ -67,7 +67,8 @@ def compare_blocks(results: Any, base: str = "mobilenet_v1") -> Blocks:
     Parameters
     ----------
     results : Results or pandas.DataFrame
-        Rows of single layers; what differs in more than the operator is not compared.
+        Rows of single layers of one height, width, input channels, kernel, stride and batch. Of several layers of one
+        operator there the first counts.
     base : str
         The block that the others are relative to; where it has no latency, the one with the fewest operations.
 
@@ -78,12 +79,12 @@ def compare_blocks(results: Any, base: str = "mobilenet_v1") -> Blocks:
     """
     import pandas as pd
 
-    frame = timed(frame_of(results, ("op", "activation", "session", "ops", "mac", *_SHAPE)))
-    frame = frame[(frame["arrangement"] == "single") & frame["op"].notna() & frame["activation"].isna()]
+    frame = timed(frame_of(results, ("op", "session", "ops", "mac", *_SHAPE)))
+    frame = frame[(frame["arrangement"] == "single") & frame["op"].notna()]
     rows: list[dict[str, Any]] = []
     stages: list[dict[str, Any]] = []
     for what, some in separated(frame, ("precision", *_SHAPE)):
-        blocks = {row["op"]: row for row in records(some)}
+        blocks = {row["op"]: row for row in records(some.drop_duplicates("op"))}
         if len(blocks) > 1:
             fewest = min(blocks.values(), key=lambda row: row["ops"])
             rows += [{**what, **each} for each in _relative(blocks, blocks.get(base, fewest))]

@@ -20,7 +20,6 @@ def row(op: str, ms: float, ops: int, mac: int, error: float = 0.005, **changes:
         "arrangement": "single",
         "session": 1,
         "op": op,
-        "activation": None,
         "height": 28,
         "width": 28,
         "in_channels": 64,
@@ -63,6 +62,13 @@ def test_each_stage_has_its_own_fastest_and_a_tie_is_not_sure() -> None:
 def test_without_the_base_the_block_with_the_fewest_operations_is_it() -> None:
     found = compare_blocks(pd.DataFrame([row("fire", 1.0, 300, 1), row("shufflenet_v2", 2.0, 200, 1)]))
     assert set(found.frame["base"]) == {"shufflenet_v2"}
+
+
+def test_of_several_layers_of_an_operator_the_first_counts() -> None:
+    found = compare_blocks(
+        pd.DataFrame([row("fire", 1.0, 1, 1), row("fire", 9.0, 1, 1), row("mobilenet_v1", 2.0, 1, 1)])
+    )
+    assert found.frame["latency_ms"].tolist() == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(
