@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from nnbehave.analysers.laws import LEVELS, Stretch, stairs_of
+from nnbehave.analysers.laws import LEVELS, Form, Stretch, stairs_of
 from nnbehave.analysers.naming import main_form, named
 from nnbehave.analysers.partition import Costs
 from nnbehave.analysers.step_map import StepMap
@@ -107,12 +107,12 @@ class StepSearch:
         wanted = self._disagreements(curve) if len(self._known) < _MOST_OF_LAWS else []
         if wanted:
             return self._filled(wanted)
-        if _holds(curve):
+        if self._holds(curve):
             self._doing = "its law was verified in every octave"
-            wanted += self._unverified(curve) or self._open(self._ends_of_steps(curve))
+            wanted += self._unverified(curve) or self._open(self._deciding(curve))
         elif not wanted:
             self._doing = "its jumps were narrowed down"
-            wanted = self._open(self._unseen_steps(curve)) or self._open(self._ends_of_steps(curve)) or self._jumps()
+            wanted = self._open(self._unseen_steps(curve)) or self._open(self._deciding(curve)) or self._jumps()
         return self._filled(self._open(wanted)) if wanted else []
 
     def _filled(self, wanted: list[int]) -> list[int]:
@@ -194,6 +194,23 @@ class StepSearch:
             groups = 2 * groups + (said[:, at] > np.average(said[:, at], weights=belief))
         return chosen
 
+    def _holds(self, curve: Curve) -> bool:
+        """Whether one law, with a few exceptions, says which n are worth keeping.
+
+        How far above the fastest of all larger n a point is does not matter, nor do the ends of steps that are all
+        measured anyhow.
+        """
+        if named(curve, 1.0, ()).kind in ("irregular", "unexplained") or len(curve.stretches) > _STRETCHES:
+            return False
+        law = curve.law(self._grid.astype(float))
+        fastest = np.minimum.accumulate(law[::-1])[::-1][np.searchsorted(self._grid, curve.n)]
+        limit = fastest * (1 + _CHANGED * curve.sigma * _held_to(curve))
+        off = np.minimum(curve.clean, limit) / np.minimum(curve.lawful, limit) - 1
+        form = main_form(curve)
+        ends = self._every_end(form) if form and form.width and form.width >= _WIDE else []
+        judged = ~curve.outlying & ~np.isin(curve.n, ends)
+        return float(np.mean((off / curve.sigma / _held_to(curve))[judged] ** 2)) < _MISFIT
+
     def _unverified(self, curve: Curve) -> list[int]:
         """Return n at which the law has still to be tested: edges in every octave, and places between them."""
         low, high = int(self._n[0]), int(self._n[-1])
@@ -227,14 +244,22 @@ class StepSearch:
                 wanted.append(between[len(between) // 2])
         return self._open(wanted)
 
-    def _ends_of_steps(self, curve: Curve) -> list[int]:
-        """Return the last and the first n of all steps, where points are off their law: the answer is among them."""
-        uneven = any(stretch.names == LEVELS or stretch.form.kind == "pattern" for stretch in curve.stretches)
-        form = main_form(curve)
-        if form is None or form.width is None or form.width < _WIDE or not (uneven or _is_off(curve, 0, np.inf)):
+    def _deciding(self, curve: Curve) -> list[int]:
+        """Return where the answer is decided: at n that would outdo whole steps, and where points are off their law
+        at all ends of steps, and at the answer.
+        """
+        form, best = main_form(curve), [n for n in self.result().best_channels() if n in self._all]
+        if form is None or form.width is None or form.width < _WIDE or len(best) > _MOST_STEPS:
             return []
-        step = form.step(self._n.astype(float))
-        changes = np.flatnonzero(np.diff(step))
+        uneven = any(stretch.names == LEVELS or stretch.form.kind == "pattern" for stretch in curve.stretches)
+        if uneven or _is_off(curve, 0, np.inf):
+            return self._every_end(form) + best
+        step = form.step(np.array(best, dtype=float))
+        return [n for n, more in zip(best[1:], np.diff(step) > 1, strict=True) if more]
+
+    def _every_end(self, form: Form) -> list[int]:
+        """Return the last and the first n of all steps, where these are few."""
+        changes = np.flatnonzero(np.diff(form.step(self._n.astype(float))))
         return [int(k) for i in changes for k in self._n[i : i + 2]] if len(changes) <= _MOST_STEPS else []
 
     def _unseen_steps(self, curve: Curve) -> list[int]:
@@ -272,14 +297,6 @@ class StepSearch:
                 found, confidence=found.confidence / 2, reason="; ".join(filter(None, (found.reason, self.why)))
             )
         return found
-
-
-def _holds(curve: Curve) -> bool:
-    """Whether one law, with a few exceptions, explains the points."""
-    if named(curve, 1.0, ()).kind in ("irregular", "unexplained") or len(curve.stretches) > _STRETCHES:
-        return False
-    residuals = (curve.clean / curve.lawful - 1)[~curve.outlying] / curve.sigma[~curve.outlying]
-    return float(np.mean((residuals / _held_to(curve)) ** 2)) < _MISFIT
 
 
 def _held_to(curve: Curve) -> float:

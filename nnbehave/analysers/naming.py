@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import percentile_filter
 
 from nnbehave.analysers.laws import LEVELS, LINE, MAX_WIDTH, Form, Stretch
-from nnbehave.analysers.pieces import bounds_of, law_at, merged, pieces_of
+from nnbehave.analysers.pieces import bounds_of, law_at, merged, pieces_of, with_exceptions
 from nnbehave.analysers.step_map import Piece, StepMap
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _OTHER_EDGES = 0.25  # of those of the period; more of them, after the first ste
 _JUMPS = 0.2  # of all that a curve in steps of many widths rises and falls is in its jumps
 _MUCH_SMALLER = 0.25
 _MISSING = 0.25  # of the edges of a period may be contradicted by the points
+_CLEAR = 3.0  # standard errors
 _ZIGZAG = 0.1  # of what a law rises within a period must it fall, or the other way round
 
 UNEXPLAINED = StepMap("unexplained", None, None, None, None, None, (), (), (), 0.0, None, "", (), ())
@@ -91,6 +92,8 @@ def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) ->
         reason = f"repeated jumps under {max(smallest, 1e-3):.1%} of the latency would not have been seen"
         edges = edges.where(np.zeros(len(edges.n), dtype=bool))
     levels = law_at(pieces, np.array([curve.n[0], *edges.n]))
+    if len(edges.n):
+        pieces = with_exceptions(pieces, curve)
     return StepMap(
         kind,
         main.width if main else None,
@@ -200,7 +203,7 @@ def _periodic_kind(curve: Curve, stretches: list[Stretch], main: Form) -> tuple[
     begin = np.floor((curve.n[stretch.begin] - phase - 1) / period) * period + phase + 1
     changes = np.diff(stretch.values(begin + np.arange(period + 1.0)))
     ups, downs = changes[changes > 0].sum(), -changes[changes < 0].sum()
-    if min(ups, downs) > _ZIGZAG * max(ups, downs):
+    if min(ups, downs) > _ZIGZAG * max(ups, downs) and not _may_be_level(curve, stretch):
         return "zigzag", None, ""
     at_edge = (begin + 1 + np.arange(period) - main.phase - 1) % main.width == 0
     rise = changes.sum()
@@ -208,6 +211,14 @@ def _periodic_kind(curve: Curve, stretches: list[Stretch], main: Form) -> tuple[
     if share < 1 - _STEP_SHARE and stretch.names == ("n", "s"):
         return "linear", share, ""
     return ("staircase" if share > _STEP_SHARE else "sloped-staircase"), share, ""
+
+
+def _may_be_level(curve: Curve, stretch: Stretch) -> bool:
+    """Whether what a law rises or falls inside a step is within its error."""
+    if stretch.names != ("n", "s"):
+        return False
+    slope, variance = stretch.coefficients[1:].sum(), stretch.covariance[1:, 1:].sum()
+    return bool(abs(slope) < _CLEAR * curve.noise * variance**0.5)
 
 
 # ---------------------------------------------------------------------- edges

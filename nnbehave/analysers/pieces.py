@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from nnbehave.analysers.steps import Curve
 
 Array = npt.NDArray[np.float64]
+
+_CLEAR = 3.0  # standard errors
 
 
 def pieces_of(curve: Curve, stretches: list[Stretch]) -> list[Piece]:
@@ -94,3 +97,43 @@ def law_at(pieces: list[Piece], n: npt.NDArray[np.int64]) -> Array:
     inside = n - np.array([piece.begin for piece in pieces])[at]
     result: Array = coefficients[:, 0] + coefficients[:, 1] * inside + coefficients[:, 2] * inside**2
     return result
+
+
+def with_exceptions(pieces: list[Piece], curve: Curve) -> list[Piece]:
+    """Give points that their law does not explain a piece of their own, between the law and what was measured.
+
+    Where the points of a curve leave its law by more than the standard errors that they were given, what they leave
+    it by is real: its variance among all points, and that of each one's error, say how much of it to believe (the
+    shrinkage of empirical Bayes). Where the law explains the points, nothing changes.
+    """
+    if curve.given is None:
+        return pieces
+    law = law_at(pieces, curve.n.astype(np.int64))
+    off = curve.y / law - 1
+    variance = np.square(curve.given * curve.sigma)
+    count = len(off) - int(curve.outlying.sum())
+    excess = float(np.sum(np.square(off[~curve.outlying])) / count / np.mean(variance)) - 1
+    if excess < _CLEAR * (2 / count) ** 0.5:
+        return pieces
+    real = excess * float(np.mean(variance))
+    believed = real / (real + variance)
+    begins = [piece.begin for piece in pieces]
+    result = {piece.begin: piece for piece in pieces}
+    last = int(curve.n[-1])
+    for i in np.flatnonzero(np.square(off) > _CLEAR**2 * variance):
+        n, latency = int(curve.n[i]), float(law[i])
+        inside = bisect_right(begins, n) - 1
+        end = begins[inside + 1] if inside + 1 < len(begins) else last + 1
+        if n + 1 < end:
+            result.setdefault(n + 1, _from(pieces[inside], n + 1))
+        error = latency * float(believed[i] * variance[i]) ** 0.5
+        result[n] = Piece(n, (latency * float(1 + believed[i] * off[i]),), error)
+    return [result[begin] for begin in sorted(result)]
+
+
+def _from(piece: Piece, n: int) -> Piece:
+    """Return the part of a piece from an n on."""
+    value, slope, bend = (*piece.coefficients, 0.0, 0.0)[:3]
+    by = n - piece.begin
+    law = (value + slope * by + bend * by**2, slope + 2 * bend * by, bend)
+    return Piece(n, law[: len(piece.coefficients)], piece.std_error_ms)
