@@ -36,6 +36,7 @@ _MATTERS = 0.01  # relative difference between laws that makes another step map
 _TEMPER = 6.0  # of the belief in laws behind the best (BIC)
 _MOST_OF_LAWS = 80  # measured n; a curve that no law explains by then has none
 _CHANGED = 3.0  # standard errors between neighbours that are a jump
+_JUMPS = 32  # that are narrowed down at a time, the largest
 _NARROW = 3  # n between two with a jump, which are measured at once
 _GAP = 24  # between measured n, where no jump is known
 _HELD_TO = 0.01  # by which the points of a real runtime may leave a law that is worth following
@@ -279,6 +280,7 @@ class StepSearch:
         wide = np.flatnonzero(np.diff(np.searchsorted(self._n, n)) > 1)
         change = np.abs(np.diff(y)) / np.hypot(error[1:], error[:-1])
         jump = [i for i in wide if change[i] > _CHANGED and abs(y[i + 1] / y[i] - 1) > _MATTERS]
+        jump = sorted(jump, key=lambda i: -abs(y[i + 1] / y[i] - 1))[:_JUMPS]  # by then there may be a law
         if not jump:
             jump = [i for i in wide if n[i + 1] - n[i] > _GAP]
         wanted: list[int] = []

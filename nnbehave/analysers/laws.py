@@ -18,8 +18,8 @@ class Form:
     """A family of laws over a stretch: 1, and any linear combination of one of its sets of columns.
 
     Columns are named: ``n``; ``n2``, a parabola; ``k``, which rises by steps, and ``k2``, its square; ``s``, the place
-    inside a step; ``f`` and ``l``, the first and the last n of each step; ``p``, a pattern; ``K`` and ``S`` as ``k``
-    and ``s``, of a second width. The set ``LEVELS`` is a level of its own for each step.
+    inside a step; ``f`` and ``l``, the first and the last n of each step; ``p``, a pattern, and ``g``, another that
+    grows with n; ``K`` and ``S`` as ``k`` and ``s``, of a second width. The set ``LEVELS`` is a level of its own for each step.
     """
 
     kind: str
@@ -29,6 +29,7 @@ class Form:
     outer_width: int | None = None
     outer_phase: int | None = None
     pattern: tuple[float, ...] = ()
+    growth: tuple[float, ...] = ()
     whole_only: bool = False
     price: float = 0.0  # on top of that of the parameters
 
@@ -40,13 +41,15 @@ class Form:
 
     def column(self, name: str, n: Array) -> Array:
         """Return a column at some n, scaled to about the size of ``n``."""
-        if name in "kKsSpfl" or name == "k2":
+        if name in "kKsSpgfl" or name == "k2":
             width, phase = (self.outer_width, self.outer_phase) if name in "KS" else (self.width, self.phase)
             assert width
             assert phase is not None
             place = (n - phase - 1) % width
             if name == "p":
                 return np.asarray(self.pattern)[place.astype(np.int64)]
+            if name == "g":
+                return np.asarray(self.growth)[place.astype(np.int64)] * n
             if name in "sS":
                 return place
             if name in "fl":

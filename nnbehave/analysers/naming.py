@@ -200,7 +200,9 @@ def _periodic_kind(curve: Curve, stretches: list[Stretch], main: Form) -> tuple[
         return "staircase", 1.0, ""
     period = main.outer_width or main.width
     phase = main.phase if main.outer_phase is None else main.outer_phase
-    begin = np.floor((curve.n[stretch.begin] - phase - 1) / period) * period + phase + 1
+    # Where a pattern has grown most; others are the same everywhere.
+    where = curve.n[stretch.end - 1] - period if stretch.form.growth else curve.n[stretch.begin]
+    begin = np.floor((where - phase - 1) / period) * period + phase + 1
     changes = np.diff(stretch.values(begin + np.arange(period + 1.0)))
     ups, downs = changes[changes > 0].sum(), -changes[changes < 0].sum()
     if min(ups, downs) > _ZIGZAG * max(ups, downs) and not _may_be_level(curve, stretch):

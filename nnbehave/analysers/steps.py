@@ -9,6 +9,7 @@ explain the points, or the answer is ``unexplained``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -37,6 +38,7 @@ _FAST = 0.08  # but where a step ends, one that much faster may be a kernel made
 _FAST_STEPS = 3  # in the first steps
 _MARGIN = 10.0  # by which several laws must be better (BIC) than a smooth one
 _PASSES = 3
+_OF_A_LINE = 3  # points at each place of a pattern, whose growth is to be told
 _LIKELY = 8  # laws for the whole curve that are tried again once the outliers are known
 _SHIFT = 8  # points by which a boundary may be off at first
 
@@ -160,11 +162,11 @@ class Curve:
                 if inner[0] < outer[0] and outer[0] % inner[0] == 0:
                     nested.append(stairs_of(*inner, *outer))
         widths = self.periods.patterns(y, weights, 3)
-        patterns = [self._pattern(w) for w in widths if len(np.unique(self.n % w)) == w]
+        patterns = [form for w in widths if len(np.unique(self.n % w)) == w for form in self._patterns(w)]
         return [FLAT, LINE, PARABOLA, *stairs, *nested, *patterns]
 
-    def _pattern(self, width: int) -> Form:
-        """Return the pattern that repeats with a width, on top of a line."""
+    def _patterns(self, width: int) -> Iterator[Form]:
+        """Yield the pattern that repeats with a width on top of a line, and, with enough points, one that grows."""
         x, y, weights = self.n / self.n[-1], self.clean, self.weights
         place = ((self.n - 1) % width).astype(int)
         count = np.maximum(np.bincount(place, weights, minlength=width), 1e-300)
@@ -173,7 +175,15 @@ class Curve:
         slope = (weights * within * (y - mean_y[place])).sum() / max(1e-12, float((weights * within**2).sum()))
         shape = mean_y - slope * mean_x
         price = (width - 2) * np.log(len(self.n)) + LOOK
-        return Form("pattern", (("n", "p"),), width, 0, pattern=tuple(shape - shape.mean()), price=float(price))
+        yield Form("pattern", (("n", "p"),), width, 0, pattern=tuple(shape - shape.mean()), price=float(price))
+        spread = np.bincount(place, weights * within**2, minlength=width)
+        if np.bincount(place, minlength=width).min() >= _OF_A_LINE and spread.min() > 0:
+            slopes = np.bincount(place, weights * within * y, minlength=width) / spread
+            shape = mean_y - slopes * mean_x
+            centred = tuple(shape - shape.mean()), tuple(slopes - slopes.mean())
+            price = 2 * (width - 2) * np.log(len(self.n)) + LOOK
+            sets = (("n", "p", "g"),)
+            yield Form("pattern", sets, width, 0, pattern=centred[0], growth=centred[1], price=float(price))
 
     # ---------------------------------------------------------------- cutting
 
@@ -196,7 +206,7 @@ class Curve:
             names = form.sets[1] if form.kind == "stairs" else form.sets[0]
             fitted = self.fitted(Stretch(form, names, 0, size))
             rests.append(self.clean - fitted.values(self.n))
-            free = max(0.2, 1 - (len(fitted.coefficients) + len(form.pattern)) / size)
+            free = max(0.2, 1 - (len(fitted.coefficients) + len(form.pattern) + len(form.growth)) / size)
             noises.append(_local_noise(rests[-1], self.clean * self.sigma) / free**0.5)
         self.noise = self._at_least(min(noises))
         error = self.noise * self.sigma
