@@ -118,7 +118,7 @@ class Curve:
             outlying, fast = self._outliers()
             noise = self._at_least(_local_noise(self.clean - self.lawful, self.lawful * self.sigma))
             same = np.array_equal(outlying, self.outlying) and fast <= alone and not drawn_in
-            if same and abs(noise / self.noise - 1) < 0.03:
+            if same and abs(noise / self.noise - 1) < 0.1:
                 break
             drawn_in = False
             self.outlying, alone = outlying, alone | fast
