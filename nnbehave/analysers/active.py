@@ -41,7 +41,7 @@ _NARROW = 3  # n between two with a jump, which are measured at once
 _GAP = 24  # between measured n, where no jump is known
 _HELD_TO = 0.01  # by which the points of a real runtime may leave a law that is worth following
 _OF_JUMPS = 0.15  # of the law's jumps, likewise
-_MOST_STEPS = 64  # both ends of which are measured, where the law alone is not trusted
+_MOST_STEPS = 64  # the ends of which are measured, where the law alone is not trusted
 _WIDE = 8  # steps from which each is measured, where their levels are uneven
 _LOOKED_AT = 4000  # n at which laws are compared
 _STRETCHES = 4  # of a curve; a law with more exceptions does not hold
@@ -259,9 +259,9 @@ class StepSearch:
         return [n for n, more in zip(best[1:], np.diff(step) > 1, strict=True) if more]
 
     def _every_end(self, form: Form) -> list[int]:
-        """Return the last and the first n of all steps, where these are few."""
-        changes = np.flatnonzero(np.diff(form.step(self._n.astype(float))))
-        return [int(k) for i in changes for k in self._n[i : i + 2]] if len(changes) <= _MOST_STEPS else []
+        """Return the last n of all steps, where these are few."""
+        last = self._n[:-1][np.diff(form.step(self._n.astype(float))) > 0]
+        return [int(n) for n in last] if len(last) <= _MOST_STEPS else []
 
     def _unseen_steps(self, curve: Curve) -> list[int]:
         """Return the last n of each step without a point: where levels are uneven, measuring alone tells them."""

@@ -39,6 +39,15 @@ class Form:
         assert self.phase is not None
         return ((n - self.phase - 1) // self.width).astype(np.int64)
 
+    def begins(self, n: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return at which n a step begins, of either width: the two need not begin together."""
+        assert self.width
+        assert self.phase is not None
+        result: npt.NDArray[np.bool_] = (n - self.phase - 1) % self.width == 0
+        if self.outer_width and self.outer_phase is not None:
+            result |= (n - self.outer_phase - 1) % self.outer_width == 0
+        return result
+
     def column(self, name: str, n: Array) -> Array:
         """Return a column at some n, scaled to about the size of ``n``."""
         if name in "kKsSpgfl" or name == "k2":

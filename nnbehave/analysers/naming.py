@@ -234,7 +234,7 @@ def _edges(curve: Curve, stretches: list[Stretch], pieces: list[Piece]) -> _Edge
         form = stretch.form
         if form.width is not None and form.phase is not None:
             every = np.arange(first, end)
-            grid |= set(every[(every - form.phase - 1) % form.width == 0].tolist())
+            grid |= set(every[form.begins(every)].tolist())
     grid.discard(int(curve.n[0]))
     n = np.array(sorted(grid | set(bounds[1:-1].tolist())), dtype=np.int64)
     law = law_at(pieces, curve.n.astype(np.int64))

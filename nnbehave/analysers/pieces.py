@@ -68,7 +68,7 @@ def _breaks(stretch: Stretch, first: int, last: int) -> npt.NDArray[np.int64]:
     if form.kind == "pattern":
         return every
     place = (every - form.phase - 1) % form.width
-    begins = place == 0
+    begins = form.begins(every)
     begins |= ("f" in stretch.names) & (place == 1)
     begins |= ("l" in stretch.names) & (place == form.width - 1)
     begins[0] = True

@@ -10,6 +10,7 @@ explain the points, or the answer is ``unexplained``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -37,8 +38,10 @@ _EXCURSION = 12  # points of another law between two of the same may be there fo
 _FAST = 0.08  # but where a step ends, one that much faster may be a kernel made for it
 _FAST_STEPS = 3  # in the first steps
 _MARGIN = 10.0  # by which several laws must be better (BIC) than a smooth one
+_MANY = 0.04  # of the points outliers: more than accidents
 _PASSES = 3
-_OF_A_LINE = 3  # points at each place of a pattern, whose growth is to be told
+_GROWS = 6  # periods over which the growth of a pattern can be told
+_OF_A_LINE = 3  # points at each place for it
 _LIKELY = 8  # laws for the whole curve that are tried again once the outliers are known
 _SHIFT = 8  # points by which a boundary may be off at first
 
@@ -105,8 +108,19 @@ class Curve:
         self.periods = Periods(n)
 
     def solve(self) -> None:
-        """Find the stretches: first with the outliers drawn in, then without them, until these stay the same."""
-        self.clean = self._tamed()
+        """Find the stretches: first with the outliers drawn in, then without them, until these stay the same.
+
+        Where that leaves many, they may be what repeats: so the points are taken as they are too, and the better counts.
+        """
+        self._solve(self._tamed())
+        if self.outlying.mean() > _MANY:
+            other = copy(self)
+            other._solve(self.y)
+            if other.price + _FAR**2 * other.outlying.sum() < self.price + _FAR**2 * self.outlying.sum():
+                vars(self).update(vars(other))
+
+    def _solve(self, clean: Array) -> None:
+        self.clean = clean
         self.weights = 1 / (self.clean * self.sigma) ** 2
         self._forms = self._candidates()
         self._look()
@@ -177,7 +191,8 @@ class Curve:
         price = (width - 2) * np.log(len(self.n)) + LOOK
         yield Form("pattern", (("n", "p"),), width, 0, pattern=tuple(shape - shape.mean()), price=float(price))
         spread = np.bincount(place, weights * within**2, minlength=width)
-        if np.bincount(place, minlength=width).min() >= _OF_A_LINE and spread.min() > 0:
+        periods = (self.n[-1] - self.n[0]) / width
+        if periods >= _GROWS and np.bincount(place, minlength=width).min() >= _OF_A_LINE and spread.min() > 0:
             slopes = np.bincount(place, weights * within * y, minlength=width) / spread
             shape = mean_y - slopes * mean_x
             centred = tuple(shape - shape.mean()), tuple(slopes - slopes.mean())

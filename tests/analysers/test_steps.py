@@ -153,6 +153,38 @@ def test_a_period_within_a_larger_one() -> None:
     assert found.best_channels() == list(range(8, 513, 8))
 
 
+def test_two_periods_that_do_not_begin_together() -> None:
+    """It falls at each multiple of 8 from 8 on, and rises past each of 16: only the latter are worth keeping."""
+    n = np.arange(1, 401)
+    y = 1 + 0.02 * (12 * ((n - 1) // 16) - 3 * (n // 8))
+    found = detect_steps(n, y * np.exp(0.002 * np.random.default_rng(0).standard_normal(len(n))))
+    assert found.best_channels() == list(range(16, 401, 16))
+    assert max(abs(found.latency(int(k)) / truth - 1) for k, truth in zip(n, y, strict=True)) < 0.01
+
+
+def test_a_pattern_that_grows_is_followed_and_extended() -> None:
+    """Dips at each multiple of 16, of a share of the latency, as of depthwise layers whose rows are aligned there."""
+    n = np.arange(1, 513)
+    y = (0.01 + 0.001 * n) * np.where(n % 16 == 0, 0.75, np.where(n % 8 == 0, 0.9, 1))
+    found = detect_steps(n, y * np.exp(0.005 * np.random.default_rng(0).standard_normal(len(n))))
+    assert (found.kind, found.width) == ("zigzag", 16)
+    assert set(range(16, 513, 16)) <= set(found.best_channels())
+    assert max(abs(found.latency(int(k)) / truth - 1) for k, truth in zip(n[16:], y[16:], strict=True)) < 0.03
+
+
+def test_points_that_a_law_leaves_unexplained_count() -> None:
+    """Steps whose levels scatter by 5 % around their law, measured to 0.2 %: what is kept goes by what was measured."""
+    n = np.arange(1, 257)
+    level = np.exp(0.05 * np.random.default_rng(3).standard_normal(16))
+    truth = (1 + 0.5 * ((n - 1) // 16)) * level[(n - 1) // 16] * (1 + 0.002 * n)
+    y = truth * np.exp(0.002 * np.random.default_rng(4).standard_normal(len(n)))
+    found = detect_steps(n, y, 0.002 * y)
+    fastest = np.minimum.accumulate(truth[::-1])[::-1]
+    kept = np.array(found.best_channels())
+    ours = np.minimum.accumulate(truth[kept - 1][::-1])[::-1][np.searchsorted(kept, n)]
+    assert np.mean(ours / fastest - 1) < 0.005
+
+
 def test_a_cliff_does_not_hide_the_width() -> None:
     found = detect_steps(*curve(lambda n: stairs(16)(n) * np.where(n >= 157, 1.2, 1.0), noise=0.01))
     assert (found.kind, found.width) == ("staircase", 16)
