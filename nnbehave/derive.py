@@ -29,6 +29,7 @@ FEWEST_ANCHORS = 8  # points that two sessions must share before their latencies
 Row = dict[str, Any]
 _WRONG = 1e-3  # of TensorFlow's output; runtimes that compute the same differ by some 1e-6
 _RELATIVE = ("relative_latency", "relative_low", "relative_high")
+_CHECKED = ("output_error", "output_cosine", "largest_error")
 _LATENCIES = ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
 # fmt: off
 _LAYER = (
@@ -41,6 +42,7 @@ COLUMNS = [
     "complete", "energy_mj", "power_w", "ops", "mac", "padding", "bias", "kernels", "seed", "environment",
     "interval_asked", "session_finished", "join_factor", "relative_low", "relative_high", "processes",
     "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator", "output_error", "mac_bytes", "layers",
+    "output_cosine", "largest_error",
 ]
 # fmt: on
 
@@ -265,8 +267,9 @@ def _session_row(
     alone = load.get("kernels", []) if name == subject else kernels
     if any(kernel.precision for kernel in load.get("kernels", ())):
         load = load | {"executed_precision": executed_precision(alone), "placement": placement(alone)}
-    output_error = session.checks.get(name, np.nan)
-    wrong = asked == "fp32" and output_error > _WRONG
+    checked = session.checks.get(name, {})
+    check = {key: np.nan if checked.get(key) is None else checked[key] for key in _CHECKED}
+    wrong = asked == "fp32" and check["output_error"] > _WRONG
     if wrong:
         verdict = None
     row: Row = {
@@ -284,7 +287,7 @@ def _session_row(
         "executed_precision": load.get("executed_precision"),
         "placement": load.get("placement"),
         "kernels": ";".join(kernel.name for kernel in kernels) or None,
-        "output_error": output_error,
+        **check,
         "energy_mj": np.nan,
         "power_w": np.nan,
         "discarded_blocks": sum("discarded" in block.witnesses for block in own),
@@ -296,7 +299,7 @@ def _session_row(
         "reason": _remarks(asked, load.get("executed_precision"), alone, folded=bool(alone and not kernels)),
     }
     if wrong:
-        row |= {"status": "failed", "reason": f"its output is {output_error:.2g} off TensorFlow's"}
+        row |= {"status": "failed", "reason": f"its output is {check['output_error']:.2g} off TensorFlow's"}
     if verdict is None:
         outcome = session.outcomes.get(subject, row)
         empty = dict.fromkeys([*_LATENCIES, *_RELATIVE], np.nan)

@@ -32,7 +32,9 @@ class Results:
         to stand beside those of the session that knows most of its curve, NaN where nothing links the two.
         ``executed_precision``, ``placement`` and ``output_error`` are of the layer run alone: what its kernels computed
         in, whether they ran where the platform means them to, and the root mean square difference of its output from
-        TensorFlow's in fp32, over that of the latter; ``reason`` says where this is not what was asked for.
+        TensorFlow's in fp32, over that of the latter; ``output_cosine`` is that of the angle between the two outputs,
+        ``largest_error`` the largest difference over TensorFlow's largest magnitude. ``reason`` says where this is not
+        what was asked for.
     """
 
     def __init__(self, frame: pd.DataFrame, candidates: dict[tuple[str, str, str], list[Any]] | None = None) -> None:

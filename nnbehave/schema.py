@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 3  # raised with every change that an older nnbehave could not read
+VERSION = 4  # raised with every change that an older nnbehave could not read
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -108,6 +108,8 @@ checks = sa.Table(
     sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
     sa.Column("subject", sa.String, primary_key=True),
     sa.Column("output_error", sa.Float, nullable=False),
+    sa.Column("output_cosine", sa.Float),  # these two since version 4
+    sa.Column("largest_error", sa.Float),
 )
 blocks = sa.Table(
     "blocks",

@@ -57,7 +57,7 @@ class SessionRecord:
         For each subject the parts that make its latency, and what each counts for.
     loads : dict of str to dict
         By part.
-    checks : dict of str to float
+    checks : dict of str to dict
         By part: how far its output is from TensorFlow's.
     outcomes : dict of str to dict
         By subject.
@@ -77,7 +77,7 @@ class SessionRecord:
     settings: Settings
     finished: bool
     loads: dict[str, dict[str, Any]] = field(default_factory=dict)
-    checks: dict[str, float] = field(default_factory=dict)
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     terms: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     retests: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -148,7 +148,12 @@ class Store:
             self._add(schema.meta, [{"key": "schema_version", "value": str(schema.VERSION)}])
         elif not must_exist:  # those that came later
             schema.metadata.create_all(self._connection)
-        self._tables = set(sa.inspect(self._connection).get_table_names())
+            there = self._what_is_there()
+            for column in (column for table in schema.metadata.sorted_tables for column in table.columns):
+                if column.name not in there[column.table.name]:
+                    kind = column.type.compile(self._connection.dialect)
+                    self._connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
+        self._columns = self._what_is_there()
         query = sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version")
         found = self._connection.execute(query).scalar()
         if not must_exist and found is not None and found.isdigit() and int(found) < schema.VERSION:
@@ -296,7 +301,7 @@ class Store:
         for each in self._of(schema.loads, found.id):
             kernels = [Kernel(*kernel) if isinstance(kernel, list) else Kernel(kernel) for kernel in each["kernels"]]
             found.loads[each["subject"]] = {**each, "kernels": kernels}
-        found.checks = {each["subject"]: each["output_error"] for each in self._of(schema.checks, found.id)}
+        found.checks = {each["subject"]: each for each in self._of(schema.checks, found.id)}
         found.outcomes = {each["subject"]: each for each in self._of(schema.outcomes, found.id)}
         for each in self._of(schema.terms, found.id):
             found.terms.setdefault(each["subject"], []).append((each["part"], each["weight"]))
@@ -310,10 +315,22 @@ class Store:
         return found
 
     def _of(self, table: sa.Table, session: int) -> Iterator[dict[str, Any]]:
-        """Yield a table's rows of a session, in the order written; none where an older store lacks the table."""
-        if table.name in self._tables:
-            query = sa.select(table).where(table.c.session == session).order_by(*table.primary_key.columns)
+        """Yield a table's rows of a session, in the order written; an older store may lack it, or columns of it."""
+        if table.name in self._columns:
+            there = self._columns[table.name]
+            query = (
+                sa.select(*(column for column in table.columns if column.name in there))
+                .where(table.c.session == session)
+                .order_by(*table.primary_key.columns)
+            )
             yield from map(dict, self._connection.execute(query).mappings())
+
+    def _what_is_there(self) -> dict[str, set[str]]:
+        """Return the columns of each table that the database has."""
+        inspector = sa.inspect(self._connection)
+        return {
+            table: {column["name"] for column in inspector.get_columns(table)} for table in inspector.get_table_names()
+        }
 
     def subjects(self) -> dict[str, Graph]:
         """Return every subject by id."""

@@ -181,14 +181,16 @@ def test_a_graph_is_described_where_its_layers_agree(base: nb.Layer) -> None:
 def test_a_layer_that_computes_something_else_has_no_latency(store: Store, space: Space, error: float) -> None:
     key = session(store, staircase(space))
     name = space.layers[3].id
-    store.add_event(key, Checked(name, error))
-    store.add_event(key, Checked(space.layers[4].id, 1e-6))
+    store.add_event(key, Checked(name, error, 0.9, error))
+    store.add_event(key, Checked(space.layers[4].id, 1e-6, 1.0, 2e-6))
     results = Results.from_store(store)
     rows = results.frame.set_index("subject")
     assert rows.loc[name, "status"] == "failed"
     assert rows.loc[name, "reason"] == f"its output is {error:.2g} off TensorFlow's"
     assert np.isnan(rows.loc[name, "latency_ms"])
-    assert (rows.loc[space.layers[4].id, "status"], rows.loc[space.layers[4].id, "output_error"]) == ("ok", 1e-6)
+    told = ["status", "output_error", "output_cosine", "largest_error"]
+    assert rows.loc[space.layers[4].id, told].tolist() == ["ok", 1e-6, 1.0, 2e-6]
+    assert rows.loc[space.layers[5].id, told[1:]].isna().all()
     (step,) = results.steps().to_dict("records")
     assert space.layers[3].out_channels not in step["keep"]
     assert "1 without a latency left out" in step["note"]

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers._frames import frame_of, ratio, records, separated
+from nnbehave.analysers._frames import apart, frame_of, grouped, ratio, records
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -15,8 +15,22 @@ if TYPE_CHECKING:
 
 _COLUMNS = [
     *("platform", "environment", "method", "op", "base", "precision", "executed_precision", "placement"),
-    *("base_ms", "latency_ms", "speedup", "speedup_low", "speedup_high", "verdict", "sqnr_db", "reason"),
+    *(
+        "base_ms",
+        "latency_ms",
+        "speedup",
+        "speedup_low",
+        "speedup_high",
+        "verdict",
+        "sqnr_db",
+        "output_cosine",
+        "largest_error",
+        "reason",
+    ),
 ]
+
+
+_DAMAGE = ("output_error", "output_cosine", "largest_error")
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,7 +44,8 @@ class Precisions:
         its operators, ``speedup`` the base's latency over its own with its 95 % interval, ``verdict`` ``faster`` or
         ``slower`` where the whole interval says so, else ``cannot tell``. ``executed_precision`` is what ran,
         ``placement`` whether on the kernels meant for it. ``sqnr_db`` is the signal to quantisation noise ratio of the
-        output against TensorFlow's in fp32, in decibels. ``reason`` says why there is no latency, or what ran instead.
+        output against TensorFlow's in fp32 on the same inputs, in decibels, ``output_cosine`` and ``largest_error`` are
+        as of :class:`nnbehave.Results`. ``reason`` says why there is no latency, or what ran instead.
     """
 
     frame: pd.DataFrame
@@ -90,15 +105,14 @@ def compare_precisions(results: Any, base: str = "fp32") -> Precisions:
     """
     import pandas as pd
 
-    frame = frame_of(results, ("layers", "session", "executed_precision", "placement", "output_error"))
+    frame = frame_of(results, ("layers", "session", "executed_precision", "placement", *_DAMAGE))
     rows: list[dict[str, Any]] = []
-    for what, some in separated(frame):
-        keys = [
-            re.sub(rf"_{precision}(?=_|;|$)", "", layers)
-            for layers, precision in zip(some["layers"], some["precision"], strict=True)
-        ]
-        for _, alike in some.assign(key=keys).groupby("key", sort=False):
-            known = {row["precision"]: row for row in records(alike)}
+    every = records(frame)
+    for row in every:
+        row["key"] = re.sub(rf"_{row['precision']}(?=_|;|$)", "", row["layers"])
+    for what, some in apart(every):
+        for _, alike in grouped(some, ["key"]):
+            known = {row["precision"]: row for row in alike}
             if base in known:
                 others = [row for precision, row in known.items() if precision != base]
                 rows += [{**what, **_compared(row, known[base])} for row in others]
@@ -122,6 +136,7 @@ def _compared(row: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
         "speedup_low": low,
         "speedup_high": high,
         "verdict": "faster" if low > 1 else "slower" if high < 1 else "cannot tell",
+        **{name: row[name] for name in _DAMAGE[1:]},
         "sqnr_db": -20 * math.log10(error) if error and error > 0 else math.nan,
         "reason": row["reason"] if not math.isnan(gain) or row["reason"] else base["reason"],
     }

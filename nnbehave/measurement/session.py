@@ -68,12 +68,14 @@ class Checked:
     ----------
     subject : str
         The part.
-    output_error : float
-        Root mean square of the difference, over that of TensorFlow's output.
+    output_error, output_cosine, largest_error : float
+        As of :class:`nnbehave.runner.reference.Fidelity`.
     """
 
     subject: str
     output_error: float
+    output_cosine: float
+    largest_error: float
 
 
 @dataclass(frozen=True)
@@ -652,8 +654,8 @@ class Session:
 
 def _loaded(part: str, answer: dict[str, Any]) -> Iterator[Loaded | Checked]:
     yield Loaded(part, answer["load_s"], [Kernel(*each) for each in answer["kernels"]])
-    if answer["output_error"] is not None:
-        yield Checked(part, answer["output_error"])
+    if answer["fidelity"] is not None:
+        yield Checked(part, *answer["fidelity"])
 
 
 def _outcome(subject: str, error: WorkerError, during: str) -> Outcome:

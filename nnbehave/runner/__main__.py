@@ -14,7 +14,7 @@ from typing import Any
 from nnbehave.runner.backends.base import Backend, quantised_inputs
 from nnbehave.runner.machine import machine
 from nnbehave.runner.protocol import PROTOCOL_VERSION, Unsupported, decode_array, encode_array, serve
-from nnbehave.runner.reference import load_quantisation, output_error
+from nnbehave.runner.reference import fidelity, load_quantisation
 from nnbehave.runner.timing import alternate, calibrate, rotate, time_block, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
@@ -54,7 +54,7 @@ class Runner:
         self.models[request["handle"]] = model
         yield {
             "load_s": load_s,
-            "output_error": None if quantisation is None else output_error(path, outputs[0]),
+            "fidelity": None if quantisation is None else fidelity(path, outputs[0]),
             "kernels": model.kernels,
         }
 

@@ -4,7 +4,7 @@ A request is one line on standard input, a JSON object with ``cmd``; an answer i
 ``ok``. Where ``ok`` is false, ``error`` says why and ``kind`` is a status (``unsupported`` or ``failed``). Whatever
 libraries print goes to standard error. A worker ends when its standard input does.
 
-The runner (``python -m nnbehave.runner``), protocol version 3:
+The runner (``python -m nnbehave.runner``), protocol version 4:
 
 =============  ==============================================  ==================================================
 ``cmd``        request                                         answer
@@ -12,8 +12,8 @@ The runner (``python -m nnbehave.runner``), protocol version 3:
 ``hello``                                                      ``protocol``, ``machine``, ``versions``, ``cpus``,
                                                                ``witnesses`` (which of them there are)
 ``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (each name, precision,
-               ``precision``                                   placed), ``output_error`` (None where nothing is
-                                                               known to compare with)
+               ``precision``                                   placed), ``fidelity`` (:class:`.reference.Fidelity`;
+                                                               None where nothing is known to compare with)
 ``run``        ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
 ``warm_up``    ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
 ``time``       ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
@@ -42,7 +42,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 Handler = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,24 @@ FILE = "reference.npz"
 _MOST_ELEMENTS = 2000
 
 Quantisation = tuple[float, int]  # scale and zero point; a scale of 0 for a tensor that is not quantised
+
+
+class Fidelity(NamedTuple):
+    """How near an output is to TensorFlow's in fp32; errors are infinite where it has a number that is none.
+
+    Attributes
+    ----------
+    output_error : float
+        Root mean square of the difference, over that of TensorFlow's output.
+    output_cosine : float
+        Of the angle between the two, as vectors.
+    largest_error : float
+        The largest difference, over TensorFlow's largest magnitude.
+    """
+
+    output_error: float
+    output_cosine: float
+    largest_error: float
 
 
 def random_inputs(shapes: Sequence[Sequence[int]], seed: int) -> list[npt.NDArray[np.float32]]:
@@ -61,16 +79,25 @@ def load_quantisation(path: str) -> list[Quantisation] | None:
         return [(float(scale), int(zero_point)) for scale, zero_point in kept["inputs"]]
 
 
-def output_error(path: str, output: npt.NDArray[Any]) -> float:
-    """Return the root mean square of what an output differs from TensorFlow's by, over that of TensorFlow's."""
+def fidelity(path: str, output: npt.NDArray[Any]) -> Fidelity:
+    """Compare the output of the artifact at ``path`` with TensorFlow's."""
     with np.load(Path(path).with_name(FILE)) as kept:
         positions, expected = kept["positions"], kept["values"].astype(np.float64)
         scale, zero_point = kept["outputs"][0]
     found = output.ravel()[positions].astype(np.float64)
     if scale:
         found = (found - zero_point) * scale
-    size = float(np.sqrt(np.mean(expected**2)))
-    error = float(np.sqrt(np.mean((found - expected) ** 2)))
-    if not np.isfinite(error):  # no number could say how wrong it is
-        return float("inf")
-    return error / size if size else error
+    return compared(found, expected)
+
+
+def compared(found: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> Fidelity:
+    """Compare two outputs of one shape."""
+    if not np.isfinite(found).all():  # no number could say how wrong it is
+        return Fidelity(float("inf"), float("nan"), float("inf"))
+    lengths = float(np.linalg.norm(found)), float(np.linalg.norm(expected))
+    off = found - expected
+    error, largest = float(np.linalg.norm(off)), float(np.abs(off).max())
+    if not lengths[1]:
+        return Fidelity(error / off.size**0.5, float("nan"), largest)
+    cosine = float(np.vdot(found, expected)) / (lengths[0] * lengths[1]) if lengths[0] else float("nan")
+    return Fidelity(error / lengths[1], cosine, largest / float(np.abs(expected).max()))

@@ -10,37 +10,20 @@ import pytest
 import nnbehave as nb
 from nnbehave.analysers import compare_precisions
 from nnbehave.errors import InvalidInputError
-
-
-def row(layer: str, precision: str, ms: float, error: float = 0.005, **changes: Any) -> dict[str, Any]:
-    return {
-        "platform": "some",
-        "environment": "here",
-        "method": "whole",
-        "precision": precision,
-        "arrangement": "single",
-        "session": 1,
-        "layers": f"{layer}_{precision}",
-        "latency_ms": ms,
-        "std_error_ms": error * ms,
-        "relative_latency": ms,
-        "relative_low": ms * (1 - 4 * error),
-        "relative_high": ms * (1 + 4 * error),
-        "status": "ok",
-        "reason": "",
-        "executed_precision": precision,
-        "placement": "full",
-        "output_error": 0.0,
-    } | changes
-
+from tests import rows
 
 CONV, ADD = "conv_h28_w28_cin8_cout96_k3_s1", "add_h28_w28_cin96_cout96_k1_s1"
 
 
+def row(layer: str, precision: str, ms: float, **changes: Any) -> dict[str, Any]:
+    wide = {"relative_low": 0.49 * ms, "relative_high": 0.51 * ms}  # between sessions
+    return rows.row(f"{layer}_{precision}", ms, **{"precision": precision, **wide, **changes})
+
+
 def test_what_gains_and_what_loses() -> None:
-    rows = [row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, output_error=0.01)]
-    rows += [row(ADD, "fp32", 0.1), row(ADD, "int8", 0.4, output_error=0.1), row(ADD, "fp16", 0.1005)]
-    found = compare_precisions(pd.DataFrame(rows))
+    measured = [row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, output_error=0.01, output_cosine=0.999)]
+    measured += [row(ADD, "fp32", 0.1), row(ADD, "int8", 0.4, output_error=0.1), row(ADD, "fp16", 0.1005)]
+    found = compare_precisions(pd.DataFrame(measured))
     table = found.frame.set_index(["op", "precision"])
     assert table["verdict"].to_dict() == {
         ("conv", "int8"): "faster",
@@ -49,6 +32,7 @@ def test_what_gains_and_what_loses() -> None:
     }
     assert table.loc[("conv", "int8"), "speedup"] == pytest.approx(2.5)
     assert table.loc[("conv", "int8"), "sqnr_db"] == pytest.approx(40)
+    assert table.loc[("conv", "int8"), "output_cosine"] == 0.999
     assert "gains: conv 2.50x" in repr(found)
     assert "loses: add 0.25x" in repr(found)
     assert "noisiest output: add, 20 dB" in repr(found)
@@ -57,16 +41,16 @@ def test_what_gains_and_what_loses() -> None:
 
 def test_other_dimensions_are_not_taken_for_precision() -> None:
     """The id of a layer goes on after its precision where it has more fields."""
-    rows = [row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, layers=f"{CONV}_int8_batch=2")]
+    measured = [row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, layers=f"{CONV}_int8_batch=2")]
     with pytest.raises(InvalidInputError, match="measure the same layers at fp32 and at another precision"):
-        compare_precisions(pd.DataFrame(rows))
-    rows.append(row(CONV, "fp32", 2.0, layers=f"{CONV}_fp32_batch=2"))
-    assert compare_precisions(pd.DataFrame(rows)).frame["speedup"].tolist() == [pytest.approx(5.0)]
+        compare_precisions(pd.DataFrame(measured))
+    measured.append(row(CONV, "fp32", 2.0, layers=f"{CONV}_fp32_batch=2"))
+    assert compare_precisions(pd.DataFrame(measured)).frame["speedup"].tolist() == [pytest.approx(5.0)]
 
 
 def test_what_cannot_run_is_a_row_with_its_reason() -> None:
-    rows = [row(CONV, "fp32", 1.0), row(CONV, "int8", float("nan"), status="unsupported", reason="no kernel")]
-    found = compare_precisions(pd.DataFrame(rows))
+    measured = [row(CONV, "fp32", 1.0), row(CONV, "int8", float("nan"), status="unsupported", reason="no kernel")]
+    found = compare_precisions(pd.DataFrame(measured))
     (lost,) = found.frame.to_dict("records")
     assert (lost["verdict"], lost["reason"]) == ("cannot tell", "no kernel")
     assert repr(found) == "some, int8: nothing runs (no kernel)"

@@ -105,7 +105,7 @@ def test_runtimes_agree_with_tensorflow(
         assert executed_precision(kernels) == "fp32"
         assert all(kernel.name.startswith(prefix) for kernel in kernels)
     if len(graph.outputs) == 1:
-        assert loaded["output_error"] < 1e-5
+        assert loaded["fidelity"][0] < 1e-5
     given = inputs_of(graph)
     expected = graph.concrete_function(seed=7)(*map(tf.constant, given))
     answer = runner.request("run", 60, handle=graph.id, inputs=[encode_array(x) for x in given])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnbehave.runner.kernels import Kernel, executed_precision, placement
-from nnbehave.runner.reference import load_quantisation, output_error, quantise, random_inputs, save_reference
+from nnbehave.runner.reference import fidelity, load_quantisation, quantise, random_inputs, save_reference
 
 
 @pytest.mark.parametrize("size", [5, 50_000])
@@ -18,14 +18,23 @@ def test_an_error_is_found_at_its_size(tmp_path: Path, size: int) -> None:
     artifact = str(tmp_path / "model")
     assert (tmp_path / "reference.npz").stat().st_size < 30_000
     assert load_quantisation(artifact) == [(0.0, 0)]
-    assert output_error(artifact, output) == 0
-    assert output_error(artifact, output * 1.01) == pytest.approx(0.01, rel=1e-3)
-    assert output_error(artifact, -output) == pytest.approx(2)
+    assert fidelity(artifact, output) == pytest.approx((0, 1, 0))
+    assert fidelity(artifact, output * 1.01) == pytest.approx((0.01, 1, 0.01), rel=1e-3)
+    assert fidelity(artifact, -output) == pytest.approx((2, -1, 2))
 
 
 def test_an_output_that_is_no_number_is_as_wrong_as_can_be(tmp_path: Path) -> None:
     save_reference(tmp_path, np.ones(4, np.float32), [(0.0, 0)], [(0.0, 0)])
-    assert output_error(str(tmp_path / "model"), np.array([1, np.nan, 1, 1], np.float32)) == np.inf
+    found = fidelity(str(tmp_path / "model"), np.array([1, np.nan, 1, 1], np.float32))
+    assert (found.output_error, found.largest_error) == (np.inf, np.inf)
+    assert np.isnan(found.output_cosine)
+
+
+def test_an_output_of_nothing_has_no_direction(tmp_path: Path) -> None:
+    save_reference(tmp_path, np.zeros(4, np.float32), [(0.0, 0)], [(0.0, 0)])
+    found = fidelity(str(tmp_path / "model"), np.array([0, 0, 0, 1], np.float32))
+    assert (found.output_error, found.largest_error) == (0.5, 1.0)
+    assert np.isnan(found.output_cosine)
 
 
 def test_integers_are_compared_as_what_they_stand_for(tmp_path: Path) -> None:
@@ -33,8 +42,10 @@ def test_integers_are_compared_as_what_they_stand_for(tmp_path: Path) -> None:
     save_reference(tmp_path, output, [(0.1, 3)], [(0.01, -4)])
     as_int8 = quantise(output, (0.01, -4), np.int8)
     assert as_int8.dtype == np.int8
-    assert output_error(str(tmp_path / "model"), as_int8) < 1e-6
-    assert output_error(str(tmp_path / "model"), as_int8 + 10) == pytest.approx(0.1 / np.sqrt(np.mean(output**2)))
+    assert fidelity(str(tmp_path / "model"), as_int8).output_error < 1e-6
+    shifted = fidelity(str(tmp_path / "model"), as_int8 + 10)
+    assert shifted.output_error == pytest.approx(0.1 / np.sqrt(np.mean(output**2)))
+    assert shifted.largest_error == pytest.approx(0.1)
 
 
 def test_quantised_values_stay_in_range() -> None:
