@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers._frames import LAYER, name_of, one_of_each, ratio, separated, single_layers, timed, why_not
+from nnbehave.analysers._frames import (
+    LAYER,
+    Row,
+    apart,
+    grouped,
+    is_timed,
+    name_of,
+    one_of_each,
+    ratio,
+    single_layers,
+    why_not,
+)
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -88,12 +99,10 @@ def rank_activations(results: Any, tolerance: float = 0.1) -> Activations:
 
     if not 0 <= tolerance < math.inf:
         raise InvalidInputError(f"tolerance: must be a share from 0 on, got {tolerance!r}")
-    frame, equal = single_layers(results), [name for name in LAYER if name != "activation"]
-    rows = []
-    for what, some in separated(frame, ("precision",)):
-        for key, group in some.groupby(equal, sort=False):
-            if group["activation"].nunique() > 1:
-                layer = dict(zip(equal, key, strict=True))
+    equal, rows = [name for name in LAYER if name != "activation"], []
+    for what, some in apart(single_layers(results), ("precision",)):
+        for layer, group in grouped(some, equal):
+            if len({row["activation"] for row in group}) > 1:
                 rows += _ranked(what | {"layer": name_of(layer), "op": layer["op"]}, group, tolerance)
     if not rows:
         raise InvalidInputError(
@@ -102,23 +111,22 @@ def rank_activations(results: Any, tolerance: float = 0.1) -> Activations:
     return Activations(pd.DataFrame(rows, columns=_COLUMNS).astype({"rank": "Int64"}), tolerance)
 
 
-def _ranked(what: dict[str, Any], rows: pd.DataFrame, tolerance: float) -> list[dict[str, Any]]:
+def _ranked(what: dict[str, Any], rows: list[Row], tolerance: float) -> list[dict[str, Any]]:
     """Return the rows of one layer's activations, the cheapest first and those without a ratio last."""
     found = [what | row for row in _compared(one_of_each(rows, "activation"), tolerance)]
     found.sort(key=lambda row: (math.inf if math.isnan(row["ratio"]) else row["ratio"], row["activation"]))
     return [row | {"rank": None if math.isnan(row["ratio"]) else i} for i, row in enumerate(found, 1)]
 
 
-def _compared(rows: pd.DataFrame, tolerance: float) -> Iterator[dict[str, Any]]:
+def _compared(rows: list[Row], tolerance: float) -> Iterator[dict[str, Any]]:
     """Yield each activation's ratio and verdict; ``rows`` holds one row of each, the layer without any as ''."""
-    known = set(timed(rows)["activation"])
-    records: dict[str, Any] = {row["activation"]: row for row in rows.to_dict("records")}
-    base = records.pop("", None)
-    for name, row in records.items():
+    others = {row["activation"]: row for row in rows}
+    base = others.pop("", None)
+    for name, row in others.items():
         found = {"activation": name, "ratio": math.nan, "verdict": "cannot tell", "reason": ""}
-        if base is None or "" not in known:
+        if base is None or not is_timed(base):
             found["reason"] = f"without an activation: {why_not(base) if base else 'not measured'}"
-        elif name not in known:
+        elif not is_timed(row):
             found["reason"] = why_not(row)
         else:
             middle, low, high = ratio(row, base)

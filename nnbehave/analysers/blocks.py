@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.analysers._frames import frame_of, ratio, records, separated, timed
+from nnbehave.analysers._frames import apart, frame_of, ratio, records, shape_of, timed
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ class Blocks:
         lines = []
         for row in records(self.stages):
             sure = "" if row["sure"] else ", not for certain"
-            shape = f"{row['height']}x{row['width']}x{row['in_channels']}"
             lines.append(
-                f"{row['platform']}, {shape}: {row['fastest']} is the fastest{sure}; OPs order "
+                f"{row['platform']}, {shape_of(row)}: {row['fastest']} is the fastest{sure}; OPs order "
                 f"{row['ops_wrong']:.0%} of {row['pairs']} pairs wrongly, mac {row['mac_wrong']:.0%}"
             )
         return "\n".join(lines)
@@ -54,7 +53,7 @@ class Blocks:
         from nnbehave import plots
 
         frame = self.frame
-        shapes = frame["height"].astype(str) + "x" + frame["width"].astype(str) + "x" + frame["in_channels"].astype(str)
+        shapes = [shape_of(row) for row in records(frame)]
         rows = frame.assign(label=frame["op"] + ", " + shapes, value=frame["relative"], low=frame["relative_low"])
         ax = plots.new_axes() if ax is None else ax
         label = f"latency relative to {frame['base'].iloc[0]}"
@@ -83,8 +82,9 @@ def compare_blocks(results: Any, base: str = "mobilenet_v1") -> Blocks:
     frame = frame[(frame["arrangement"] == "single") & frame["op"].notna()]
     rows: list[dict[str, Any]] = []
     stages: list[dict[str, Any]] = []
-    for what, some in separated(frame, ("precision", *_SHAPE)):
-        blocks = {row["op"]: row for row in records(some.drop_duplicates("op"))}
+    for what, some in apart(records(frame), ("precision", *_SHAPE)):
+        blocks = {row["op"]: row for row in reversed(some)}  # the first of each
+        blocks = {row["op"]: blocks[row["op"]] for row in some}
         if len(blocks) > 1:
             fewest = min(blocks.values(), key=lambda row: row["ops"])
             rows += [{**what, **each} for each in _relative(blocks, blocks.get(base, fewest))]

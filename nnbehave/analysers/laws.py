@@ -19,7 +19,8 @@ class Form:
 
     Columns are named: ``n``; ``n2``, a parabola; ``k``, which rises by steps, and ``k2``, its square; ``s``, the place
     inside a step; ``f`` and ``l``, the first and the last n of each step; ``p``, a pattern, and ``g``, another that
-    grows with n; ``K`` and ``S`` as ``k`` and ``s``, of a second width. The set ``LEVELS`` is a level of its own for each step.
+    grows with n; ``K`` and ``S`` as ``k`` and ``s``, of a second width. The set ``LEVELS`` is a level of its own for
+    each step.
     """
 
     kind: str

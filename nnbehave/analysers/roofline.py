@@ -37,6 +37,7 @@ _LEAST_ERROR, _MOST_ERROR = 0.002, 0.2  # of latencies, as a share of them; beyo
 _COMMON = 0.005  # error that a session's latencies share: it does not become less where many are pooled
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of layers that are at the roof
 _SHORTFALLS = (0.03, 0.1, 0.3, 1.0)  # mean of the others, in logs
+_MOST = 100  # layers that a roof is found with: the highest
 _ASTRAY = 0.003  # density of rates that nothing explains, so that no single layer decides
 
 _BOUNDS = ("compute", "memory", "overhead")
@@ -280,6 +281,8 @@ def _edges(size: Floats, rates: Floats) -> Iterator[int]:
 
 def _envelope(rates: Floats, errors: Floats) -> _Roof:
     """Return the roof over some rates, of given standard errors as shares of them."""
+    highest = np.argsort(rates)[-_MOST:]
+    rates, errors = rates[highest], errors[highest]
     logs = np.log(rates)
     step = float(np.median(errors))
     lowest, beyond = np.log(_third(rates)) - 5 * step, logs.max() + 4 * step

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnbehave.analysers._frames import LAYER, name_of, one_of_each, ratio, separated, single_layers, timed, why_not
+from nnbehave.analysers._frames import LAYER, Row, apart, is_timed, name_of, one_of_each, ratio, single_layers, why_not
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def fit_scaling(results: Any) -> Scaling:
 
     sweeps = [
         _fit(what | of, rows)
-        for what, some in separated(single_layers(results), ("precision",))
+        for what, some in apart(single_layers(results), ("precision",))
         for of, rows in _sweeps(some)
     ]
     if not sweeps:
@@ -124,36 +124,37 @@ def fit_scaling(results: Any) -> Scaling:
 # ---------------------------------------------------------------------- rows to compare
 
 
-def _sweeps(rows: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+def _sweeps(rows: list[Row]) -> Iterator[tuple[dict[str, Any], list[Row]]]:
     """Yield each sweep: its dimension and what is the same in all of it, and its rows."""
-    own = set(rows.loc[rows["out_channels"] != rows["in_channels"], "op"])
+    own = {row["op"] for row in rows if row["out_channels"] != row["in_channels"]}
     for dimension, follower in _SWEPT:
-        some, keys = rows, [name for name in LAYER if name != dimension]
-        if follower:
-            some = rows[~rows["op"].isin(own)] if follower == "out_channels" else rows
-            some = some.assign(_ratio=some[follower].astype(float) / some[dimension].astype(float))
-            keys[keys.index(follower)] = "_ratio"
-        varies = some.groupby(keys, sort=False)[dimension].transform("nunique") > 1
-        for key, sweep in some[varies].groupby(keys, sort=False):
-            same = dict(zip(keys, key, strict=True))
-            times = same.pop("_ratio", 1)
-            layer = name_of(same) + (f" {follower}={times:g}·{dimension}" if times != 1 else "")
-            yield {"layer": layer, "op": same["op"], "dimension": dimension}, sweep
+        same = [name for name in LAYER if name not in (dimension, follower)]
+        groups: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows:
+            if row[dimension] == "" or (follower == "out_channels" and row["op"] in own):
+                continue
+            times = row[follower] / row[dimension] if follower else 1
+            groups.setdefault((times, *(row[name] for name in same)), []).append(row)
+        for (times, *values), sweep in groups.items():
+            if len({row[dimension] for row in sweep}) > 1:
+                of = dict(zip(same, values, strict=True))
+                layer = name_of(of) + (f" {follower}={times:g}·{dimension}" if times != 1 else "")
+                yield {"layer": layer, "op": of["op"], "dimension": dimension}, sweep
 
 
-def _fit(what: dict[str, Any], rows: pd.DataFrame) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _fit(what: dict[str, Any], rows: list[Row]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the row of a sweep and those of its values."""
-    import numpy as np
-
     dimension = what["dimension"]
-    rows = one_of_each(rows.astype({dimension: int}), dimension)
-    known = timed(rows)
-    lost = {row[dimension]: why_not(row) for row in rows.drop(known.index).to_dict("records")}
-    linked = np.isfinite(_on_one_scale(known)[0])
-    lost |= dict.fromkeys(known[dimension][~linked], "of another session, without references to compare it by")
-    known = known[linked]
+    rows = one_of_each(rows, dimension)
+    lost = {int(row[dimension]): why_not(row) for row in rows if not is_timed(row)}
+    known = [row for row in rows if is_timed(row)]
+    several = len({row["session"] for row in known}) > 1
+    for row in known:
+        if several and not math.isfinite(row["relative_latency"]):
+            lost[int(row[dimension])] = "of another session, without references to compare it by"
+    known = [row for row in known if int(row[dimension]) not in lost]
     points = [what | {"value": value, "reason": why} for value, why in lost.items()]
-    points += _points(what, known) if len(known) else []
+    points += _points(what, known) if known else []
     points.sort(key=lambda point: point["value"])
     reasons = [
         f"{dimension} {', '.join(str(value) for value, why in lost.items() if why == reason)}: {reason}"
@@ -164,20 +165,19 @@ def _fit(what: dict[str, Any], rows: pd.DataFrame) -> tuple[dict[str, Any], list
         reasons.insert(0, "fewer than two values have a latency")
     else:
         found |= _exponents(known, dimension) | {"words": [point["words"] for point in points if "words" in point][-1]}
-        found |= dict(zip(("smallest", "largest"), known[dimension].iloc[[0, -1]], strict=True))
+        found |= {"smallest": int(known[0][dimension]), "largest": int(known[-1][dimension])}
     return found | {"reason": "; ".join(reasons)}, points
 
 
-def _points(what: dict[str, Any], rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def _points(what: dict[str, Any], rows: list[Row]) -> Iterator[dict[str, Any]]:
     """Yield a row for each value that has a latency."""
-    records: list[Any] = rows.to_dict("records")
-    first = records[0]
-    for row in records:
+    first = rows[0]
+    for row in rows:
         middle, low, high = (1.0, 1.0, 1.0) if row is first else ratio(row, first)
-        point = what | {"value": row[what["dimension"]], "ratio": middle, "ratio_low": low, "ratio_high": high}
+        point = what | {"value": int(row[what["dimension"]]), "ratio": middle, "ratio_low": low, "ratio_high": high}
         point |= {name: row[name] for name in ("latency_ms", "std_error_ms")} | {"reason": ""}
         point |= {f"{name}_ratio": row[name] / first[name] if first[name] else math.nan for name in ("ops", "mac")}
-        yield point | {"words": "" if row is first else _words(point, first[what["dimension"]])}
+        yield point | {"words": "" if row is first else _words(point, int(first[what["dimension"]]))}
 
 
 def _words(point: dict[str, Any], smallest: int) -> str:
@@ -203,28 +203,44 @@ def _aloud(row: dict[Any, Any]) -> str:
 # ---------------------------------------------------------------------- power laws
 
 
-def _exponents(rows: pd.DataFrame, dimension: str) -> dict[str, Any]:
+def _exponents(rows: list[Row], dimension: str) -> dict[str, Any]:
     """Return the exponents of latency, OPs and mac over a dimension, and of latency over OPs."""
     import numpy as np
 
     latencies, errors = _on_one_scale(rows)
-    values = rows[[dimension, "ops", "mac"]].astype(float)
-    logs = {name: np.log(some.where(some > 0).to_numpy()) for name, some in values.items()}
+    logs = {
+        name: np.array([math.log(row[name]) if row[name] > 0 else math.nan for row in rows])
+        for name in (dimension, "ops", "mac")
+    }
     law = _power_law(logs[dimension], np.log(latencies), errors)
     found: dict[str, Any] = {"misfit": law.misfit}
-    for name, one in (("exponent", law), ("against_ops", _power_law(logs["ops"], np.log(latencies), errors))):
+    for name, one in (
+        ("exponent", law),
+        ("against_ops", _over_ops(law, logs[dimension], logs["ops"], latencies, errors)),
+    ):
         found |= {name: one.exponent, f"{name}_low": one.exponent - one.half, f"{name}_high": one.exponent + one.half}
     return found | {f"{name}_exponent": float(law.coefficients @ logs[name]) for name in ("ops", "mac")}
 
 
-def _on_one_scale(rows: pd.DataFrame) -> tuple[Array, Array]:
+def _over_ops(law: _Law, x: Array, ops: Array, latencies: Array, errors: Array) -> _Law:
+    """Return the law over OPs, given that over a dimension, of which OPs mostly are a power."""
+    import numpy as np
+
+    power = float((ops[-1] - ops[0]) / (x[-1] - x[0]))
+    if power and np.abs(ops - ops[0] - power * (x - x[0])).max() < 1e-9:
+        return _Law(law.exponent / power, law.half / abs(power), law.misfit, law.coefficients / power)
+    return _power_law(ops, np.log(latencies), errors)
+
+
+def _on_one_scale(rows: list[Row]) -> tuple[Array, Array]:
     """Return latencies, in ms or, of several sessions, relative to their references; and their errors as shares."""
     import numpy as np
 
-    latencies, errors = rows["latency_ms"], rows["std_error_ms"]
-    if rows["session"].nunique(dropna=False) > 1:
-        latencies, errors = rows["relative_latency"], (rows["relative_high"] - rows["relative_low"]) / 3.92
-    return latencies.to_numpy(dtype=float), np.maximum((errors / latencies).to_numpy(dtype=float), _LEAST_ERROR)
+    pairs = [(row["latency_ms"], row["std_error_ms"]) for row in rows]
+    if len({row["session"] for row in rows}) > 1:
+        pairs = [(row["relative_latency"], (row["relative_high"] - row["relative_low"]) / 3.92) for row in rows]
+    latencies, errors = np.array(pairs, dtype=float).T
+    return latencies, np.maximum(errors / latencies, _LEAST_ERROR)
 
 
 def _power_law(x: Array, y: Array, errors: Array) -> _Law:
@@ -240,15 +256,18 @@ def _power_law(x: Array, y: Array, errors: Array) -> _Law:
     def fit(misfit: float) -> tuple[Array, float]:
         """Return the slope's coefficients and the weighted squares of the residuals at a variance of the misfit."""
         weights = 1 / (squares + misfit)
-        off = x - np.average(x, weights=weights)
+        weight = float(weights.sum())
+        off = x - (weights @ x) / weight
         coefficients = weights * off / (weights @ off**2)
-        residuals = y - np.average(y, weights=weights) - (coefficients @ y) * off
+        residuals = y - (weights @ y) / weight - (coefficients @ y) * off
         return coefficients, float(weights @ residuals**2)
 
     # The median of χ², and Student's t for 95 %; NaN without freedom.
     misfit, usual, student = 0.0, special.chdtri(freedom, 0.5), special.stdtrit(freedom, 0.975)
     if fit(0.0)[1] > usual:  # at most it explains all the variance there is, without a slope
-        misfit = float(optimize.brentq(lambda square: fit(square)[1] - usual, 0.0, len(y) * np.var(y) / usual))
+        misfit = float(
+            optimize.brentq(lambda square: fit(square)[1] - usual, 0.0, len(y) * np.var(y) / usual, rtol=1e-3)
+        )
     coefficients, _ = fit(misfit)
     spread = 1.96**2 * squares + (student**2 * misfit if misfit else 0.0)
     half = float(np.sqrt(coefficients**2 @ spread)) if known or freedom else np.nan

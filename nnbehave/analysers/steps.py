@@ -110,7 +110,7 @@ class Curve:
     def solve(self) -> None:
         """Find the stretches: first with the outliers drawn in, then without them, until these stay the same.
 
-        Where that leaves many, they may be what repeats: so the points are taken as they are too, and the better counts.
+        Where that leaves many, they may be what repeats: then the points are also taken as they are.
         """
         self._solve(self._tamed())
         if self.outlying.mean() > _MANY:

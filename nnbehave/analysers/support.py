@@ -35,11 +35,7 @@ def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd  # not to be loaded by those who only read a step map
 
     rows = frame.assign(op=frame["op"].fillna(frame["arrangement"]))
-    executed = rows["executed_precision"].fillna("unknown")
-    whole = rows["placement"].isin(["full"]) & ((executed == rows["precision"]) | (executed == "unknown"))
-    rows["level"] = "partial"
-    rows.loc[whole, "level"] = "full"
-    rows.loc[rows["status"].isin(_NONE), "level"] = "none"
+    rows["level"] = support_levels(rows)
     cells = []
     cell_of = ["platform", "environment", "op", "precision"]
     for (platform, environment, op, precision), cell in rows.groupby(cell_of, sort=False):
@@ -63,3 +59,12 @@ def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(cells, columns=_COLUMNS)
+
+
+def support_levels(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return ``full``, ``partial`` or ``none`` for each row."""
+    executed = rows["executed_precision"].fillna("unknown")
+    whole = rows["placement"].isin(["full"]) & ((executed == rows["precision"]) | (executed == "unknown"))
+    levels = whole.map({True: "full", False: "partial"})
+    levels[rows["status"].isin(_NONE)] = "none"
+    return levels

@@ -14,29 +14,10 @@ from hypothesis import strategies as st
 import nnbehave as nb
 from nnbehave.analysers.activations import Activations, rank_activations
 from nnbehave.errors import InvalidInputError
+from tests.rows import row
 
 DWCONV = nb.Layer(op="dwconv", height=28, in_channels=96, kernel=3)
 TRUTH = {"relu": 1.0, "hardswish": 1.1, "swish": 2.0}
-
-
-def row(layer: nb.Layer, ms: float, error: float = 0.005, **changes: Any) -> dict[str, Any]:
-    return {
-        **layer.model_dump(),
-        "ops": layer.ops,
-        "mac": layer.mac,
-        "platform": "some",
-        "environment": "here",
-        "method": "whole",
-        "arrangement": "single",
-        "session": 1,
-        "latency_ms": ms,
-        "std_error_ms": error * ms,
-        "relative_latency": ms / 2,
-        "relative_low": ms / 2 * (1 - 1.96 * error),
-        "relative_high": ms / 2 * (1 + 1.96 * error),
-        "status": "ok",
-        "reason": "",
-    } | changes
 
 
 def frame(

@@ -9,39 +9,18 @@ import pytest
 
 from nnbehave.analysers import compare_blocks
 from nnbehave.errors import InvalidInputError
+from tests import rows
 
 
-def row(op: str, ms: float, ops: int, mac: int, error: float = 0.005, **changes: Any) -> dict[str, Any]:
-    return {
-        "platform": "some",
-        "environment": "here",
-        "method": "whole",
-        "precision": "fp32",
-        "arrangement": "single",
-        "session": 1,
-        "op": op,
-        "height": 28,
-        "width": 28,
-        "in_channels": 64,
-        "kernel": 3,
-        "stride": 1,
-        "batch": 1,
-        "ops": ops,
-        "mac": mac,
-        "latency_ms": ms,
-        "std_error_ms": error * ms,
-        "relative_latency": ms,
-        "relative_low": ms * (1 - 4 * error),
-        "relative_high": ms * (1 + 4 * error),
-        "status": "ok",
-        "reason": "",
-    } | changes
+def row(op: str, ms: float, ops: int, mac: int, **changes: Any) -> dict[str, Any]:
+    shape = {"height": 28, "width": 28, "in_channels": 64, "kernel": 3, "stride": 1, "batch": 1}
+    return rows.row(op, ms, **{"op": op, "ops": ops, "mac": mac, **shape, **changes})
 
 
 def test_operations_that_order_blocks_wrongly_are_counted() -> None:
     """Three blocks; the one with the most operations is the fastest, the one with the most accesses the slowest."""
-    rows = [row("mobilenet_v1", 2.0, 100, 100), row("fire", 1.0, 300, 50), row("shufflenet_v2", 3.0, 200, 200)]
-    found = compare_blocks(pd.DataFrame(rows))
+    measured = [row("mobilenet_v1", 2.0, 100, 100), row("fire", 1.0, 300, 50), row("shufflenet_v2", 3.0, 200, 200)]
+    found = compare_blocks(pd.DataFrame(measured))
     (stage,) = found.stages.to_dict("records")
     assert (stage["fastest"], stage["sure"], stage["pairs"]) == ("fire", True, 3)
     assert (stage["ops_wrong"], stage["mac_wrong"]) == (pytest.approx(2 / 3), 0.0)
@@ -52,9 +31,9 @@ def test_operations_that_order_blocks_wrongly_are_counted() -> None:
 
 
 def test_each_stage_has_its_own_fastest_and_a_tie_is_not_sure() -> None:
-    rows = [row("fire", 1.0, 1, 1), row("mobilenet_v1", 2.0, 1, 1)]
-    rows += [row("fire", 1.0, 1, 1, height=14), row("mobilenet_v1", 0.999, 1, 1, height=14)]
-    stages = compare_blocks(pd.DataFrame(rows)).stages
+    measured = [row("fire", 1.0, 1, 1), row("mobilenet_v1", 2.0, 1, 1)]
+    measured += [row("fire", 1.0, 1, 1, height=14), row("mobilenet_v1", 0.999, 1, 1, height=14)]
+    stages = compare_blocks(pd.DataFrame(measured)).stages
     assert stages["fastest"].tolist() == ["fire", "mobilenet_v1"]
     assert stages["sure"].tolist() == [True, False]
 
@@ -72,7 +51,7 @@ def test_of_several_layers_of_an_operator_the_first_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "rows",
+    "measured",
     [
         [row("fire", 1.0, 1, 1)],
         [row("fire", 1.0, 1, 1), row("mobilenet_v1", 1.0, 1, 1, status="unsupported")],
@@ -80,6 +59,6 @@ def test_of_several_layers_of_an_operator_the_first_counts() -> None:
         [row("fire", 1.0, 1, 1), row("mobilenet_v1", 1.0, 1, 1, height=14)],
     ],
 )
-def test_nothing_to_compare_is_said(rows: list[dict[str, Any]]) -> None:
+def test_nothing_to_compare_is_said(measured: list[dict[str, Any]]) -> None:
     with pytest.raises(InvalidInputError, match="no two blocks"):
-        compare_blocks(pd.DataFrame(rows))
+        compare_blocks(pd.DataFrame(measured))

@@ -12,29 +12,9 @@ from hypothesis import strategies as st
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
+from tests.rows import row
 
 A, B, X = "conv_h28_w28_cin8_cout96_k3_s1_fp32", "relu_h28_w28_cin96_cout96_k1_s1_fp32", "shuffle_h28_w28_cin96_fp32"
-
-
-def row(layers: str, ms: float, error: float = 0.0, **changes: Any) -> dict[str, Any]:
-    count = layers.count(";") + 1
-    return {
-        "platform": "some",
-        "environment": "here",
-        "method": "whole",
-        "precision": "fp32",
-        "arrangement": ["single", "pair", "chain"][min(count, 3) - 1],
-        "session": 1,
-        "layers": layers,
-        "latency_ms": ms,
-        "std_error_ms": error * ms,
-        "relative_latency": ms / 2,
-        "relative_low": ms / 2 * (1 - 1.96 * error),
-        "relative_high": ms / 2 * (1 + 1.96 * error),
-        "status": "ok",
-        "reason": "",
-        "kernels": None,
-    } | changes
 
 
 def frame(added: float, apart: float = 0.2, error: float = 0.001, **changes: Any) -> pd.DataFrame:

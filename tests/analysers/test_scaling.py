@@ -15,30 +15,11 @@ from hypothesis import strategies as st
 import nnbehave as nb
 from nnbehave.analysers.scaling import fit_scaling
 from nnbehave.errors import InvalidInputError
+from tests.rows import row
 
 CONV = nb.Layer(op="conv", height=56, in_channels=32, out_channels=32, kernel=1)
 DWCONV = nb.Layer(op="dwconv", height=56, in_channels=32, kernel=3)
 KERNELS = (1, 3, 5, 7)
-
-
-def row(layer: nb.Layer, ms: float, error: float = 0.001, **changes: Any) -> dict[str, Any]:
-    return {
-        **layer.model_dump(),
-        "ops": layer.ops,
-        "mac": layer.mac,
-        "platform": "some",
-        "environment": "here",
-        "method": "whole",
-        "arrangement": "single",
-        "session": 1,
-        "latency_ms": ms,
-        "std_error_ms": error * ms,
-        "relative_latency": ms / 2,
-        "relative_low": ms / 2 * (1 - 1.96 * error),
-        "relative_high": ms / 2 * (1 + 1.96 * error),
-        "status": "ok",
-        "reason": "",
-    } | changes
 
 
 def sweep(
