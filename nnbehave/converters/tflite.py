@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nnbehave.converters._base import Converter, keep_reference, timed
-from nnbehave.converters.quantisation import ask_for_precision, read_quantisation
+from nnbehave.converters.quantisation import ask_for_precision, random_samples, read_quantisation
 from nnbehave.graph import Graph
 from nnbehave.runner.protocol import Unsupported
 
@@ -31,7 +31,7 @@ class TFLiteConverter(Converter):
             function = graph.concrete_function(seed)
         with timed(phases, "convert"):
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-            ask_for_precision(converter, graph, seed)
+            ask_for_precision(converter, graph.precision, lambda: random_samples(graph, seed))
             try:
                 content = converter.convert()
             except Exception as error:

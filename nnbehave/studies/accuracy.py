@@ -1,0 +1,218 @@
+"""What does a model's accuracy lose by precision? A person's own model and score, at each precision on each platform.
+
+Nothing is timed here, so that integer models keep floats at both ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm.auto import tqdm
+
+from nnbehave.analysers.accuracy import Accuracy, judge_accuracy
+from nnbehave.converters.quantisation import FLOAT_ENDS, ask_for_precision
+from nnbehave.errors import InvalidInputError, MissingExtraError, WorkerError
+from nnbehave.platforms import Platform, get_platform
+from nnbehave.runner.kernels import Kernel, executed_precision
+from nnbehave.runner.protocol import decode_array, encode_array
+from nnbehave.runner.reference import compared
+from nnbehave.targets import LocalTarget
+from nnbehave.worker import Worker
+
+Array = npt.NDArray[Any]
+Predict = Callable[[Any], Any]
+
+_TIME_LIMIT_S = 120.0
+_AS_IT_IS = "as it is"
+_SAMPLES = 100  # of ``representative`` that ranges are found with, and outputs compared on
+
+
+def accuracy_by_precision(
+    model: Any,
+    evaluate: Callable[[Predict], Any],
+    *,
+    platforms: str | Sequence[str] = ("tflite",),
+    precisions: Sequence[str] | None = None,
+    representative: Any = None,
+    tolerance: float = 0.01,
+    progress: bool = True,
+) -> Accuracy:
+    """Convert a model to each precision, run it on each platform, and score it by what ``evaluate`` says.
+
+    Parameters
+    ----------
+    model : keras.Model, str or Path
+        Of one input and one output. A ``.keras`` or ``.h5`` file is loaded; a ``.tflite`` is scored as it is, since it
+        cannot be converted again.
+    evaluate : callable
+        Given ``predict``, which takes an array of examples, batch first, and returns the outputs: a score for each
+        example, such as whether it was classified correctly, or one for all. More is better.
+    platforms : str or sequence of str
+    precisions : sequence of str, optional
+        By default all that a platform has.
+    representative : array_like, shape (examples, …), optional
+        Inputs such as the model meets: integer precisions find their ranges with the first hundred, and outputs are
+        compared on them.
+    tolerance : float
+        How far the mean score may fall.
+    progress : bool
+
+    Returns
+    -------
+    Accuracy
+
+    Raises
+    ------
+    InvalidInputError
+        The model is of another kind, has more inputs or outputs than one, or a precision is unknown.
+    MissingExtraError
+        TensorFlow or a runtime is not installed.
+
+    Examples
+    --------
+    >>> def evaluate(predict):
+    ...     return predict(images).argmax(axis=1) == labels
+    >>> nb.accuracy_by_precision(model, evaluate, representative=images[:100])  # doctest: +SKIP
+    """
+    names = [platforms] if isinstance(platforms, str) else platforms
+    runs = [(platform, each) for platform in map(get_platform, names) for each in _asked(platform, precisions)]
+    examples = None if representative is None else np.asarray(representative, dtype=np.float32)[:_SAMPLES]
+    with tempfile.TemporaryDirectory(prefix="nnbehave-") as folder:
+        given = _Given(model, examples, Path(folder))
+        if given.keras is None:
+            runs = [(platform, _AS_IT_IS) for platform in dict.fromkeys(platform for platform, _ in runs)]
+        rows, base = [], evaluate(given.predict) if given.keras is not None else None
+        expected = given.predict(examples) if given.keras is not None and examples is not None else None
+        for platform, precision in tqdm(runs, "score", unit="precision", disable=not progress, leave=False):
+            row: dict[str, Any] = {"platform": str(platform), "precision": precision}
+            try:
+                with _loaded(platform, given.artifact(platform, precision), precision) as (predict, ran):
+                    row |= {"scores": evaluate(predict), "executed_precision": ran}
+                    if expected is not None:
+                        row |= _damage(predict(examples), expected)
+            except (WorkerError, _Refused) as error:
+                row["reason"] = str(error)
+            rows.append(row)
+    if base is None:  # nothing to compare with but the first that runs
+        base = next((row["scores"] for row in rows if "scores" in row), math.nan)
+    return judge_accuracy(base, rows, tolerance)
+
+
+class _Refused(Exception):
+    """Why a model cannot be had at a precision."""
+
+
+def _asked(platform: Platform, precisions: Sequence[str] | None) -> Sequence[str]:
+    known = platform.precisions
+    for precision in precisions or ():
+        if precision not in known:
+            raise InvalidInputError(f"precisions: {platform} has {', '.join(known)}, got {precision!r}")
+    platform.version()  # a missing runtime shows before anything is converted
+    return precisions or known
+
+
+class _Given:
+    """The model as it was given, and what it becomes."""
+
+    def __init__(self, model: Any, examples: Array | None, folder: Path) -> None:
+        self._examples, self._folder = examples, folder
+        self.keras: Any = None
+        if isinstance(model, str | Path) and Path(model).suffix == ".tflite":
+            self._file = Path(model)
+            if not self._file.is_file():
+                raise InvalidInputError(f"model: there is no file {model}")
+            return
+        try:
+            import tensorflow as tf
+        except ImportError:
+            raise MissingExtraError("converting a model needs tensorflow: pip install 'nnbehave[tensorflow]'") from None
+        if isinstance(model, str | Path):
+            try:
+                model = tf.keras.models.load_model(model, compile=False)
+            except (OSError, ValueError) as error:
+                raise InvalidInputError(f"model: cannot read {model}: {error}") from None
+        if not isinstance(model, tf.keras.Model):
+            raise InvalidInputError(f"model: expected a Keras model or a file, got {type(model).__name__}")
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise InvalidInputError("model: expected one input and one output")
+        if None in model.inputs[0].shape[1:]:
+            raise InvalidInputError(f"model: the shape of its input is open: {model.inputs[0].shape}")
+        self.keras = model
+
+    def predict(self, x: Any) -> Array:
+        """Return what the model gives as it is."""
+        return np.asarray(self.keras.predict(np.asarray(x), verbose=0))
+
+    def artifact(self, platform: Platform, precision: str) -> Path:
+        """Return the file of a precision for a platform, which takes floats and gives floats."""
+        if self.keras is None:
+            return self._file
+        integer = precision not in (*FLOAT_ENDS, "bf16")
+        if integer and self._examples is None:
+            raise _Refused("integers need ranges: give representative, some inputs such as the model meets")
+        if platform.converter_for("fp32") != "tflite" and precision in ("fp16", "bf16"):
+            precision = "fp32"  # the runtime computes in it by itself
+        file = self._folder / f"{precision}.tflite"
+        if not file.exists():
+            file.write_bytes(self._converted(precision))
+        return file
+
+    def _converted(self, precision: str) -> bytes:
+        import tensorflow as tf
+
+        (given,) = self.keras.inputs
+        one = tf.keras.Input(batch_shape=(1, *given.shape[1:]), dtype=given.dtype)
+        converter = tf.lite.TFLiteConverter.from_keras_model(tf.keras.Model(one, self.keras(one)))
+        ask_for_precision(converter, precision, self._samples, integer_ends=False)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # it prints where it keeps what it deletes again
+                content: bytes = converter.convert()
+        except Exception as error:
+            if type(error).__name__ != "ConverterError" and not isinstance(error, RuntimeError | ValueError):
+                raise  # not the converter's word on the model
+            raise _Refused("; ".join(dict.fromkeys(str(error).strip().splitlines()))[:300]) from None
+        return content
+
+    def _samples(self) -> Iterator[list[Array]]:
+        assert self._examples is not None
+        for example in self._examples:
+            yield [example[None]]
+
+
+@contextlib.contextmanager
+def _loaded(platform: Platform, file: Path, precision: str) -> Iterator[tuple[Predict, str]]:
+    """Load a file in a runner; give what predicts with it, and what it computes in."""
+    hint = "fp32" if precision == _AS_IT_IS else precision
+    with LocalTarget().start(platform) as worker:
+        answer = _ask(worker, "load", handle="model", path=str(file), seed=0, precision=hint)
+        kernels = [Kernel(*each) for each in answer["kernels"]]
+
+        def predict(x: Any) -> Array:
+            outputs = []
+            for example in np.asarray(x):
+                answer = _ask(worker, "run", handle="model", inputs=[encode_array(example[None])])
+                outputs.append(decode_array(answer["outputs"][0]))
+            return np.concatenate(outputs)
+
+        yield predict, executed_precision(kernels)
+
+
+def _ask(worker: Worker, command: str, **fields: Any) -> dict[str, Any]:
+    answer = worker.request(command, _TIME_LIMIT_S, **fields)
+    if not answer["ok"]:
+        raise _Refused(answer["error"])
+    return answer
+
+
+def _damage(found: Array, expected: Array) -> dict[str, float]:
+    error, cosine, largest = compared(found.astype(float).ravel(), expected.astype(float).ravel())
+    sqnr_db = math.inf if not error else -20 * math.log10(error) if error < math.inf else math.nan
+    return {"sqnr_db": sqnr_db, "output_cosine": cosine, "largest_error": largest}
