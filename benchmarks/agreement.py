@@ -9,15 +9,12 @@ is subtracted; the peer's run lies between ours.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from peers import peer_of
 
 import nnbehave as nb
 from nnbehave.converters import CONVERTERS, ArtifactCache, convert_all
@@ -25,8 +22,6 @@ from nnbehave.graph import Graph
 from nnbehave.platforms import get_platform
 from nnbehave.targets import LocalTarget
 from nnbehave.worker import Worker
-
-BIN = Path(sys.executable).parent
 
 
 def layers() -> list[nb.Layer]:
@@ -40,46 +35,9 @@ def layers() -> list[nb.Layer]:
     return found
 
 
-def litert_ms(model: str, core: int, folder: Path) -> float:
-    """Return litert-benchmark's median."""
-    out = folder / "litert.json"
-    command = [str(BIN / "litert-benchmark"), "--model", model, "--num_threads", "1", "--num_runs", "200"]
-    pinned = ["taskset", "-c", str(core), *command, "--result_json", str(out)]
-    subprocess.run(pinned, check=True, capture_output=True)
-    found = json.loads(out.read_text(encoding="utf-8"))
-    return float(_find(found, ("median_ms", "latency_median_ms", "p50_ms", "median")))
-
-
-def _find(found: object, names: tuple[str, ...]) -> float:
-    """Return the first number under one of the names, wherever it is."""
-    if isinstance(found, dict):
-        for name in names:
-            if isinstance(found.get(name), int | float):
-                return float(found[name])
-        for value in found.values():
-            try:
-                return _find(value, names)
-            except KeyError:
-                continue
-    raise KeyError(names)
-
-
-def openvino_ms(model: str, core: int, folder: Path) -> float:
-    """Return benchmark_app's median."""
-    settings = {"CPU": {"NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": "1", "INFERENCE_PRECISION_HINT": "f32"}}
-    config = folder / "config.json"
-    config.write_text(json.dumps(settings), encoding="utf-8")
-    command = [str(BIN / "benchmark_app"), "-m", model, "-d", "CPU", "-api", "sync", "-hint", "none", "-t", "1"]
-    pinned = ["taskset", "-c", str(core), *command, "-load_config", str(config)]
-    said = subprocess.run(pinned, check=True, capture_output=True, text=True).stdout
-    match = re.search(r"Median:\s+([\d.]+) (ms|us)", said)
-    assert match, said
-    return float(match[1]) * {"ms": 1.0, "us": 1e-3}[match[2]]
-
-
 def compare(name: str) -> None:
     platform = get_platform(name)
-    peer = {"litert": litert_ms, "openvino": openvino_ms}["openvino" if platform.name == "openvino" else "litert"]
+    peer = peer_of(platform)
     graphs = [Graph([layer]) for layer in layers()]
     jobs = [(CONVERTERS[platform.converter_for(graph.precision)], graph) for graph in graphs]
     artifacts = {job[1].id: made for job, made in convert_all(jobs, 0, ArtifactCache())}
@@ -88,7 +46,7 @@ def compare(name: str) -> None:
         core = worker.request("hello", 60)["cpus"][0]
         for graph in graphs:
             path = artifacts[graph.id].path
-            loaded = worker.request("load", 60, handle=graph.id, path=path, seed=0)
+            loaded = worker.request("load", 60, handle=graph.id, path=path, seed=0, precision="fp32")
             assert loaded["ok"], loaded
             ratios, ours_ms = [], []
             for _ in range(3):

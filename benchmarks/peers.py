@@ -1,0 +1,56 @@
+"""The runtimes' own benchmark tools, as peers: the median of one call of an artifact, one thread, on one core."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from nnbehave.platforms import Platform
+
+BIN = Path(sys.executable).parent
+
+
+def peer_of(platform: Platform) -> Callable[[str, int, Path], float]:
+    """Return what times a file on a core, in ms, given a folder to write to."""
+    return openvino_ms if platform.name == "openvino" else litert_ms
+
+
+def litert_ms(model: str, core: int, folder: Path) -> float:
+    """Return litert-benchmark's median."""
+    out = folder / "litert.json"
+    command = [str(BIN / "litert-benchmark"), "--model", model, "--num_threads", "1", "--num_runs", "200"]
+    pinned = ["taskset", "-c", str(core), *command, "--result_json", str(out)]
+    subprocess.run(pinned, check=True, capture_output=True)
+    found = json.loads(out.read_text(encoding="utf-8"))
+    return float(_find(found, ("median_ms", "latency_median_ms", "p50_ms", "median")))
+
+
+def _find(found: object, names: tuple[str, ...]) -> float:
+    """Return the first number under one of the names, wherever it is."""
+    if isinstance(found, dict):
+        for name in names:
+            if isinstance(found.get(name), int | float):
+                return float(found[name])
+        for value in found.values():
+            try:
+                return _find(value, names)
+            except KeyError:
+                continue
+    raise KeyError(names)
+
+
+def openvino_ms(model: str, core: int, folder: Path) -> float:
+    """Return benchmark_app's median."""
+    settings = {"CPU": {"NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": "1", "INFERENCE_PRECISION_HINT": "f32"}}
+    config = folder / "config.json"
+    config.write_text(json.dumps(settings), encoding="utf-8")
+    command = [str(BIN / "benchmark_app"), "-m", model, "-d", "CPU", "-api", "sync", "-hint", "none", "-t", "1"]
+    pinned = ["taskset", "-c", str(core), *command, "-load_config", str(config)]
+    said = subprocess.run(pinned, check=True, capture_output=True, text=True).stdout
+    match = re.search(r"Median:\s+([\d.]+) (ms|us)", said)
+    assert match, said
+    return float(match[1]) * {"ms": 1.0, "us": 1e-3}[match[2]]
