@@ -236,6 +236,56 @@ def doctor(
     return Exit.OK
 
 
+@app.command()
+@_reports
+def card(
+    platform: Annotated[str, typer.Option(help="Such as tflite, tflite:builtin or 'openvino?threads=2'.")] = "tflite",
+    store: Annotated[
+        str | None, typer.Option(help="Where to keep the measurements; what it holds is not measured again.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="To measure what is missing; 0 measures nothing.", min=0)] = 12.0,
+    json: Annotated[Path | None, typer.Option(help="A file for the card, for 'nnbehave compare-cards'.")] = None,
+    png: Annotated[Path | None, typer.Option(help="A file for a picture of it. [default: none]")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> Exit:
+    """State which of the nine findings of the paper hold on this platform, and what to do in a search space.
+
+    Example: nnbehave card --platform openvino --json card.json --png card.png
+    """
+    from nnbehave.studies import make_card
+
+    made = make_card(platform, store, minutes=minutes, seed=seed, progress=not quiet)
+    typer.echo(made)
+    if json is not None:
+        made.save(json)
+        typer.echo(f"wrote {json}")
+    if png is not None:
+        made.plot().savefig(png, dpi=100)
+        typer.echo(f"wrote {png}")
+    return Exit.OK
+
+
+@app.command("compare-cards")
+@_reports
+def compare_cards_command(
+    first: Annotated[Path, typer.Argument(help="A card that 'nnbehave card --json' wrote.")],
+    second: Annotated[Path, typer.Argument(help="Another: of another machine, platform or version.")],
+) -> Exit:
+    """Say what differs between two cards.
+
+    Example: nnbehave compare-cards old.json new.json
+    """
+    from nnbehave.analysers import compare_cards, load_card
+
+    for row in compare_cards(load_card(first), load_card(second)).to_dict("records"):
+        differs = f"differs in {row['changed']}" if row["changed"] else "no certain difference"
+        typer.echo(f"{row['finding']}. {row['about']}: {row['verdict']} / {row['other_verdict']}; {differs}")
+        if row["changed"]:
+            typer.echo(f"     {row['figure']}\n     {row['other_figure']}")
+    return Exit.OK
+
+
 @app.command("platforms")
 @_reports
 def platforms_command() -> Exit:

@@ -99,8 +99,10 @@ def plot_shares(pairs: pd.DataFrame, *, ax: Any) -> Any:
     return ax
 
 
-def plot_ratios(rows: pd.DataFrame, label: str, *, ax: Any) -> Any:
-    """Draw a ratio and its interval for each row, from the top down; return the axes.
+def plot_ratios(rows: pd.DataFrame, label: str, *, ax: Any, scale: str = "log") -> Any:
+    """Draw a ratio, or a difference on a linear scale, and its interval for each row, from the top down.
+
+    Return the axes.
 
     Parameters
     ----------
@@ -115,8 +117,8 @@ def plot_ratios(rows: pd.DataFrame, label: str, *, ax: Any) -> Any:
     for platform, some in known.groupby("platform", sort=False):
         bars = [some["value"] - some["low"], some["high"] - some["value"]]
         ax.errorbar(some["value"], some["label"].map(places), xerr=bars, fmt=".", elinewidth=0.8, label=platform)
-    ax.axvline(1, color="black", linewidth=0.6, linestyle=":")
-    ax.set_xscale("log")
+    ax.axvline(1 if scale == "log" else 0, color="black", linewidth=0.6, linestyle=":")
+    ax.set_xscale(scale)
     ax.set_yticks(range(len(places)), list(places))
     ax.invert_yaxis()
     ax.set_xlabel(label)
@@ -146,6 +148,50 @@ def plot_scaling(points: pd.DataFrame, *, ax: Any) -> Any:
     ax.set_xlabel(dimensions[0] if len(dimensions) == 1 else "value over the smallest")
     if len(known):
         ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_card(card: Any) -> Any:
+    """Draw what the statements of a card rest on, one picture each, the verdicts below; return the Figure."""
+    from textwrap import shorten
+
+    pictures = list(card.evidence.items())
+    rows = -(-len(pictures) // 3)
+    heights = 4.6 * rows, 0.2 * len(card.statements) + 0.3
+    figure = pyplot().figure(figsize=(18, sum(heights)), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
+    for axes, (name, found) in zip(top.subplots(rows, 3, squeeze=False).flat, pictures, strict=False):
+        found.plot(axes)
+        axes.set_title(name, fontsize="medium")
+        axes.tick_params(labelsize="x-small")
+    for axes in top.axes[len(pictures) :]:
+        axes.set_axis_off()
+    lines = [
+        f"{s.finding}. {s.about}: {s.claim}: {s.verdict.upper()} — {shorten(s.figure, 140)}" for s in card.statements
+    ]
+    bottom.text(0.01, 0.98, "\n".join(lines), va="top", fontsize=9, linespacing=1.5)
+    figure.suptitle(f"{card.platform}: behaviour card")
+    return figure
+
+
+def plot_batches(rows: pd.DataFrame, *, ax: Any) -> Any:
+    """Draw throughput against batch, both in logs, with intervals and the best batch marked; return the axes.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``Batches.frame``.
+    ax : matplotlib Axes
+    """
+    what = ["platform", "environment", "method", "precision", "layers"]
+    for (platform, *_, layers), some in rows.groupby(what, sort=False):
+        y = some["throughput"]
+        bars = [y - some["throughput_low"], some["throughput_high"] - y]
+        points = ax.errorbar(some["batch"], y, yerr=bars, fmt=".-", elinewidth=0.8, label=f"{platform} {layers}")
+        best = some[some["best"]]
+        ax.plot(best["batch"], best["throughput"], "v", color=points[0].get_color())
+    ax.set(xscale="log", yscale="log", xlabel="batch", ylabel="throughput (inferences/s)")
+    ax.legend(loc="best", fontsize="small")
     return ax
 
 

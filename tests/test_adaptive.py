@@ -148,3 +148,25 @@ def test_real_steps_are_found_by_few_measurements(tmp_path: Path) -> None:
     fastest = [min(every.latency(m) for m in range(n, 81)) for n in range(1, 81)]
     ours = [min(every.latency(m) for m in kept if m >= n) for n in range(1, 81)]
     assert sum(ours) / sum(fastest) < 1.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("op", "dimension", "values"),
+    [("conv", "in_channels", range(1, 201)), ("dwconv", "height", range(3, 81)), ("dwconv", "batch", range(1, 65))],
+)
+def test_other_dimensions_are_searched_on_a_real_platform(op: str, dimension: str, values: range) -> None:
+    """One analyser for all: what few values say must be what was measured, and operations must tell the trend."""
+    fields = {"height": 14, "in_channels": 32, "kernel": 3} | ({"out_channels": 64} if op == "conv" else {})
+    base = nb.Layer(op=op, **fields)
+    results = nb.sweep(
+        layer=base, dimension=dimension, values=values, platforms="tflite", sampling="adaptive", progress=False
+    )
+    found = results.step_map()
+    if found.kind != "unexplained":
+        off = [abs(found.latency(n) / latency_ms - 1) for n, latency_ms in found.measured]
+        assert sorted(off)[len(off) // 2] < 0.1
+    low, high = found.measured[0][0], found.measured[-1][0]
+    assert (low, high) == (values[0], values[-1])
+    ops = base.replace(**{dimension: high}).ops / base.replace(**{dimension: low}).ops
+    assert 1.5 < found.measured[-1][1] / found.measured[0][1] < 3 * ops
