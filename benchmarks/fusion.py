@@ -1,6 +1,6 @@
 """How often verdicts on fusion from latencies alone agree with the runtime's own executed graph.
 
-    python benchmarks/fusion.py [--platform openvino] [--rounds 120]          # some ten minutes
+    python benchmarks/fusion.py [--platform openvino] [--rounds 150]          # some ten minutes
 
 A pair counts where its second operator takes over a tenth of its first. The executed graph says whether it was folded
 into the kernel before. Folded is not free: a pair whose folded operator adds over half of what it takes apart, by a
@@ -31,7 +31,7 @@ KEY = ["first", "second"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", default="openvino")
-    parser.add_argument("--rounds", type=int, default=120)
+    parser.add_argument("--rounds", type=int, default=150)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         store = str(Path(scratch) / "fusion.db")

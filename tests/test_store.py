@@ -13,7 +13,7 @@ import nnbehave as nb
 from nnbehave.converters import Artifact
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Loaded, Outcome, Process, Retest, Settings
+from nnbehave.measurement import Block, Checked, Loaded, Outcome, Process, Retest, Settings
 from nnbehave.runner.kernels import Kernel
 from nnbehave.schema import VERSION
 from nnbehave.space import Space
@@ -207,3 +207,20 @@ def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path, s
         begin(store)
     with sqlite3.connect(path) as raw:
         assert raw.execute("select value from meta").fetchone() == (str(VERSION),)
+
+
+def test_columns_that_came_later_are_added_when_an_older_store_is_written_to(tmp_path: Path, space: Space) -> None:
+    path = tmp_path / "old.db"
+    nb.sweep(space, platforms="simulated", store=path, progress=False)
+    with sqlite3.connect(path) as raw:
+        for column in ("output_cosine", "largest_error"):
+            raw.execute(f"alter table checks drop column {column}")
+        raw.execute("insert into checks (session, subject, output_error) values (1, 'some', 0.5)")
+        raw.execute("update meta set value = '3' where key = 'schema_version'")
+    assert nb.load_results(path).frame["largest_error"].isna().all()
+    with Store(path) as store:
+        key = begin(store)
+        store.add_event(key, Checked("some", 0.1, 0.9, 0.2))
+        first, *_, last = (session.checks["some"] for session in store.sessions() if session.checks)
+    assert (first["output_error"], first["output_cosine"]) == (0.5, None)
+    assert (last["output_error"], last["output_cosine"], last["largest_error"]) == (0.1, 0.9, 0.2)

@@ -22,7 +22,7 @@ PAIRS: tuple[Pair, ...] = (
     *((first, second) for first in ("add", "maxpool") for second in ACTIVATIONS),
 )
 SHAPES = ((56, 32), (28, 96), (14, 384))  # height and channels of what is between the two
-_PROCESSES = 6
+_PROCESSES = 15
 _FEW = 8  # input channels of what computes much, so that what follows it is no trifle beside it
 _GIVEN = {"kernel": 3, "groups": 4, "dilation": 2, "stride": 1}  # of operators that need them
 
@@ -33,7 +33,7 @@ def check_fusion(
     store: str | Path | None = None,
     *,
     shapes: Sequence[tuple[int, int]] = SHAPES,
-    rounds: int = 120,
+    rounds: int = 150,
     seed: int = 0,
     progress: bool = True,
 ) -> Fusion:
@@ -54,7 +54,7 @@ def check_fusion(
     shapes : sequence of (int, int)
         Height and channels of the first's output, where an operator is given by its name.
     rounds : int
-        Of each graph, spread over six processes. On a noisy machine it takes a hundred to judge an operator that takes
+        Of each graph, spread over fifteen processes. On a noisy machine it takes a hundred to judge an operator that takes
         a tenth of the one before: that is to tell differences of a twentieth of the latter.
     seed : int
     progress : bool
