@@ -129,7 +129,7 @@ def test_a_bad_space_is_one_message_and_code_2_and_nothing_is_written(case: str,
     ("arguments", "says"),
     [
         (["sweep", "quickstart", "--platform", "tflyte"], "did you mean tflite"),
-        (["sweep", "nowhere", "--platform", "simulated"], "neither a file nor one of conv_cout, fig4_conv_cout"),
+        (["sweep", "nowhere", "--platform", "simulated"], "neither a file nor one of card, conv_cout"),
         (["sweep", "quickstart", "--platform", "simulated", "--interval", "7"], "interval"),
         (["sweep", "quickstart", "--platform", "simulated", "--interval", "x"], "Invalid value for '--interval'"),
         (["sweep"], "Missing argument"),

@@ -54,8 +54,9 @@ def check_fusion(
     shapes : sequence of (int, int)
         Height and channels of the first's output, where an operator is given by its name.
     rounds : int
-        Of each graph, spread over fifteen processes. On a noisy machine it takes a hundred to judge an operator that takes
-        a tenth of the one before: that is to tell differences of a twentieth of the latter.
+        Of each graph, spread over fifteen processes, whose luck with memory is much of the error. On a noisy machine
+        it takes a hundred to judge an operator that takes a tenth of the one before: that is to tell differences of a
+        twentieth of the latter.
     seed : int
     progress : bool
 

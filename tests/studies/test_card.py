@@ -62,7 +62,7 @@ def test_without_minutes_there_is_nothing_to_tell(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_there_is_no_time_for_cannot_be_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="nnbehave"):
-        card = nb.make_card("simulated", minutes=0.02, progress=False)
+        card = nb.make_card("simulated", minutes=1e-6, progress=False)
     assert "minutes are spent before: " in caplog.text
     told = {(each.finding, each.about): each for each in card.statements}
     assert told[1, "conv"].verdict == "cannot tell"
