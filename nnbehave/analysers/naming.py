@@ -68,7 +68,7 @@ class _Edges:
 
 def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) -> StepMap:
     """Return the finding about a curve whose stretches are known, in its own unit."""
-    main = main_form(curve)
+    main = found = main_form(curve)
     stretches = _simplified(curve) if main is None else curve.stretches
     pieces = pieces_of(curve, stretches)
     edges = _edges(curve, stretches, pieces)
@@ -104,7 +104,7 @@ def named(curve: Curve, unit: float, measured: tuple[tuple[int, float], ...]) ->
         tuple(edges.n.tolist()),
         edges.evidence(),
         tuple((levels * unit).tolist()),
-        _confidence(curve, kind, main, edges),
+        _confidence(curve, kind, main, found, edges),
         smallest,
         reason,
         tuple(Piece(b, tuple(c * unit for c in law), e * unit) for b, law, e in pieces),
@@ -271,12 +271,18 @@ def _misfit(curve: Curve, edges: _Edges) -> str:
     return ""
 
 
-def _confidence(curve: Curve, kind: str, main: Form | None, edges: _Edges) -> float:
-    """Return the odds against the next best answer as a probability, less what is left unexplained."""
+def _confidence(curve: Curve, kind: str, main: Form | None, found: Form | None, edges: _Edges) -> float:
+    """Return the odds against the next best answer as a probability, less what is left unexplained.
+
+    ``found`` is the period that the curve was fitted with, of which ``main`` may be a multiple.
+    """
     if main is None and len(curve.stretches) > 1:
         rival = curve.costs.best(single=True)[0]
     else:
-        rival = curve.costs.best([form for form in curve.costs.forms if not _alike(curve, kind, main, form)])[0]
+        others = [form for form in curve.costs.forms if not _alike(curve, kind, main, form)]
+        if main is not None and main != found:
+            others = [form for form in others if not _alike(curve, kind, found, form)]
+        rival = curve.costs.best(others)[0]
     odds = 1 / (1 + np.exp(-np.clip((rival - curve.price) / 2, 0, 50)))
     weak = (~edges.periodic & (np.abs(edges.seen) < 4 * edges.error)).mean() if len(edges.n) else 0.0
     return float(odds * (1 - curve.outlying.mean()) * (1 - weak))

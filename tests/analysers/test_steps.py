@@ -76,6 +76,14 @@ def test_a_first_step_of_another_width_and_a_fast_channel_in_it() -> None:
     assert few.best_channels() == [16, 32, 64, 96, 128]
 
 
+def test_a_width_that_half_of_its_edges_deny_is_twice_as_wide_and_as_sure() -> None:
+    """Steps of 32, but for the first two, of 16: it is the narrower period that fits both."""
+    n, y = curve(lambda n: np.where(n <= 32, 1 + (n > 16), 1 + np.ceil(n / 32)), 128, 0.008)
+    found = detect_steps(n, y, 0.009 * y)
+    assert (found.kind, found.width) == ("staircase", 32)
+    assert found.confidence > 0.9
+
+
 def test_stairs_that_rise_unevenly_are_still_stairs() -> None:
     def law(n: np.ndarray) -> np.ndarray:
         k = np.ceil(n / 16)
