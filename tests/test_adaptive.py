@@ -165,6 +165,7 @@ def test_other_dimensions_are_searched_on_a_real_platform(op: str, dimension: st
         values=values,
         platforms="tflite",
         sampling="adaptive",
+        budget=32,
         interval=0.05,
         progress=False,
     )
@@ -174,5 +175,6 @@ def test_other_dimensions_are_searched_on_a_real_platform(op: str, dimension: st
         assert sorted(off)[len(off) // 2] < 0.1
     low, high = found.measured[0][0], found.measured[-1][0]
     assert (low, high) == (values[0], values[-1])
+    assert len(found.measured) <= 32
     ops = base.replace(**{dimension: high}).ops / base.replace(**{dimension: low}).ops
     assert 1.5 < found.measured[-1][1] / found.measured[0][1] < 3 * ops

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from nnbehave.analysers import Accuracy, Card, fill_card
-from nnbehave.errors import InvalidInputError, NNBehaveError
+from nnbehave.errors import InvalidInputError
 from nnbehave.platforms import get_platform
 from nnbehave.results import Results
 from nnbehave.space import Space, Stage, load_space
@@ -76,11 +76,8 @@ def make_card(
                 break
             try:
                 step()
-            except NNBehaveError as error:  # the other findings can do without it
-                if isinstance(error, InvalidInputError):
-                    _LOG.info("%s: %s", title, error)
-                else:
-                    raise
+            except InvalidInputError as error:  # such as no pair that can be judged; the other findings can do without
+                _LOG.info("%s: %s", title, error)
         return _filled(name, store, accuracy)
 
 
