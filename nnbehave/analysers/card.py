@@ -405,7 +405,12 @@ def _precisions(results: Any, evidence: dict[str, Any]) -> Iterator[dict[str, An
             "figure": figure,
             "advice": f"in {precision}, leave {_listed(slower)} in fp32" if len(slower) else "",
             "values": {
-                f"{row['base']}": (row["speedup"], row["speedup_low"], row["speedup_high"]) for row in records(known)
+                row["op"] if (known["op"] == row["op"]).sum() == 1 else row["base"]: (
+                    row["speedup"],
+                    row["speedup_low"],
+                    row["speedup_high"],
+                )
+                for row in records(known)
             },
         }
 

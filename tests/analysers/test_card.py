@@ -97,6 +97,7 @@ def test_precisions_that_lose_somewhere() -> None:
     told = card_of(rows)
     assert (told[5, "int8"].verdict, told[5, "int8"].advice) == (HOLDS, "in int8, leave add in fp32")
     assert told[5, "fp16"].verdict == FAILS
+    assert told[5, "int8"].values.keys() == {"dwconv", "add"}
 
 
 def test_blocks_and_their_stages() -> None:
