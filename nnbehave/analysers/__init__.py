@@ -5,7 +5,8 @@ from nnbehave.analysers.activations import Activations, rank_activations
 from nnbehave.analysers.active import find_steps
 from nnbehave.analysers.batches import Batches, compare_batches
 from nnbehave.analysers.blocks import Blocks, compare_blocks
-from nnbehave.analysers.card import Card, Statement, compare_cards, fill_card, load_card
+from nnbehave.analysers.card import Card, Statement, compare_cards, load_card
+from nnbehave.analysers.findings import fill_card
 from nnbehave.analysers.fusion import Fusion, detect_fusion
 from nnbehave.analysers.platform_comparison import PlatformComparison, compare_platforms
 from nnbehave.analysers.precision import Precisions, compare_precisions

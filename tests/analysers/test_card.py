@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 import nnbehave as nb
-from nnbehave.analysers.card import FAILS, HOLDS, UNKNOWN, fill_card
+from nnbehave.analysers.card import FAILS, HOLDS, UNKNOWN
+from nnbehave.analysers.findings import fill_card
 from nnbehave.derive import COLUMNS
 from nnbehave.errors import InvalidInputError
 from nnbehave.results import Results

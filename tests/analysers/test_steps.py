@@ -181,16 +181,15 @@ def test_a_pattern_that_grows_is_followed_and_extended() -> None:
 
 
 def test_points_that_a_law_leaves_unexplained_count() -> None:
-    """Steps whose levels scatter by 5 % around their law, measured to 0.2 %: what is kept goes by what was measured."""
+    """Levels and dips that leave every law by some 3 %, measured to 0.2 %: each is priced by what was measured."""
     n = np.arange(1, 257)
-    level = np.exp(0.05 * np.random.default_rng(3).standard_normal(16))
-    truth = (1 + 0.5 * ((n - 1) // 16)) * level[(n - 1) // 16] * (1 + 0.002 * n)
-    y = truth * np.exp(0.002 * np.random.default_rng(4).standard_normal(len(n)))
+    rng = np.random.default_rng(3)
+    truth = (1 + 0.01 * n) * np.where(n % 16 == 0, 0.75, 1) * np.exp(0.03 * rng.standard_normal(len(n)))
+    y = truth * np.exp(0.002 * rng.standard_normal(len(n)))
     found = detect_steps(n, y, 0.002 * y)
-    fastest = np.minimum.accumulate(truth[::-1])[::-1]
-    kept = np.array(found.best_channels())
-    ours = np.minimum.accumulate(truth[kept - 1][::-1])[::-1][np.searchsorted(kept, n)]
-    assert np.mean(ours / fastest - 1) < 0.005
+    assert (found.kind, found.width) == ("zigzag", 16)
+    off = [abs(found.latency(int(k)) / latency - 1) for k, latency in zip(n, y, strict=True)]
+    assert np.mean(off) < 0.005
 
 
 def test_a_cliff_does_not_hide_the_width() -> None:
