@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from nnbehave.graph import Graph
 from nnbehave.measurement import (
     ESTIMATOR,
+    EXACT,
     Estimate,
     Sample,
     agree,
     bound,
     estimate_session,
+    exact,
     normalise,
     own_kernels,
     response_share,
@@ -42,7 +45,7 @@ COLUMNS = [
     "complete", "energy_mj", "power_w", "ops", "mac", "padding", "bias", "kernels", "seed", "environment",
     "interval_asked", "session_finished", "join_factor", "relative_low", "relative_high", "processes",
     "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator", "output_error", "mac_bytes", "layers",
-    "output_cosine", "largest_error",
+    "output_cosine", "largest_error", "cycles", "instructions", "counts", "left_out",
 ]
 # fmt: on
 
@@ -83,9 +86,10 @@ def derive_rows(
         if wanted and (methods is None or session.method in methods):
             group = groups.setdefault((session.platform, session.environment, session.method), {})
             group[session.id] = _session_rows(session, graphs)
-    for known in groups.values():
+    for (_, _, method), known in groups.items():
         for (label, slot, dimension), members in curves.items():
-            factors = _factors(members, known) if dimension else dict.fromkeys(known, 1.0)
+            drifts = dimension and method not in EXACT
+            factors = _factors(members, known) if drifts else dict.fromkeys(known, 1.0)
             for subject in members:
                 if row := _best(subject, known, factors):
                     named = {"space": label, "slot": slot, "dimension": dimension or None}
@@ -100,7 +104,7 @@ def _describe(graph: Graph) -> Row:
     for name in _LAYER:
         values = {getattr(layer, name) for layer in graph.layers}
         row[name] = values.pop() if len(values) == 1 else None
-    return row | {"complete": True}
+    return row
 
 
 # ---------------------------------------------------------------------- between sessions
@@ -185,6 +189,8 @@ def _bound(part: str, graphs: Mapping[str, Graph]) -> str:
 
 def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[str, Row]:
     """Return a session's row for each subject that it measured or could not measure."""
+    if session.method in EXACT:
+        return _exact_rows(session, graphs)
     samples, terms = _samples(session, graphs), _terms(session)
     known = {
         subject: found
@@ -215,6 +221,28 @@ def _session_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[s
     loaded = {s: None for s, parts in terms.items() if session.method == "none" and parts[0][0] in session.loads}
     there = {**session.outcomes, **known, **loaded}
     return {subject: row(subject) for subject in there if not subject.startswith(REFERENCE)}
+
+
+def _exact_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[str, Row]:
+    """Return the rows of a session in which nothing was timed; latencies stand on one scale, relative to 1 ms."""
+    blocks = {block.part: block for block in session.blocks}
+    rows = {}
+    for subject in {**session.outcomes, **blocks}:
+        block = blocks.get(subject)
+        left_out = ", ".join(block.witnesses["left_out"]) if block else ""
+        found = (exact(block.ms), f"its total leaves out {left_out}" if left_out else "", np.nan) if block else None
+        asked = graphs[subject].precision if subject in graphs else None
+        row = _session_row(session, subject, asked, [(subject, 1.0)], found, (1.0, 0.0))
+        rows[subject] = row | (_counted(block.witnesses) if block else {})
+    return rows
+
+
+def _counted(said: dict[str, Any]) -> Row:
+    """Return what an exact latency rests on, and what it leaves out."""
+    counts, left_out = said["counts"], said["left_out"]
+    row: Row = {name: counts.get(name, np.nan) for name in ("cycles", "instructions")}
+    row |= {"counts": json.dumps(counts), "left_out": ";".join(left_out) or None, "complete": not left_out}
+    return row
 
 
 def _retested(
@@ -293,6 +321,9 @@ def _session_row(
         "discarded_blocks": sum("discarded" in block.witnesses for block in own),
         "disturbed_blocks": sum("disturbed" in block.witnesses for block in own),
         "first_latency_ms": verdict[2] if verdict else np.nan,
+        "complete": True,
+        **dict.fromkeys(("cycles", "instructions"), np.nan),
+        **dict.fromkeys(("counts", "left_out")),
         "rounds": verdict[0].rounds if verdict else 0,
         "processes": verdict[0].processes if verdict else 0,
         "status": "ok",

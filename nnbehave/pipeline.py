@@ -23,8 +23,10 @@ from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph, as_graph
 from nnbehave.layer import Layer
 from nnbehave.measurement import (
+    EXACT,
     Block,
     Estimate,
+    EstimatingSession,
     Event,
     Loaded,
     Outcome,
@@ -210,7 +212,7 @@ def _plan(
     measured = {subject for subject in done if not isnan(settled[subject])}
     names = [[graph.id for graph in curve] for curve in curves]
     missing = [subject for subject in graphs if subject not in done]
-    references = {} if method == "none" else {REFERENCE + graph.id: graph for graph in _references()}
+    references = {} if method in ("none", *EXACT) else {REFERENCE + graph.id: graph for graph in _references()}
     return _Plan(platform, method, environment, graphs, names, measured & done, missing, references)
 
 
@@ -318,9 +320,8 @@ def _convert(
         needed = [term.graph for term in plan.terms(subject)]
         if plan.method == "stacked" and subject not in plan.references:
             needed.append(plan.graphs[subject])  # for its check
-        if lacking := [graph.precision for graph in needed if graph.precision not in plan.platform.precisions]:
-            known = ", ".join(plan.platform.precisions)
-            refused[subject] = ("unsupported", f"{plan.platform.name} has no {lacking[0]}, only {known}")
+        if why := next(filter(None, map(plan.platform.refuses, needed)), ""):
+            refused[subject] = ("unsupported", why)
             continue
         for graph in needed:
             graphs[graph.id] = graph
@@ -362,7 +363,11 @@ class Run:
         progress: bool,
     ) -> None:
         self._plan, self._store, self._pool, self._cache, self._label = plan, store, pool, cache, label
-        self._session = Session(plan.platform, target, {}, {}, settings, plan.method, list(plan.references))
+        self._session: Session | EstimatingSession = (
+            EstimatingSession(plan.platform, target, settings)
+            if plan.method in EXACT
+            else Session(plan.platform, target, {}, {}, settings, plan.method, list(plan.references))
+        )
         self._settings, self._target, self._progress = settings, target, progress
         self._key: int | None = None
         self._subjects: dict[str, None] = {}
@@ -386,7 +391,7 @@ class Run:
 
     def estimates(self) -> dict[str, Estimate]:
         """Return what is known by now of the subjects measured here, those with enough rounds for an interval."""
-        fewest = self._settings.min_rounds
+        fewest = 1 if self._plan.method in EXACT else self._settings.min_rounds
         return {name: found for name, found in self._session.estimates.items() if found.rounds >= fewest}
 
     def begin(self, subjects: Sequence[str], rounds: int) -> None:
@@ -399,7 +404,7 @@ class Run:
 
     def _begin(self, subjects: Sequence[str], rounds: int) -> None:
         plan = self._plan
-        anchors = _anchors(plan, subjects, (self._anchors, self._subjects))
+        anchors = [] if plan.method in EXACT else _anchors(plan, subjects, (self._anchors, self._subjects))
         self._anchors |= set(anchors)
         new = [name for name in (*plan.references, *subjects, *anchors) if name not in self._subjects]
         artifacts, refused = _convert(plan, new, self._pool, f"convert {self._label}", self._progress)

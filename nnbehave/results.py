@@ -262,8 +262,8 @@ def load_blocks(path_or_url: str | Path) -> pd.DataFrame:
 
 
 def usable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that a curve may be made of: those that are ok, and noisy ones by their standard errors."""
-    good = rows["status"].isin(["ok", "noisy"]) & (rows["latency_ms"] > 0)
+    """Return the rows that a curve may be made of: complete ones that are ok, and noisy ones by their errors."""
+    good = rows["status"].isin(["ok", "noisy"]) & (rows["latency_ms"] > 0) & rows["complete"].ne(False)
     return rows[good & (rows["std_error_ms"].fillna(0) < float("inf"))]
 
 

@@ -59,6 +59,10 @@ class Worker:
         """Process id."""
         return self._process.pid
 
+    def put(self, path: str) -> str:
+        """Return where the process finds an artifact, with the files beside it, of this machine's ``path``."""
+        return path
+
     def request(self, cmd: str, timeout_s: float, **fields: Any) -> dict[str, Any]:
         """Send a request and return its one answer. Raises as ``send`` and ``receive`` do."""
         self.send(cmd, **fields)

@@ -24,7 +24,10 @@ _ALWAYS = ("platform", "environment", "method", "arrangement", "precision", "sta
 
 
 def frame_of(results: Any, needed: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the rows of a Results or a DataFrame. Raises InvalidInputError where it is neither, or lacks columns."""
+    """Return the rows of a Results or a DataFrame; a total that leaves operators out is no latency to go by.
+
+    Raises InvalidInputError where it is neither, or lacks columns.
+    """
     import pandas as pd
 
     frame = getattr(results, "frame", results)
@@ -33,7 +36,10 @@ def frame_of(results: Any, needed: Sequence[str] = ()) -> pd.DataFrame:
     missing = [name for name in (*_ALWAYS, *needed) if name not in frame]
     if missing:
         raise InvalidInputError(f"results: the frame lacks the columns {', '.join(missing)}")
-    return frame
+    if "complete" not in frame or not (short := frame["complete"].eq(False)).any():
+        return frame
+    columns = [name for name in ("latency_ms", "relative_latency") if name in frame]
+    return frame.assign(**{name: frame[name].mask(short) for name in columns})
 
 
 def timed(frame: pd.DataFrame) -> pd.DataFrame:

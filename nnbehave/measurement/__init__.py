@@ -1,7 +1,9 @@
 """Measuring: what is run, the schedule of rounds, the session that runs it, the statistics of what comes back."""
 
-from nnbehave.measurement.isolation import METHODS, Term, bound, call_alone, own_kernels, stack_depth, terms
-from nnbehave.measurement.session import Block, Checked, Event, Loaded, Outcome, Part, Process, Retest, Session
+from nnbehave.measurement.estimating import EstimatingSession
+from nnbehave.measurement.events import Block, Checked, Event, Loaded, Outcome, Part, Process, Retest
+from nnbehave.measurement.isolation import EXACT, METHODS, Term, bound, call_alone, own_kernels, stack_depth, terms
+from nnbehave.measurement.session import Session
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import (
     ESTIMATOR,
@@ -11,6 +13,7 @@ from nnbehave.measurement.statistics import (
     block_ms,
     estimate,
     estimate_session,
+    exact,
     normalise,
     process_share,
     response_share,
@@ -19,10 +22,12 @@ from nnbehave.measurement.statistics import (
 
 __all__ = [
     "ESTIMATOR",
+    "EXACT",
     "METHODS",
     "Block",
     "Checked",
     "Estimate",
+    "EstimatingSession",
     "Event",
     "Loaded",
     "Outcome",
@@ -39,6 +44,7 @@ __all__ = [
     "call_alone",
     "estimate",
     "estimate_session",
+    "exact",
     "normalise",
     "own_kernels",
     "process_share",

@@ -12,6 +12,9 @@
     (:func:`nnbehave.runner.timing.rotate`), so that weights come from where a network's come from.
 ``profiled``
     The runtime's own clock, summed over the layer's kernels.
+``emulated``, ``estimated``
+    Nothing is timed: instructions are counted in an emulator, or a compiler says what it expects, and a latency
+    follows. Exact: one time is enough, nothing drifts, and all sessions are on one scale.
 ``none``
     Nothing is timed: whether the layer can be converted, loaded and run, and whether what it computes is right.
 
@@ -31,7 +34,8 @@ from nnbehave.graph import Graph
 from nnbehave.layer import Layer
 from nnbehave.runner.kernels import Kernel
 
-METHODS = ("whole", "stacked", "profiled", "none")
+METHODS = ("whole", "stacked", "profiled", "emulated", "estimated", "none")
+EXACT = ("emulated", "estimated")
 # A stack holds as many copies as take some 0.6 ms by these round figures, so that the call is small beside them.
 _STACK_S, _OPS_PER_S, _BYTES_PER_S = 6e-4, 50e9, 20e9
 _FEWEST_COPIES, _MOST_COPIES = 3, 12
@@ -47,7 +51,7 @@ class Term:
 
 def terms(subject: Graph, method: str) -> tuple[Term, ...]:
     """Return the graphs to run for a subject: its latency is the sum of theirs, each times its weight."""
-    if method in ("profiled", "none"):
+    if method in ("profiled", "none", *EXACT):
         return (Term(subject, 1.0),)
     if method == "whole":
         return Term(subject, 1.0), Term(call_alone(), -1.0)

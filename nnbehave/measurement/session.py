@@ -11,24 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from nnbehave.converters import Artifact
-from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
+from nnbehave.errors import WorkerError
+from nnbehave.measurement.events import (
+    Block,
+    Event,
+    Outcome,
+    Part,
+    Process,
+    Retest,
+    ask_to_load,
+    loaded_events,
+    outcome_of,
+    start_runner,
+)
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import (
     Estimate,
     Sample,
     Terms,
-    block_ms,
     estimate_session,
     stands_alone,
 )
 from nnbehave.platforms import Platform
-from nnbehave.runner.kernels import Kernel
-from nnbehave.runner.protocol import PROTOCOL_VERSION
 from nnbehave.targets import LocalTarget
 from nnbehave.worker import Worker
 
-_START_LIMIT_S = 120.0
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
 _FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
 _PARTS_IN_TURN = 32  # models that single calls go round
@@ -40,119 +47,6 @@ _HOPELESS = 1e3  # for intervals without end
 _MOST_DEATHS = 3  # of workers, of which nobody knows the reason
 _OUT_OF_REACH = 10  # times the most rounds: what is folded away takes no time, of which no interval is a small share
 _STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as many rounds will not
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is run: an artifact, its precision, and what bounds it (``compute`` or ``memory``)."""
-
-    artifact: Artifact
-    precision: str
-    bound: str
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A part was loaded; the runtime's word on what will run."""
-
-    subject: str
-    load_s: float
-    kernels: list[Kernel]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What a part computes was compared with what TensorFlow computes in fp32.
-
-    Attributes
-    ----------
-    subject : str
-        The part.
-    output_error, output_cosine, largest_error : float
-        As of :class:`nnbehave.runner.reference.Fidelity`.
-    """
-
-    subject: str
-    output_error: float
-    output_cosine: float
-    largest_error: float
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block was measured.
-
-    Attributes
-    ----------
-    subject : str
-        The part.
-    round, position, process : int
-        Which round, which place in its order, which worker process of the session.
-    inner : int
-        Calls a span.
-    times_ns : list of int
-        The spans, in order.
-    witnesses : dict
-        What was seen meanwhile (:mod:`nnbehave.runner.witnesses`). ``discarded`` says why a block was taken again;
-        ``disturbed`` why it should have been, where that had been tried often enough.
-    taken_at : float
-        Seconds since the epoch.
-    """
-
-    subject: str
-    round: int
-    position: int
-    process: int
-    inner: int
-    times_ns: list[int]
-    witnesses: dict[str, Any]
-    taken_at: float
-
-    def sample(self, bound: str) -> Sample:
-        """Return what the statistics take of it."""
-        return Sample(self.subject, block_ms(self.times_ns, self.inner), bound, self.round, self.process)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A subject left the session without a latency: ``status`` is unsupported, failed or timeout."""
-
-    subject: str
-    status: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Process:
-    """A fresh process was started and warmed up.
-
-    Attributes
-    ----------
-    process : int
-    warm_up_spans : int
-        How many spans it took until two windows of them agreed.
-    steady : bool
-        Whether they ever did.
-    witnesses : dict of str to bool
-        Which of them there are.
-    """
-
-    process: int
-    warm_up_spans: int
-    steady: bool
-    witnesses: dict[str, bool]
-
-
-@dataclass(frozen=True)
-class Retest:
-    """A subject disagreed with its neighbours on the swept axis, and was measured again in a process of its own."""
-
-    subject: str
-    process: int
-    neighbours: list[str]
-
-
-Event = Loaded | Checked | Block | Outcome | Process | Retest
 
 
 @dataclass
@@ -274,12 +168,7 @@ class Session:
         """
         self.close()
         self._process += 1
-        self._worker = self._target.start(self._platform, self._process)
-        self.hello = self._worker.request("hello", _START_LIMIT_S)
-        if not self.hello.pop("ok"):
-            raise WorkerError(f"the runner of {self._platform} does not start: {self.hello['error']}")
-        if (spoken := self.hello["protocol"]) != PROTOCOL_VERSION:
-            raise WorkerError(f"the runner of {self._platform} speaks protocol {spoken}, not {PROTOCOL_VERSION}")
+        self._worker, self.hello = start_runner(self._target, self._platform, self._process)
         return self.hello
 
     def close(self) -> None:
@@ -373,7 +262,7 @@ class Session:
         else:
             self._loaded[part] = self._loadable[part] = None
             self._load_s += answer["load_s"]
-            yield from _loaded(part, answer)
+            yield from loaded_events(part, answer)
 
     def _check(self, subject: str, part: Part) -> Iterator[Event]:
         """Load a subject alone, which calls it once, and let it go."""
@@ -384,7 +273,7 @@ class Session:
             yield answer
             yield from self._recover()
         else:
-            yield from _loaded(subject, answer)
+            yield from loaded_events(subject, answer)
             yield from self._unload([subject])
 
     def _unload(self, parts: Sequence[str]) -> Iterator[Outcome]:
@@ -408,20 +297,13 @@ class Session:
             yield Outcome(subject, outcome.status, outcome.reason)
 
     def _ask_to_load(self, name: str, part: Part) -> dict[str, Any] | Outcome:
-        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone.
-
-        The runner calls each part once here, since where calls are taken in turn a failure does not tell whose it is.
-        """
+        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone."""
         assert self._worker is not None
-        fields = {"handle": name, "path": part.artifact.path, "precision": part.precision, "seed": self._settings.seed}
         try:
-            answer = self._worker.request("load", self._settings.time_limit_s, **fields)
+            return ask_to_load(self._worker, name, part, self._settings)
         except WorkerError as error:
             self.close()
-            return _outcome(name, error, "loading")
-        if answer.pop("ok"):
-            return answer
-        return Outcome(name, answer["kind"], answer["error"])
+            return outcome_of(name, error, "loading")
 
     def _recover(self) -> Iterator[Outcome]:
         """Where the runner has gone, start a new one and load there all that was loaded; each failure is an outcome."""
@@ -531,11 +413,11 @@ class Session:
                     if self._deaths > _MOST_DEATHS:  # as likely as not one of these, and there must be an end
                         for part in todo:
                             self._loaded.pop(part, None)
-                            yield from self._lost(_outcome(part, error, f"one of {len(todo)} layers in turn"))
+                            yield from self._lost(outcome_of(part, error, f"one of {len(todo)} layers in turn"))
                 else:
                     failed = todo[0]
                     del self._loaded[failed]
-                    yield from self._lost(_outcome(failed, error, f"round {number + 1}"))
+                    yield from self._lost(outcome_of(failed, error, f"round {number + 1}"))
                 yield from self._recover()
                 todo = [part for part in todo if part in self._loaded]
 
@@ -650,15 +532,3 @@ class Session:
                 return
             yield from self._rounds(here)
         self._settle()
-
-
-def _loaded(part: str, answer: dict[str, Any]) -> Iterator[Loaded | Checked]:
-    yield Loaded(part, answer["load_s"], [Kernel(*each) for each in answer["kernels"]])
-    if answer["fidelity"] is not None:
-        yield Checked(part, *answer["fidelity"])
-
-
-def _outcome(subject: str, error: WorkerError, during: str) -> Outcome:
-    status = "timeout" if isinstance(error, WorkerTimeout) else "failed"
-    known = isinstance(error, WorkerTimeout | WorkerDied)
-    return Outcome(subject, status, f"{error} ({during})" if known else str(error))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nnbehave.errors import InvalidInputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from nnbehave.graph import Graph
 
 Option = bool | int | float | str
 
@@ -36,6 +40,8 @@ class Platform:
         The distribution that holds the runtime and the extra of nnbehave that brings it; empty where none is needed.
     methods, precisions : tuple of str
         How it can be measured, the default first, and what it can be asked for.
+    complete : bool
+        Whether its totals cover every operator. Where False, each row tells what its own leaves out.
     wall_clock : bool
         Whether its latencies are spans of this machine's time, so that two sweeps must not measure at once.
     """
@@ -51,6 +57,7 @@ class Platform:
     extra: ClassVar[str] = ""
     methods: ClassVar[tuple[str, ...]] = ("whole",)
     precisions: ClassVar[tuple[str, ...]] = ("fp32",)
+    complete: ClassVar[bool] = True
     wall_clock: ClassVar[bool] = True
 
     def __init__(self, variant: str = "", options: Mapping[str, str] | None = None) -> None:
@@ -95,6 +102,25 @@ class Platform:
     def threads(self) -> int:
         """Number of cores that an inference uses."""
         return int(self.settings.get("threads", 1))
+
+    def refuses(self, graph: Graph) -> str:
+        """Return why a graph cannot be had here, as far as that is known before it is converted; empty where not.
+
+        A plug-in adds what its framework documents, by operator; what it does not know of, the framework is asked.
+        """
+        if graph.precision in self.precisions:
+            return ""
+        return f"{self.name} has no {graph.precision}, only {', '.join(self.precisions)}"
+
+    def interpreter(self) -> str:
+        """Return the Python that the runner runs in: this one, but for a runtime that needs one of its own.
+
+        Raises
+        ------
+        MissingExtraError
+            It has not been set up; the message says how.
+        """
+        return sys.executable
 
     def backend_options(self) -> dict[str, Any]:
         """Return what the runner gives the backend."""

@@ -24,8 +24,10 @@ class Simulated(Platform):
         "fail_at": 0,
         "crash_at": 0,
         "hang_at": 0,
+        "leaves_out": "",
     }
     choices = {"law": ("flat", "linear", "staircase", "power", "roofline")}
+    methods = ("whole", "estimated")
     precisions = PRECISIONS
     converter = "layer_spec"
     backend = "nnbehave.runner.backends.simulated:SimulatedBackend"

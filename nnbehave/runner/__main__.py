@@ -18,7 +18,7 @@ from nnbehave.runner.reference import fidelity, load_quantisation
 from nnbehave.runner.timing import alternate, calibrate, rotate, time_block, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
-COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "alternate", "profile", "unload")
+COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "alternate", "profile", "estimate", "unload")
 
 
 class Runner:
@@ -45,6 +45,10 @@ class Runner:
         path = request["path"]
         model = self.backend.load(path, request["precision"])
         load_s = time.perf_counter() - start
+        if model.invoke is None:
+            self.models[request["handle"]] = model
+            yield {"load_s": load_s, "fidelity": None, "kernels": model.kernels}
+            return
         quantisation = load_quantisation(path)
         inputs = quantised_inputs(model.input_shapes, model.input_dtypes, request["seed"], quantisation)
         try:
@@ -100,6 +104,11 @@ class Runner:
         for handle in request["handles"]:
             (calls, total_ns), seen = self.witnesses.around(partial(self.models[handle].profile, request["block_ns"]))
             yield self._block(handle, calls, ([total_ns], []), seen)
+
+    def estimate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        handles = request["handles"]
+        for handle, found in zip(handles, self.backend.estimate([self.models[handle] for handle in handles])):
+            yield {"handle": handle, **({"refused": str(found)} if isinstance(found, Unsupported) else found._asdict())}
 
     def _block(
         self, handle: str, inner: int, spans: tuple[list[int], list[int]], seen: dict[str, Any]

@@ -4,7 +4,7 @@ A request is one line on standard input, a JSON object with ``cmd``; an answer i
 ``ok``. Where ``ok`` is false, ``error`` says why and ``kind`` is a status (``unsupported`` or ``failed``). Whatever
 libraries print goes to standard error. A worker ends when its standard input does.
 
-The runner (``python -m nnbehave.runner``), protocol version 4:
+The runner (``python -m nnbehave.runner``), protocol version 5:
 
 =============  ==============================================  ==================================================
 ``cmd``        request                                         answer
@@ -21,6 +21,9 @@ The runner (``python -m nnbehave.runner``), protocol version 4:
 ``rotate``     ``handles``, ``passes``, ``evict_bytes``        the same lines
 ``alternate``  ``handles``, ``passes``, ``evictor`` (a handle)  the same lines, each with one of the evictor after
 ``profile``    ``handles``, ``block_ns``                       the same lines, by the runtime's own clock
+``estimate``   ``handles``                                     one line a handle, in order: ``handle``,
+                                                               ``latency_ns``, ``counts``, ``left_out``
+                                                               (:class:`.backends.base.Cost`), or ``refused``, why
 ``unload``     ``handle``
 =============  ==============================================  ==================================================
 
@@ -42,7 +45,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 Handler = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Dict, List, NamedTuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.reference import Quantisation, quantise, random_inputs
+
+
+class Cost(NamedTuple):
+    """What an emulator counts or a compiler estimates of one inference: exact, the same every time.
+
+    Attributes
+    ----------
+    latency_ns : float
+        Infinite or NaN is refused; 0 only where all is folded away.
+    counts : dict of str to float
+        What it rests on: ``cycles``, ``instructions``, or others.
+    left_out : list of str
+        Operators of the graph that the latency leaves out, as the compiler calls them.
+    """
+
+    latency_ns: float
+    counts: Dict[str, float] = {}
+    left_out: List[str] = []
 
 
 class Model:
@@ -20,13 +39,13 @@ class Model:
     kernels : list of Kernel
         Those that run, as the runtime tells.
     invoke : callable
-        Runs one inference on inputs that are in place; this is what is timed.
+        Runs one inference on inputs that are in place; this is what is timed. None where nothing is run.
     input_shapes, input_dtypes : list
         Of each input.
     """
 
     kernels: list[Any]
-    invoke: Callable[[], object]
+    invoke: Any = None
     input_shapes: list[Any] = []
     input_dtypes: list[Any] = []
 
@@ -53,6 +72,10 @@ class Backend:
 
     def load(self, path: str, precision: str) -> Model:
         """Load an artifact that was made for ``precision``; :class:`Unsupported` where the runtime refuses it."""
+        raise NotImplementedError
+
+    def estimate(self, models: List[Model]) -> Iterator[Union[Cost, Unsupported]]:
+        """Yield what each model costs, in order, as soon as that is known; for ``emulated`` and ``estimated``."""
         raise NotImplementedError
 
 
