@@ -302,6 +302,42 @@ def platforms_command() -> Exit:
 
 @app.command()
 @_reports
+def setup(
+    platform: Annotated[str, typer.Argument(help="Such as arm64; 'nnbehave platforms' says which need it.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Delete what was made.")] = False,
+) -> Exit:
+    """Fetch and make what a platform needs beside Python packages, in your cache directory and without root.
+
+    What is fetched, its size and its licence are shown first. Stopped, it goes on when run again.
+
+    Example: nnbehave setup tflite-runtime
+    """
+    from nnbehave.platforms import get_platform
+
+    prepared = type(get_platform(platform)).preparation()
+    if prepared is None:
+        typer.echo(f"{platform} needs no setup")
+        return Exit.OK
+    if remove:
+        typer.echo(f"removed {prepared.folder}" if prepared.remove() else f"there is no {prepared.folder}")
+        return Exit.OK
+    if not prepared.missing:
+        typer.echo(f"{platform} is set up in {prepared.folder}")
+        return Exit.OK
+    for what, licence, size_mb in prepared.downloads:
+        typer.echo(f"  {what}: {size_mb} MB, {licence}")
+    typer.echo(f"will be fetched into {prepared.folder}")
+    if not yes:
+        typer.confirm("Go on?", abort=True)
+    for step in prepared.make():
+        typer.echo(f"{platform}: {step} …")
+    typer.echo(f"{platform} is set up; 'nnbehave setup {platform} --remove' undoes it")
+    return Exit.OK
+
+
+@app.command()
+@_reports
 def spaces() -> Exit:
     """List the spaces that come with nnbehave."""
     from nnbehave.space import load_space, shipped_spaces

@@ -63,3 +63,7 @@ class WorkerDied(WorkerError):
 
 class WorkerTimeout(WorkerError):
     """The worker process gave no answer in time and was killed."""
+
+
+class SetupError(NNBehaveError):
+    """A step of a platform's setup failed; the message says which and why. Running the setup again goes on there."""

@@ -64,6 +64,13 @@ class Graph:
         self.sources = self._arranged() if sources is None else tuple(tuple(map(int, each)) for each in sources)
         self.input_shapes = self._check()
 
+    def at(self, precision: str) -> Graph:
+        """Return the same graph at another precision."""
+        if precision == self.precision:
+            return self
+        layers = [layer.replace(precision=precision) for layer in self.layers]
+        return Graph(layers, self.arrangement, self.sources if self.arrangement == "network" else None)
+
     def _arranged(self) -> tuple[tuple[int, ...], ...]:
         """Return the sources that the arrangement means."""
         if self.arrangement == "fan":

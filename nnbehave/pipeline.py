@@ -326,14 +326,18 @@ def _convert(
         for graph in needed:
             graphs[graph.id] = graph
             users.setdefault(graph.id, []).append(subject)
-    jobs = [(CONVERTERS[plan.platform.converter_for(graph.precision)], graph) for graph in graphs.values()]
-    finished = pool.convert(jobs)
+    wanted = {name: graph.at(plan.platform.runs_at(graph.precision)) for name, graph in graphs.items()}
+    jobs = {graph.id: (CONVERTERS[plan.platform.converter_for(graph.precision)], graph) for graph in wanted.values()}
+    made = {}
+    finished = pool.convert(list(jobs.values()))
     for (converter, graph), result in tqdm(finished, label, len(jobs), unit="graph", disable=not (progress and jobs)):
+        made[graph.id] = converter.name, result
+    for name, graph in wanted.items():
+        by, result = made[graph.id]
         if isinstance(result, Artifact):
-            artifacts[graph.id] = result
+            artifacts[name] = result
         else:
-            why = f"conversion to {converter.name}: {result}"
-            refused |= dict.fromkeys(users[graph.id], (result.status, why))
+            refused |= dict.fromkeys(users[name], (result.status, f"conversion to {by}: {result}"))
     return artifacts, refused
 
 
@@ -443,7 +447,10 @@ class Run:
         return self._key
 
     def _parts(self, graphs: dict[str, Graph]) -> dict[str, Part]:
-        return {name: Part(self._artifacts[name], each.precision, bound(each)) for name, each in graphs.items()}
+        return {
+            name: Part(self._artifacts[name], self._plan.platform.runs_at(each.precision), bound(each))
+            for name, each in graphs.items()
+        }
 
     def _take(self, events: Iterator[Event]) -> None:
         """Let events happen, and write them down."""

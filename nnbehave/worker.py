@@ -33,16 +33,25 @@ class Worker:
     arguments : sequence of str
     environment : mapping of str to str, optional
         Added to the parent's.
+    python : str, optional
+        The interpreter; by default this one.
+    package : path, optional
+        Where it finds nnbehave; by default here.
     """
 
     def __init__(
-        self, module: str, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        self,
+        module: str,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
+        package: Path = Path(__file__).parent.parent,
     ) -> None:
         self.name = module
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        path = os.pathsep.join(filter(None, [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH")]))
+        path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [python, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

@@ -11,6 +11,7 @@ from nnbehave.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
     from nnbehave.graph import Graph
+    from nnbehave.platforms.preparation import Preparation
 
 Option = bool | int | float | str
 
@@ -40,6 +41,8 @@ class Platform:
         The distribution that holds the runtime and the extra of nnbehave that brings it; empty where none is needed.
     methods, precisions : tuple of str
         How it can be measured, the default first, and what it can be asked for.
+    substitutes : dict of str to str
+        Precisions that it has not, and what it runs a layer of them at instead, as putting a model there quantises it.
     complete : bool
         Whether its totals cover every operator. Where False, each row tells what its own leaves out.
     wall_clock : bool
@@ -57,6 +60,7 @@ class Platform:
     extra: ClassVar[str] = ""
     methods: ClassVar[tuple[str, ...]] = ("whole",)
     precisions: ClassVar[tuple[str, ...]] = ("fp32",)
+    substitutes: ClassVar[dict[str, str]] = {}
     complete: ClassVar[bool] = True
     wall_clock: ClassVar[bool] = True
 
@@ -94,9 +98,18 @@ class Platform:
         query = "&".join(f"{key}={value}" for key, value in changed.items())
         return self.name + (f":{self.variant}" if self.variant else "") + (f"?{query}" if query else "")
 
+    def runs_at(self, precision: str) -> str:
+        """Return the precision that a layer of ``precision`` is converted to."""
+        return self.substitutes.get(precision, precision)
+
     def converter_for(self, precision: str) -> str:
         """Return what makes the artifacts of a precision."""
         return self.converters.get(precision, self.converter)
+
+    @classmethod
+    def preparation(cls) -> Preparation | None:
+        """Return what ``nnbehave setup`` makes for it; None where its packages are all."""
+        return None
 
     @property
     def threads(self) -> int:
@@ -108,7 +121,7 @@ class Platform:
 
         A plug-in adds what its framework documents, by operator; what it does not know of, the framework is asked.
         """
-        if graph.precision in self.precisions:
+        if graph.precision in (*self.precisions, *self.substitutes):
             return ""
         return f"{self.name} has no {graph.precision}, only {', '.join(self.precisions)}"
 
@@ -137,6 +150,8 @@ class Platform:
         """
         from importlib.metadata import PackageNotFoundError, version  # slow to import
 
+        if prepared := cls.preparation():
+            prepared.check()
         if not cls.package:
             return ""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nnbehave.platforms import Platform
+from nnbehave.targets.archive import runner_archive
 from nnbehave.worker import Worker
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -36,7 +38,10 @@ class LocalTarget:
         arguments = ["--backend", platform.backend, "--options", json.dumps(options)]
         arguments += ["--cpus", ",".join(map(str, cpus))]
         threads = {name: str(platform.threads) for name in _THREAD_VARIABLES}
-        return Worker("nnbehave.runner", arguments, threads)
+        python = platform.interpreter()
+        if python == sys.executable:
+            return Worker("nnbehave.runner", arguments, threads)
+        return Worker("nnbehave.runner", arguments, threads, python, runner_archive())
 
     @contextmanager
     def exclusive(self, waiting: Callable[[str], None]) -> Iterator[None]:
