@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.layer import Layer
+from nnbehave.operators import ElementWise
 
+Shape = tuple[int, ...]
 Arrangement = Literal["single", "chain", "fan", "pair", "network"]
 
 
@@ -37,8 +39,9 @@ class Graph:
     ----------
     sources : tuple of tuple of int
         As the parameter, for every arrangement.
-    input_shapes : tuple of tuple of int
-        Of the graph's inputs, batch first, channels last.
+    input_shapes, shapes : tuple of tuple of int
+        Of the graph's inputs and of what each layer gives, batch first, channels last. An element-wise layer of one
+        pixel that reads a vector, such as what ``dense`` gives, gives a vector.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Graph:
         if (sources is not None) != (self.arrangement == "network"):
             raise InvalidInputError("sources: a 'network' needs them, and no other arrangement takes them")
         self.sources = self._arranged() if sources is None else tuple(tuple(map(int, each)) for each in sources)
-        self.input_shapes = self._check()
+        self.input_shapes, self.shapes = self._check()
 
     def at(self, precision: str) -> Graph:
         """Return the same graph at another precision."""
@@ -86,26 +89,31 @@ class Graph:
             sources.append((i - 1, *further))
         return tuple(sources)
 
-    def _check(self) -> tuple[tuple[int, ...], ...]:
-        """Return the shapes of the graph's inputs; raise where a layer cannot read what it is given."""
+    def _check(self) -> tuple[tuple[Shape, ...], tuple[Shape, ...]]:
+        """Return the shapes of the inputs and of the layers' outputs; raise where a layer cannot read what it gets."""
         if len(self.sources) != len(self.layers):
             raise InvalidInputError(f"sources: {len(self.sources)} of them for {len(self.layers)} layers")
-        inputs: dict[int, tuple[int, ...]] = {}
+        inputs: dict[int, Shape] = {}
+        shapes: list[Shape] = []
         for i, (layer, sources) in enumerate(zip(self.layers, self.sources, strict=True)):
             if len(sources) != len(layer.input_shapes):
                 raise InvalidInputError(
                     f"layer {i} ({layer}) takes {len(layer.input_shapes)} inputs, not {len(sources)}"
                 )
-            for source, taken in zip(sources, layer.input_shapes, strict=True):
+            wanted, made = layer.input_shapes, layer.output_shape
+            if vector := _vector(layer, [shapes[source] for source in sources if 0 <= source < i]):
+                wanted, made = tuple(vector if shape == made else shape for shape in wanted), vector
+            for source, taken in zip(sources, wanted, strict=True):
                 if source >= i:
                     raise InvalidInputError(f"layer {i} ({layer}) reads layer {source}, which does not come before it")
-                given = self.layers[source].output_shape if source >= 0 else inputs.setdefault(source, taken)
+                given = shapes[source] if source >= 0 else inputs.setdefault(source, taken)
                 if given != taken:
                     giver = f"layer {source} gives" if source >= 0 else f"input {-1 - source} of the graph is"
                     raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} {given}")
+            shapes.append(made)
         if sorted(inputs, reverse=True) != list(range(-1, -1 - len(inputs), -1)):
             raise InvalidInputError(f"sources: inputs are -1, -2, … without gaps, got {sorted(inputs, reverse=True)}")
-        return tuple(inputs[key] for key in sorted(inputs, reverse=True))
+        return tuple(inputs[key] for key in sorted(inputs, reverse=True)), tuple(shapes)
 
     @property
     def outputs(self) -> tuple[int, ...]:
@@ -210,3 +218,10 @@ def as_graph(subject: Layer | Graph) -> Graph:
     if isinstance(subject, Layer):
         return Graph([subject])
     raise InvalidInputError(f"expected a Layer or a Graph, got {type(subject).__name__}")
+
+
+def _vector(layer: Layer, given: Sequence[Shape]) -> Shape | None:
+    """Return the shape of the vector that an element-wise layer of one pixel is given, where it is."""
+    batch, *pixels, channels = layer.output_shape
+    vector = (batch, channels)
+    return vector if isinstance(layer.operator, ElementWise) and pixels == [1, 1] and vector in given else None

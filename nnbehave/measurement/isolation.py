@@ -115,9 +115,10 @@ class _Stack:
         self._precision = precision
         self.layers: list[Layer] = []
         self.sources: list[tuple[int, ...]] = []
+        self._shapes: list[tuple[int, ...]] = []
 
     def shape(self, source: int) -> tuple[int, ...]:
-        return self.layers[source].output_shape if source >= 0 else ()
+        return self._shapes[source] if source >= 0 else ()
 
     def write(self, shape: tuple[int, ...], source: int) -> int:
         """Add what writes an input, in the layout that the runtime's convolutions like; a vector is as it comes."""
@@ -132,8 +133,8 @@ class _Stack:
     def copy(self, subject: Graph, inputs: list[int]) -> list[int]:
         """Add a copy of the subject; return its outputs."""
         first = len(self.layers)
-        for layer, sources in zip(subject.layers, subject.sources, strict=True):
-            self._add(layer, tuple(first + s if s >= 0 else inputs[-1 - s] for s in sources))
+        for layer, sources, shape in zip(subject.layers, subject.sources, subject.shapes, strict=True):
+            self._add(layer, tuple(first + s if s >= 0 else inputs[-1 - s] for s in sources), shape)
         return [first + i for i in subject.outputs]
 
     def tap(self, source: int) -> None:
@@ -149,7 +150,8 @@ class _Stack:
     def _layer(self, op: str, **fields: int | str) -> Layer:
         return Layer(op=op, precision=self._precision, **fields)
 
-    def _add(self, layer: Layer, sources: tuple[int, ...]) -> int:
+    def _add(self, layer: Layer, sources: tuple[int, ...], shape: tuple[int, ...] = ()) -> int:
+        self._shapes.append(shape or layer.output_shape)
         self.layers.append(layer)
         self.sources.append(sources)
         return len(self.layers) - 1

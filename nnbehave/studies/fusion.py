@@ -19,9 +19,10 @@ ACTIVATIONS = ("relu", "relu6", "hardsigmoid", "hardswish", "sigmoid", "swish", 
 FOLLOWERS = (*ACTIVATIONS, "batch_norm", "add", "multiply", "maxpool", "avgpool")
 PAIRS: tuple[Pair, ...] = (
     *((first, second) for first in ("conv", "dwconv", "transposed_conv", "group_conv") for second in FOLLOWERS),
-    *((first, second) for first in ("add", "maxpool") for second in ACTIVATIONS),
+    *((first, second) for first in ("add", "maxpool", "dense") for second in ACTIVATIONS),
+    *((first, "se") for first in ("conv", "dwconv")),
 )
-SHAPES = ((56, 32), (28, 96), (14, 384))  # height and channels of what is between the two
+SHAPES = ((56, 32), (28, 96), (14, 384))  # height and channels of what is between the two; of a vector, the elements
 _PROCESSES = 15
 _FEW = 8  # input channels of what computes much, so that what follows it is no trifle beside it
 _GIVEN = {"kernel": 3, "groups": 4, "dilation": 2, "stride": 1}  # of operators that need them
@@ -82,8 +83,10 @@ def check_fusion(
 
 
 def _first(name: str, height: int, channels: int) -> Layer:
-    """Return a layer of an operator that gives an output of some height and channels."""
+    """Return a layer of an operator that gives an output of some height and channels, or a vector as large."""
     few = min(_FEW, channels)
+    if name == "dense":
+        return _layer(name, 1, few, height**2 * channels)
     return _layer(name, height, few if "out_channels" in _needed(name) else channels, channels)
 
 
@@ -91,9 +94,7 @@ def _graphs(first: Layer, second: str | Layer) -> list[Graph]:
     """Return the pair, and what tells the second's own time."""
     shape = first.output_shape
     if isinstance(second, str):
-        if len(shape) != 4:
-            raise InvalidInputError(f"{second!r} does not follow {first}, whose output is {shape}: give the layer")
-        second = _layer(second, shape[1], shape[3], shape[3])
+        second = _layer(second, shape[1] if len(shape) == 4 else 1, shape[-1], shape[-1])
     pair = Graph([first, second], "pair")
     if len(shape) != 4 or isinstance(second.operator, ElementWise):
         return [pair, Graph([second])]

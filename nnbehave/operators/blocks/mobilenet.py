@@ -1,4 +1,4 @@
-"""The MobileNets' blocks: mobilenet_v1, mobilenet_v2, mobilenet_v2_se, fused_mbconv."""
+"""The MobileNets' blocks: mobilenet_v1, mobilenet_v2, mobilenet_v2_se, fused_mbconv; and se, by itself."""
 
 from __future__ import annotations
 
@@ -64,21 +64,39 @@ class MobileNetV2Block(_InvertedResidual):
 class MobileNetV2SEBlock(MobileNetV2Block):
     """Inverted residual with squeeze-and-excitation between the dwconv and the last conv, as in MobileNetV3.
 
-    Howard et al. 2019, section 5.3 and code: global average, dense with ReLU to a quarter of the inside's channels (a
-    multiple of 8), dense with hard sigmoid, channel-wise product. All else as ``mobilenet_v2``, for comparison.
+    The squeeze-and-excitation is ``se``, all else as ``mobilenet_v2``, for comparison.
     """
 
     name = "mobilenet_v2_se"
 
     def _attend(self, block: Composition[Any], inside: int) -> None:
-        channels = block.channels(inside)
-        squeezed = max(8, (channels // 4 + 4) // 8 * 8)
-        if squeezed < 0.9 * channels / 4:  # rounding must not take off more than a tenth
-            squeezed += 8
-        block.add("globalavgpool")
-        block.add("dense", out_channels=squeezed, activation="relu")
-        factors = block.add("dense", out_channels=channels, activation="hardsigmoid")
-        block.add("scale", reads=(inside, factors))
+        _squeeze_and_excite(block, inside)
+
+
+class SqueezeExcite(Block):
+    """Squeeze-and-excitation (Hu et al. 2018) as MobileNetV3 has it (Howard et al. 2019, section 5.3 and code).
+
+    Global average, dense with ReLU to a quarter of the channels (a multiple of 8), dense with hard sigmoid,
+    channel-wise product with the input.
+    """
+
+    name = "se"
+    required = ("height", "in_channels")
+    optional: ClassVar[tuple[str, ...]] = ("width", "batch")
+
+    def compose(self, layer: LayerFields, block: Composition[Any]) -> None:
+        _squeeze_and_excite(block, -1)
+
+
+def _squeeze_and_excite(block: Composition[Any], inside: int) -> None:
+    channels = block.channels(inside)
+    squeezed = max(8, (channels // 4 + 4) // 8 * 8)
+    if squeezed < 0.9 * channels / 4:  # rounding must not take off more than a tenth
+        squeezed += 8
+    block.add("globalavgpool", reads=inside)
+    block.add("dense", out_channels=squeezed, activation="relu")
+    factors = block.add("dense", out_channels=channels, activation="hardsigmoid")
+    block.add("scale", reads=(inside, factors))
 
 
 class FusedMBConv(_InvertedResidual):
