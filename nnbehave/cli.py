@@ -32,6 +32,8 @@ class Exit(IntEnum):
 
 _WITHOUT = ("unsupported", "failed", "timeout")  # the statuses of layers that have no latency
 
+_VALUES = typer.Option(help="Of every dimension over numbers take those from LOW to HIGH: 8:64, or 8:64:8.")
+
 app = typer.Typer(
     help="Measure how latency behaves on an inference platform, find the steps, keep the channels worth keeping.",
     epilog="Exit codes: 0 done; 1 broke on the way; 2 unusable input; 3 done, but some layers have no latency; "
@@ -83,6 +85,7 @@ def sweep_command(
             help="How a layer is isolated: stacked, whole, profiled; none times nothing. [default: platform's own]"
         ),
     ] = None,
+    values: Annotated[str | None, _VALUES] = None,
     sampling: Annotated[
         str,
         typer.Option(help="exhaustive: every value; adaptive: of each curve as few as show its steps."),
@@ -116,6 +119,7 @@ def sweep_command(
     results = sweep(
         loaded,
         platforms=platform or ["tflite"],
+        values=_numbers(values),
         store=store,
         sampling=sampling,
         budget=budget,
@@ -164,6 +168,45 @@ def steps(
         for file in _draw(results, table, png):
             typer.echo(f"wrote {file}")
     return Exit.INCOMPLETE if table["low"].isna().any() else Exit.OK
+
+
+@app.command("compare-platforms")
+@_reports
+def compare_platforms_command(
+    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="May be repeated. [default: every platform that is available here, see 'nnbehave platforms']"
+        ),
+    ] = None,
+    values: Annotated[str | None, _VALUES] = None,
+    sampling: Annotated[str, typer.Option(help="As of 'nnbehave sweep'.")] = "adaptive",
+    store: Annotated[
+        str, typer.Option(help="Where to keep the measurements: a file, or a database URL.")
+    ] = "results.db",
+    png: Annotated[Path | None, typer.Option(help="A file for the curves, a panel a platform. [default: none]")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> Exit:
+    """Sweep a space on several platforms, and set the steps of each side by side.
+
+    How a platform's numbers came about stands beside its name: measured, emulated or estimated.
+
+    Example: nnbehave compare-platforms fig4_conv_cout --values 3:256 --png platforms.png
+    """
+    from nnbehave.platforms import available_platforms
+    from nnbehave.sweep import sweep
+
+    names = platform or available_platforms()
+    results = sweep(space, platforms=names, values=_numbers(values), store=store, sampling=sampling, progress=not quiet)
+    table = results.steps()
+    typer.echo(_steps_table(table.assign(platform=table["platform"] + " (" + table["method"] + ")")))
+    if without := sorted(set(map(str, results.frame["platform"])) - set(table["platform"])):
+        typer.echo(f"no curve on {', '.join(without)}")
+    if png is not None:
+        _draw_platforms(results, table, png)
+        typer.echo(f"wrote {png}")
+    return Exit.INCOMPLETE if without or table["low"].isna().any() else Exit.OK
 
 
 @app.command()
@@ -462,6 +505,34 @@ def _draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]
         ax.figure.savefig(file, dpi=120)
         plt.close(ax.figure)
         yield file
+
+
+def _draw_platforms(results: Results, table: pd.DataFrame, file: Path) -> None:
+    """Draw each platform's curves of the table in a panel of its own."""
+    from nnbehave.plots import panels
+
+    curves = list(dict.fromkeys(zip(table["platform"], table["dimension"], strict=True)))
+    axes = panels(len(curves))
+    for (platform, dimension), ax in zip(curves, axes, strict=True):
+        results.plot(platform, dimension=dimension, ax=ax).set_title(platform)
+    try:
+        axes[0].figure.savefig(file, dpi=120)
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"--png {file}: {error}") from None
+
+
+def _numbers(text: str | None) -> range | None:
+    """Return the numbers that LOW:HIGH[:STEP] means, HIGH among them."""
+    if text is None:
+        return None
+    try:
+        low, high, step = [*map(int, text.split(":")), 1][:3]
+        numbers = range(low, high + 1, step)
+    except ValueError:
+        numbers = range(0)
+    if not numbers or text.count(":") > 2:
+        raise InvalidInputError(f"--values: expected LOW:HIGH or LOW:HIGH:STEP, such as 8:64:8, got {text!r}")
+    return numbers
 
 
 def _file_name(text: Any) -> str:

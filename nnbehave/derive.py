@@ -229,11 +229,15 @@ def _exact_rows(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[str
     rows = {}
     for subject in {**session.outcomes, **blocks}:
         block = blocks.get(subject)
-        left_out = ", ".join(block.witnesses["left_out"]) if block else ""
-        found = (exact(block.ms), f"its total leaves out {left_out}" if left_out else "", np.nan) if block else None
+        found = (exact(block.ms), "", np.nan) if block and block.ms > 0 else None  # nothing costs nothing
         asked = graphs[subject].precision if subject in graphs else None
         row = _session_row(session, subject, asked, [(subject, 1.0)], found, (1.0, 0.0))
-        rows[subject] = row | (_counted(block.witnesses) if block else {})
+        if block:
+            row |= _counted(block.witnesses)
+            if left_out := block.witnesses["left_out"]:
+                short = f"its total leaves out {', '.join(dict.fromkeys(left_out))}"
+                row["reason"] = "; ".join(filter(None, [short, row["reason"]]))
+        rows[subject] = row
     return rows
 
 

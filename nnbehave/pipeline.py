@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, ConversionPool
+from nnbehave.converters import Artifact, ArtifactCache, ConversionPool, get_converter
 from nnbehave.derive import FEWEST_ANCHORS, REFERENCE, derive_rows, half_width
 from nnbehave.errors import InvalidInputError
 from nnbehave.graph import Graph, as_graph
@@ -327,7 +327,7 @@ def _convert(
             graphs[graph.id] = graph
             users.setdefault(graph.id, []).append(subject)
     wanted = {name: graph.at(plan.platform.runs_at(graph.precision)) for name, graph in graphs.items()}
-    jobs = {graph.id: (CONVERTERS[plan.platform.converter_for(graph.precision)], graph) for graph in wanted.values()}
+    jobs = {graph.id: (get_converter(plan.platform.converter_for(graph.precision)), graph) for graph in wanted.values()}
     made = {}
     finished = pool.convert(list(jobs.values()))
     for (converter, graph), result in tqdm(finished, label, len(jobs), unit="graph", disable=not (progress and jobs)):

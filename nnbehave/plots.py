@@ -28,6 +28,18 @@ def new_axes() -> Any:
     return pyplot().subplots(figsize=(8, 4.5), layout="constrained")[1]
 
 
+def panels(count: int) -> list[Any]:
+    """Return that many axes of a new figure, in rows of up to three. Raises MissingExtraError as new_axes."""
+    columns = min(3, count)
+    rows = -(-count // columns)
+    figure, grid = pyplot().subplots(
+        rows, columns, figsize=(5.5 * columns, 3.6 * rows), layout="constrained", squeeze=False
+    )
+    for spare in grid.flat[count:]:
+        figure.delaxes(spare)
+    return list(grid.flat[:count])
+
+
 def plot_points(curve: pd.DataFrame, dimension: str, label: str, *, ax: Any) -> Any:
     """Draw the points of one curve with their intervals; return their colour.
 

@@ -47,7 +47,8 @@ def sweep(
     store : str or path, optional
         A database URL or the path of a SQLite file, made where there is none; by default nothing is kept.
     layer, dimension, values
-        A layer, one of its dimensions, and the values to give it.
+        A layer, one of its dimensions, and the values to give it. With a space, ``values`` are the numbers to take of
+        all that it has.
     sampling : {"exhaustive", "adaptive"}
         Which of the values to measure: all; or of each curve over whole numbers as few as show its steps, in batches
         that each depend on what is known so far (:mod:`nnbehave.analysers.active`).
@@ -97,10 +98,11 @@ def sweep(
         if not isinstance(layer, Layer) or not isinstance(dimension, str) or not isinstance(values, Iterable):
             raise InvalidInputError("give a space, or layer= (a Layer), dimension= (a name) and values= (a sequence)")
         space = Space.from_layer(layer, dimension, list(values))
-    elif layer is not None or dimension is not None or values is not None:
+    elif layer is not None or dimension is not None:
         raise InvalidInputError("give a space, or layer=, dimension= and values=, not both")
-    elif not isinstance(space, Space):
-        space = load_space(space)
+    else:
+        space = space if isinstance(space, Space) else load_space(space)
+        space = space if values is None else space.among(list(values))
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     fixed = [[slot.base] for slot in space.slots if not slot.choices]
     with Pipeline(space, platforms, store, method, settings, retry, progress) as pipeline:

@@ -6,9 +6,30 @@ from nnbehave.converters.layer_spec import LayerSpecConverter
 from nnbehave.converters.openvino import OpenVINOConverter
 from nnbehave.converters.pool import ConversionPool, convert_all
 from nnbehave.converters.tflite import TFLiteConverter
+from nnbehave.errors import InvalidInputError
 
+# The built-in ones; plug-ins' are found by :func:`get_converter`.
 CONVERTERS: dict[str, Converter] = {
     converter.name: converter for converter in (TFLiteConverter(), OpenVINOConverter(), LayerSpecConverter())
 }
 
-__all__ = ["CONVERTERS", "Artifact", "ArtifactCache", "ConversionPool", "Converter", "convert_all"]
+__all__ = ["CONVERTERS", "Artifact", "ArtifactCache", "ConversionPool", "Converter", "convert_all", "get_converter"]
+
+
+def get_converter(name: str) -> Converter:
+    """Return a converter by its name, a built-in one or one of the entry point group ``nnbehave.converters``.
+
+    Raises
+    ------
+    InvalidInputError
+        Nobody registered it.
+    """
+    from importlib.metadata import entry_points  # slow to import
+
+    if name in CONVERTERS:
+        return CONVERTERS[name]
+    for entry in entry_points(group="nnbehave.converters", name=name):
+        made: Converter = entry.load()()
+        return made
+    known = ", ".join(CONVERTERS)
+    raise InvalidInputError(f"unknown converter {name!r}; nnbehave has {known}, and no plug-in registers it")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nnbehave.converters import CONVERTERS, ArtifactCache
+from nnbehave.converters import ArtifactCache, get_converter
 from nnbehave.graph import Graph
 from nnbehave.runner.protocol import serve
 
@@ -19,7 +19,7 @@ def convert(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """
     cache = ArtifactCache(request["cache"])
     graph = Graph.from_dict(request["graph"])
-    artifact = cache.make(CONVERTERS[request["converter"]], graph, request["seed"])
+    artifact = cache.make(get_converter(request["converter"]), graph, request["seed"])
     yield {**asdict(artifact), "largest_bytes": _largest_bytes()}
 
 

@@ -26,6 +26,9 @@ def registered_platforms() -> dict[str, type[Platform]]:
     for entry in entry_points(group="nnbehave.platforms"):
         try:
             cls = entry.load()
+            if not (isinstance(cls, type) and issubclass(cls, Platform)):
+                raise TypeError(f"{cls!r} is no subclass of nnbehave.platforms.Platform")
+            cls()  # lacks nothing that the others have
             found.setdefault(cls.name, cls)
         except Exception as error:  # whatever is wrong with a plug-in must not stop the others
             warnings.warn(f"platform plug-in {entry.name!r} ({entry.value}) is left out: {error}", stacklevel=2)
@@ -49,6 +52,19 @@ def get_platform(name: str) -> Platform:
         near = difflib.get_close_matches(name, full) or difflib.get_close_matches(plain, full) or full
         raise UnknownPlatformError(f"unknown platform {name!r}; did you mean {' or '.join(near)}?")
     return known[plain](variant, options)
+
+
+def available_platforms() -> list[str]:
+    """Return the platforms that can be used here, of each its plain name or first variant; ``simulated`` is none."""
+    found = []
+    for cls in registered_platforms().values():
+        try:
+            cls.version()
+        except MissingExtraError:
+            continue
+        if cls is not Simulated:
+            found.append(str(cls(next(iter(cls.variants)))))
+    return found
 
 
 def platforms() -> pd.DataFrame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,28 @@ class Space:
         unknown = tuple(f"{each.name}: {each.kind}: {each.why}" for each in found if each.layer is None)
         name = Path(path).stem
         return cls(name, (Stage(name, slots),), str(Path(path).name), unknown)
+
+    def among(self, values: Collection[int]) -> Space:
+        """Return the space with, of each dimension over numbers, only those among ``values``.
+
+        Raises
+        ------
+        InvalidInputError
+            They leave nothing of a dimension.
+        """
+        wanted = set(values)
+
+        def restricted(slot: Slot) -> Slot:
+            choices = {
+                dimension: tuple(value for value in given if not isinstance(value, int) or value in wanted)
+                for dimension, given in slot.choices.items()
+            }
+            if empty := [dimension for dimension, left in choices.items() if not left]:
+                raise InvalidInputError(f"values: {slot.name!r} has none of them for {empty[0]}")
+            return replace(slot, choices=choices)
+
+        stages = tuple(replace(stage, slots=tuple(map(restricted, stage.slots))) for stage in self.stages)
+        return replace(self, stages=stages)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tqdm.auto import tqdm
 
-from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.converters import Artifact, ArtifactCache, convert_all, get_converter
 from nnbehave.errors import ConversionError, WorkerError
 from nnbehave.graph import Graph
 from nnbehave.measurement import (
@@ -113,7 +113,7 @@ def convert(
     graphs: Sequence[Graph], platform: Platform, seed: int, title: str, progress: bool
 ) -> Mapping[str, Artifact]:
     """Return the artifact of each graph by its id."""
-    jobs = [(CONVERTERS[platform.converter_for(graph.precision)], graph) for graph in graphs]
+    jobs = [(get_converter(platform.converter_for(graph.precision)), graph) for graph in graphs]
     artifacts = {}
     finished = convert_all(jobs, seed, ArtifactCache())
     for (_, graph), result in tqdm(finished, title, len(jobs), unit="graph", disable=not progress, leave=False):

@@ -1,0 +1,61 @@
+"""Every platform of ours fulfils the contract that plug-ins are held to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.testing import PlatformContract
+
+README = Path(__file__).parent.parent.parent / "README.md"
+
+
+class TestSimulated(PlatformContract):
+    platform = "simulated?noise=0.001"
+
+
+class TestTFLite(PlatformContract):
+    platform = "tflite"
+
+
+class TestTFLiteBuiltin(PlatformContract):
+    platform = "tflite:builtin"
+
+
+class TestOpenVINO(PlatformContract):
+    platform = "openvino"
+
+
+@pytest.fixture(scope="class")
+def plug_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Install the README's plug-in as a distribution is: to be found by its entry point, loaded by the runner."""
+    site = tmp_path_factory.mktemp("site")
+    text = README.read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(# roofline_platform.py\n.*?)```", text, re.DOTALL)
+    (entry,) = re.findall(r"```toml\n\[project.entry-points.\"(.*?)\"\]\n(.*?)\n```", text, re.DOTALL)
+    (site / "roofline_platform.py").write_text(code, encoding="utf-8")
+    about = site / "roofline_platform-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: roofline-platform\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[{entry[0]}]\n{entry[1].replace(chr(34), '')}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        patch.setenv("PYTHONPATH", str(site))
+        yield
+
+
+@pytest.mark.usefixtures("plug_in")
+class TestPlugIn(PlatformContract):
+    platform = "roofline?peak_gops=100"
+
+    def test_its_costs_are_the_roofline_s(self) -> None:
+        frame = nb.measure(self.layers, platforms=self.platform, progress=False).frame.set_index("op")
+        ops, latency_ms = frame.loc["conv", "ops"].iloc[0], frame.loc["conv", "latency_ms"].iloc[0]
+        assert latency_ms == pytest.approx(ops / 100 / 1e6, rel=1e-3)
+        assert frame.loc["conv", "executed_precision"].iloc[0] == "int8"
+        assert not frame.loc["gelu", "complete"]
+        assert frame.loc["gelu", "left_out"] == "gelu"
