@@ -83,6 +83,48 @@ def test_pictures_are_of_the_curve_they_name(space: Path, tmp_path: Path) -> Non
         results.step_map()
 
 
+def test_some_values_of_a_space(space: Path, tmp_path: Path) -> None:
+    swept = call("sweep", space, "--values", "8:40:8", "--platform", "simulated", "--store", tmp_path / "r.db")
+    assert swept.exit_code == Exit.OK, swept.output
+    assert list(nb.load_results(tmp_path / "r.db").frame["out_channels"]) == [8, 16, 24, 32, 40]
+
+
+@pytest.mark.parametrize("values", ["8", "8:", "a:b", "40:8", "1:2:3:4", "1:8:0"])
+def test_values_that_are_no_range_are_told(values: str, space: Path) -> None:
+    told = call("sweep", space, "--values", values, "--platform", "simulated")
+    assert told.exit_code == Exit.USAGE
+    assert "expected LOW:HIGH" in told.stderr
+
+
+def test_platforms_are_set_side_by_side(space: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
+    names = ["--platform", "simulated?width=8", "--platform", "simulated?width=4"]
+    found = call(
+        "compare-platforms", space, *names, "--store", tmp_path / "r.db", "--png", tmp_path / "p.png", "--quiet"
+    )
+    assert found.exit_code == Exit.OK, found.output
+    widths = [line.split()[2:4] for line in found.stdout.splitlines() if line.strip().startswith("simulated")]
+    assert widths == [["staircase", "8"], ["staircase", "4"]]
+    assert "simulated?width=8 (whole)" in found.stdout
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    lost = call("compare-platforms", space, *names, "--store", tmp_path / "r.db", "--png", tmp_path / "no" / "p.png")
+    assert lost.exit_code == Exit.USAGE
+    assert "--png" in lost.stderr
+
+
+def test_a_platform_without_a_curve_is_told_beside_the_others(space: Path, tmp_path: Path) -> None:
+    names = ["--platform", "simulated?dimension=in_channels&fail_at=8", "--platform", "simulated"]
+    found = call("compare-platforms", space, *names, "--store", tmp_path / "r.db", "--quiet")
+    assert found.exit_code == Exit.INCOMPLETE
+    assert re.search(r"fail_at=8.*no latencies in this curve \(\d+ unsupported\)", found.stdout)
+
+
+def test_setup_of_what_needs_none() -> None:
+    found = call("setup", "simulated")
+    assert found.exit_code == Exit.OK
+    assert found.stdout == "simulated needs no setup\n"
+
+
 def test_a_second_sweep_measures_nothing_and_quiet_says_nothing(space: Path, tmp_path: Path) -> None:
     store = tmp_path / "r.db"
     for _ in range(2):

@@ -350,3 +350,12 @@ def test_a_space_of_one_layer_checks_its_values() -> None:
         Space.from_layer(layer, "groups", [1, 2])
     with pytest.raises(InvalidInputError, match="no values"):
         Space.from_layer(layer, "kernel", [])
+
+
+def test_some_of_its_values() -> None:
+    space = nb.load_space("quickstart")
+    some = space.among(range(8, 65, 8))
+    assert [sweep.values for sweep in some.sweeps()] == [(8, 16, 24, 32, 40, 48, 56, 64)]
+    assert some.name == space.name
+    with pytest.raises(InvalidInputError, match="'conv' has none of them for out_channels"):
+        space.among([1000])
