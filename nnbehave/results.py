@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from nnbehave.analysers import StepMap, detect_steps, support_matrix
+from nnbehave.analysers import LAYER, Origin, StepMap, detect_steps, support_matrix
 from nnbehave.derive import COLUMNS, FEWEST_ANCHORS, derive_blocks, derive_rows
 from nnbehave.errors import InvalidInputError
 from nnbehave.store import Store
@@ -155,7 +157,16 @@ class Results:
             )
             raise InvalidInputError(f"{len(curves)} curves match; name one of: {there or 'none at all'}")
         what, curve = curves[0]
-        return _step_map(curve, what["dimension"])
+        return _with_origin(_step_map(curve, what["dimension"]), what, curve)
+
+    def step_maps(self) -> list[StepMap]:
+        """Return the step map of every curve over a numeric dimension that can be analysed, of each the newest."""
+        found = []
+        for what, curve in self._newest():
+            if pd.api.types.is_numeric_dtype(curve[what["dimension"]].infer_objects()):
+                with suppress(InvalidInputError):
+                    found.append(_with_origin(_step_map(curve, what["dimension"]), what, curve))
+        return found
 
     def _newest(self, **wanted: str | None) -> list[tuple[dict[str, Any], pd.DataFrame]]:
         """Return the curves that the arguments leave; of one in several environments or methods, the newest alone."""
@@ -265,6 +276,16 @@ def usable(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that a curve may be made of: complete ones that are ok, and noisy ones by their errors."""
     good = rows["status"].isin(["ok", "noisy"]) & (rows["latency_ms"] > 0) & rows["complete"].ne(False)
     return rows[good & (rows["std_error_ms"].fillna(0) < float("inf"))]
+
+
+def _with_origin(found: StepMap, what: dict[str, Any], curve: pd.DataFrame) -> StepMap:
+    """Return a step map that says where it was measured, and of what: the fields that all of its layers share."""
+    same = [name for name in LAYER if name != what["dimension"] and curve[name].nunique(dropna=False) == 1]
+    values = {name: curve[name].iloc[0] for name in same}
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
+    layer = {name: None if value != value else value for name, value in plain.items()}
+    where = {name: what[name] for name in ("platform", "environment", "method", "dimension")}
+    return replace(found, origin=Origin(**where, layer=layer))
 
 
 def _step_map(curve: pd.DataFrame, dimension: str) -> StepMap:

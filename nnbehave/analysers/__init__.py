@@ -1,5 +1,6 @@
 """DataFrames in, findings out. Nothing here imports TensorFlow, a runtime, a platform or a target."""
 
+from nnbehave.analysers._frames import LAYER
 from nnbehave.analysers.accuracy import Accuracy, judge_accuracy
 from nnbehave.analysers.activations import Activations, rank_activations
 from nnbehave.analysers.active import find_steps
@@ -12,17 +13,19 @@ from nnbehave.analysers.platform_comparison import PlatformComparison, compare_p
 from nnbehave.analysers.precision import Precisions, compare_precisions
 from nnbehave.analysers.roofline import Roofline, fit_roofline
 from nnbehave.analysers.scaling import Scaling, fit_scaling
-from nnbehave.analysers.step_map import StepMap, load_step_map
+from nnbehave.analysers.step_map import Origin, StepMap, load_step_map
 from nnbehave.analysers.steps import detect_steps
 from nnbehave.analysers.support import support_matrix
 
 __all__ = [
+    "LAYER",
     "Accuracy",
     "Activations",
     "Batches",
     "Blocks",
     "Card",
     "Fusion",
+    "Origin",
     "PlatformComparison",
     "Precisions",
     "Roofline",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from nnbehave.errors import InvalidInputError
 
-_FORMAT = 2
+_FORMAT = 3
+_READABLE = (2, 3)  # those of version 2 have no origin
 _PERIODIC = ("staircase", "sloped-staircase", "zigzag")
 _SMOOTH = ("flat", "linear", "quadratic")
 
@@ -24,6 +25,26 @@ class Piece(NamedTuple):
     begin: int
     coefficients: tuple[float, ...]
     std_error_ms: float
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a curve was measured, and of what.
+
+    Attributes
+    ----------
+    platform, environment, method : str
+    dimension : str
+        What ``n`` is.
+    layer : dict of str to value
+        The other fields of the layer.
+    """
+
+    platform: str
+    environment: str
+    method: str
+    dimension: str
+    layer: dict[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,8 @@ class StepMap:
         The law.
     measured : tuple of (int, float)
         The points (n, latency in ms) it was fitted to, by n.
+    origin : Origin or None
+        None where it was found from arrays.
     """
 
     kind: str
@@ -78,6 +101,7 @@ class StepMap:
     reason: str
     pieces: tuple[Piece, ...]
     measured: tuple[tuple[int, float], ...]
+    origin: Origin | None = None
 
     @property
     def low(self) -> int:
@@ -324,12 +348,15 @@ def load_step_map(path: str | Path) -> StepMap:
     try:
         data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         kind, version = data.pop("format"), data.pop("version")
-        if kind == "nnbehave.step_map" and version == _FORMAT:
+        if kind == "nnbehave.step_map" and version in _READABLE:
+            data.setdefault("origin", None)
             names = [field.name for field in fields(StepMap)]
             data = {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
             data["pieces"] = tuple(Piece(begin, tuple(law), error) for begin, law, error in data["pieces"])
             data["measured"] = tuple((n, latency) for n, latency in data["measured"])
+            data["origin"] = Origin(**data["origin"]) if data["origin"] else None
             return StepMap(**data)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise InvalidInputError(f"{path} is not a saved step map: {error}") from None
-    raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps of version {_FORMAT}")
+    known = " and ".join(map(str, _READABLE))
+    raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps of version {known}")
