@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 import nnbehave as nb
@@ -81,6 +83,17 @@ def test_a_network_that_nobody_knows_is_refused_by_name() -> None:
         nb.load_network("alexnet")
 
 
+def test_the_third_mobilenet_attends_and_swishes_where_its_table_says() -> None:
+    layers = nb.load_network("mobilenet_v3_large").layers
+    squeezed = [layer.out_channels for layer in layers if layer.op == "dense" and layer.activation == "relu"]
+    assert squeezed == [24, 32, 32, 120, 168, 168, 240, 240]
+    factors = [layer.out_channels for layer in layers if layer.activation == "hardsigmoid"]
+    assert factors == [layer.in_channels for layer in layers if layer.op == "scale"]
+    assert factors == [72, 120, 120, 480, 672, 672, 960, 960]
+    swished = [layer.op for layer in layers if layer.activation == "hardswish"]
+    assert Counter(swished) == {"conv": 2 + 9, "dwconv": 9, "dense": 1}
+
+
 def test_a_builder_follows_shapes() -> None:
     net = NetworkBuilder((9, 7, 3))
     stem = net.add("conv", out_channels=8, kernel=3, stride=2)
@@ -94,8 +107,35 @@ def test_a_builder_follows_shapes() -> None:
     assert graph.sources[3] == (1, 2)
 
 
+def test_a_builder_adds_blocks_by_their_layers() -> None:
+    net = NetworkBuilder((8, 8, 16))
+    net.add("relu")
+    assert net.add_block("resnet_basic", kernel=3) == 3
+    assert net.add_block("resnet_basic", kernel=3, out_channels=32, stride=2) == 7
+    assert [layer.op for layer in net.layers] == ["relu", *["conv", "conv", "add"], *["conv", "conv", "conv", "add"]]
+    assert net.sources == [(-1,), (0,), (1,), (0, 2), (3,), (4,), (3,), (6, 5)]
+    for op in ("conv", "resnet"):
+        with pytest.raises(InvalidInputError, match=f"'{op}' is no building block"):
+            net.add_block(op, kernel=3)
+
+
 def test_a_network_has_one_precision_throughout() -> None:
     network = load_network("mobilenet_v2", "int8")
     assert {layer.precision for layer in network.layers} == {network.precision} == {"int8"}
     assert network.ops == load_network("mobilenet_v2").ops
     assert 4 * network.mac_bytes == load_network("mobilenet_v2").mac_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("platform", "precision"), [("tflite", "fp32"), ("tflite", "int8"), ("openvino", "fp32")])
+def test_all_networks_run_and_compute_what_tensorflow_does(platform: str, precision: str) -> None:
+    pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    pytest.importorskip({"tflite": "ai_edge_litert"}.get(platform, platform), reason="needs nnbehave[litert,openvino]")
+    subjects = [load_network(name, precision) for name in NETWORKS]
+    frame = nb.measure(subjects, platform, method="none", progress=False).frame
+    assert len(frame) == len(NETWORKS)
+    for row in frame.to_dict("records"):
+        assert (row["status"], row["executed_precision"]) == ("ok", precision), row["reason"]
+        assert row["output_error"] < 1e-4 or precision == "int8"
+        assert row["output_cosine"] > 0.9

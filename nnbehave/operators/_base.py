@@ -96,7 +96,7 @@ class Operator(ABC):
         return ((layer.batch, layer.height, layer.width, layer.in_channels),)
 
     def adapted(self, wanted: tuple[Shape, ...], given: Sequence[Shape]) -> tuple[Shape, ...]:
-        """Return the input shapes wanted, adapted to what is given where an operator leaves them open: as a rule not."""
+        """Return the input shapes wanted, or those given where an operator leaves them open; as a rule it does not."""
         return wanted
 
     @abstractmethod
