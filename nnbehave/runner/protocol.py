@@ -12,7 +12,7 @@ The runner (``python -m nnbehave.runner``), protocol version 5:
 ``hello``                                                      ``protocol``, ``machine``, ``versions``, ``cpus``,
                                                                ``witnesses`` (which of them there are)
 ``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (each name, precision,
-               ``precision``                                   placed), ``fidelity`` (:class:`.reference.Fidelity`;
+               ``precision``                                   placed, reason), ``fidelity`` (:class:`.reference.Fidelity`;
                                                                None where nothing is known to compare with)
 ``run``        ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
 ``warm_up``    ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
