@@ -74,7 +74,8 @@ class _Plan:
 class Pipeline:
     """The store, the machine and the converters, held from one call of ``measure`` to the next.
 
-    Parameters as of :func:`nnbehave.sweep`; a context manager.
+    Parameters as of :func:`nnbehave.sweep`; ``uncut`` measures every graph as networks are by default: by a whole call,
+    or by the platform's own method where it has no clock. A context manager.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Pipeline:
         settings: Settings,
         retry: bool,
         progress: bool,
+        uncut: bool = False,
     ) -> None:
         self.platforms = _platforms(platforms)
         if not self.platforms:
@@ -93,7 +95,7 @@ class Pipeline:
         for platform in self.platforms:
             _check_method(platform, method)
             platform.version()  # a missing runtime shows before anything is measured
-        self._space, self._where, self._method = space, store, method
+        self._space, self._where, self._method, self._uncut = space, store, method, uncut
         self._settings, self._retry, self._progress = settings, retry, progress
         self._open = ExitStack()
         self._target, self._cache = LocalTarget(), ArtifactCache()
@@ -165,7 +167,8 @@ class Pipeline:
         for curve in curves:
             of_curve: dict[str, list[Graph]] = {}
             for graph in curve:
-                how = self._method or (networks if graph.arrangement == "network" else default)
+                whole = self._uncut or graph.arrangement == "network"
+                how = self._method or (networks if whole else default)
                 of_curve.setdefault(how, []).append(graph)
             for how, some in of_curve.items():
                 split.setdefault(how, []).append(some)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from nnbehave.errors import MissingExtraError, UnknownPlatformError
 from nnbehave.platforms._base import Platform, parse_name
+from nnbehave.platforms.ethos_u import EthosU
+from nnbehave.platforms.k210 import K210
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.platforms.tflite import TFLite
@@ -15,7 +17,7 @@ from nnbehave.platforms.tflite import TFLite
 if TYPE_CHECKING:
     import pandas as pd
 
-_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, Simulated)
+_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, EthosU, K210, Simulated)
 
 
 def registered_platforms() -> dict[str, type[Platform]]:

@@ -11,9 +11,10 @@ The runner (``python -m nnbehave.runner``), protocol version 5:
 =============  ==============================================  ==================================================
 ``hello``                                                      ``protocol``, ``machine``, ``versions``, ``cpus``,
                                                                ``witnesses`` (which of them there are)
-``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (each name, precision,
-               ``precision``                                   placed), ``fidelity`` (:class:`.reference.Fidelity`;
-                                                               None where nothing is known to compare with)
+``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (of each its fields, as
+               ``precision``                                   :class:`.kernels.Kernel` has them), ``fidelity``
+                                                               (:class:`.reference.Fidelity`; None where nothing is
+                                                               known to compare with)
 ``run``        ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
 ``warm_up``    ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
 ``time``       ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
