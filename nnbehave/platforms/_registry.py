@@ -12,11 +12,12 @@ from nnbehave.platforms.onnxruntime import OnnxRuntime
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.platforms.tflite import TFLite
+from nnbehave.platforms.tflite_runtime import TFLiteRuntime
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, OnnxRuntime, Simulated)
+_BUILT_IN: tuple[type[Platform], ...] = (TFLite, TFLiteRuntime, OpenVINO, OnnxRuntime, Simulated)
 
 
 def registered_platforms() -> dict[str, type[Platform]]:
