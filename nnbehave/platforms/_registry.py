@@ -10,14 +10,24 @@ from nnbehave.errors import MissingExtraError, UnknownPlatformError
 from nnbehave.platforms._base import Platform, parse_name
 from nnbehave.platforms.ethos_u import EthosU
 from nnbehave.platforms.k210 import K210
+from nnbehave.platforms.onnxruntime import OnnxRuntime
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.platforms.tflite import TFLite
+from nnbehave.platforms.tflite_runtime import TFLiteRuntime
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, EthosU, K210, Simulated)
+_BUILT_IN: tuple[type[Platform], ...] = (
+    TFLite,
+    TFLiteRuntime,
+    OpenVINO,
+    OnnxRuntime,
+    EthosU,
+    K210,
+    Simulated,
+)
 
 
 def registered_platforms() -> dict[str, type[Platform]]:
