@@ -10,7 +10,8 @@ The runner (``python -m nnbehave.runner``), protocol version 5:
 ``cmd``        request                                         answer
 =============  ==============================================  ==================================================
 ``hello``                                                      ``protocol``, ``machine``, ``versions``, ``cpus``,
-                                                               ``witnesses`` (which of them there are)
+                                                               ``state`` (:func:`.machine.state`), ``witnesses``
+                                                               (which of them there are)
 ``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (each name, precision,
                ``precision``                                   placed), ``fidelity`` (:class:`.reference.Fidelity`;
                                                                None where nothing is known to compare with)
