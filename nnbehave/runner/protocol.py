@@ -40,15 +40,14 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Callable, Dict, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 PROTOCOL_VERSION = 5
 
-Handler = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+Handler = Callable[[Dict[str, Any]], Iterable[Dict[str, Any]]]
 
 
 class Unsupported(Exception):

@@ -276,24 +276,27 @@ class _RemoteWorker(Worker):
 class _Address(NamedTuple):
     """Where to connect to."""
 
-    destination: str
+    user: str
+    host: str
     port: str
     python: str
 
     @property
     def place(self) -> str:
-        return self.destination + (f":{self.port}" if self.port else "")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (f"{self.user}@" if self.user else "") + host + (f":{self.port}" if self.port else "")
 
     @property
     def arguments(self) -> list[str]:
         """What ``ssh`` is given."""
-        return [*(["-p", self.port] if self.port else []), self.destination]
+        options = [*(["-p", self.port] if self.port else []), *(["-l", self.user] if self.user else [])]
+        return [*options, self.host]
 
 
 def _parse(text: str) -> _Address:
     """Read ``ssh://[user@]host[:port][?python=/path]``. Raises InvalidInputError."""
     # A name that begins with a dash would be an option of ssh's.
-    match = re.fullmatch(r"ssh://([\w.+][\w.+-]*@)?(\[[\w:.%]+\]|[\w.][\w.-]*)(?::(\d+))?/?(?:\?(.*))?", text)
+    match = re.fullmatch(r"ssh://(?:([\w.+][\w.+-]*)@)?(\[[\w:.%]+\]|[\w.][\w.-]*)(?::(\d+))?/?(?:\?(.*))?", text)
     if match is None or not 1 <= int(match[3] or 1) <= 65535:
         raise InvalidInputError(f"target {text!r} is not of the form ssh://[user@]host[:port][?python=/path]")
     options = dict(part.partition("=")[::2] for part in (match[4] or "").split("&") if part)
@@ -301,7 +304,7 @@ def _parse(text: str) -> _Address:
         raise InvalidInputError(f"target {text!r} has no option {unknown.pop()!r}; it has python")
     if options.get("python") == "":
         raise InvalidInputError(f"target {text!r}: python is empty")
-    return _Address((match[1] or "") + match[2].strip("[]"), match[3] or "", options.get("python", "python3"))
+    return _Address(match[1] or "", match[2].strip("[]"), match[3] or "", options.get("python", "python3"))
 
 
 def _chunks(folder: Path) -> Iterator[tuple[str, bytes]]:

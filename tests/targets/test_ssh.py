@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import venv
@@ -79,6 +81,7 @@ def artifacts(server: Server) -> dict[str, float]:
     return {str(file): file.stat().st_mtime for file in (server.cache / "nnbehave/artifacts").glob("*/*")}
 
 
+@pytest.mark.slow
 def test_a_sweep_there_finds_what_it_finds_here_and_leaves_nothing_running(server: Server, space: Space) -> None:
     before = there()
     frame = sweep(space, server).frame
@@ -89,6 +92,7 @@ def test_a_sweep_there_finds_what_it_finds_here_and_leaves_nothing_running(serve
     gone(before)
 
 
+@pytest.mark.slow
 def test_a_second_sweep_pushes_nothing(server: Server, space: Space, caplog: pytest.LogCaptureFixture) -> None:
     sweep(space, server)
     first = artifacts(server)
@@ -137,6 +141,7 @@ def in_the_middle(run: Callable[[], Any], store: Path, *happens: tuple[int, Call
     return found[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_connections_that_are_cut_cost_no_layer(server: Server, space: Space, tmp_path: Path) -> None:
     """All are killed while it measures, twice."""
@@ -166,6 +171,7 @@ def test_an_ssh_client_that_is_killed_costs_no_layer(server: Server, space: Spac
     gone(before)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_a_connection_that_falls_silent_is_given_up_and_its_runner_ended(
     server: Server, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -190,6 +196,7 @@ def test_a_connection_that_falls_silent_is_given_up_and_its_runner_ended(
             process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_a_host_that_stays_away_ends_the_sweep_which_goes_on_later(
     server: Server, space: Space, tmp_path: Path
@@ -204,6 +211,20 @@ def test_a_host_that_stays_away_ends_the_sweep_which_goes_on_later(
     finally:
         server.start()
     assert sweep(space, server, LOUD, store=path).frame["latency_ms"].notna().all()
+
+
+def test_nothing_is_left_there_by_a_sweep_that_is_killed_while_a_layer_hangs(server: Server) -> None:
+    before = there()
+    code = (
+        "import nnbehave as nb\n"
+        "layer = nb.Layer(op='conv', height=7, in_channels=8, out_channels=7, kernel=3)\n"
+        f"nb.measure([layer], 'simulated?hang_at=7', target={server.target!r}, progress=False)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    until_true(lambda: len(there() - before) >= 5)  # two connections, what serves the sweep, the runner, its parent
+    process.kill()
+    process.wait()
+    gone(before)
 
 
 def test_a_layer_that_kills_its_runner_there_fails_alone(server: Server, space: Space) -> None:
