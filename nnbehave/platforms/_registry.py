@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nnbehave.errors import MissingExtraError, UnknownPlatformError
 from nnbehave.platforms._base import Platform, parse_name
+from nnbehave.platforms.arm64 import Arm64
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.platforms.tflite import TFLite
@@ -15,7 +16,7 @@ from nnbehave.platforms.tflite import TFLite
 if TYPE_CHECKING:
     import pandas as pd
 
-_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, Simulated)
+_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, Arm64, Simulated)
 
 
 def registered_platforms() -> dict[str, type[Platform]]:
