@@ -63,14 +63,23 @@ def preparation() -> Preparation:
             for part in ("usr", "lib", "etc"):
                 (folder / name / part).symlink_to(Path("../../system") / part)
 
+    def bytecode(folder: Path) -> None:
+        installed = Installed(made)
+        command = [*installed.qemu("cortex-a76"), "-plugin", f"{installed.counter},out=/dev/null", installed.python]
+        environment = {**installed.environment, "PYTHONPYCACHEPREFIX": str(folder)}
+        del environment["PYTHONDONTWRITEBYTECODE"]
+        run([*command, "-c", "import numpy, ai_edge_litert.interpreter"], env=environment)
+
     steps = [
         Step(_counter_step(), counter),
         Step("tools", tools),
         Step("system", lambda folder: unpack(folder, _RELEASE, "arm64", _SYSTEM)),
         Step("libraries", libraries),
         Step("cores", cores),
+        Step("bytecode", bytecode),  # which also shows that all the others work together
     ]
-    return Preparation("arm64", _DOWNLOADS, steps)
+    made = Preparation("arm64", _DOWNLOADS, steps)
+    return made
 
 
 class Installed:
@@ -103,6 +112,7 @@ class Installed:
             "PYTHONPATH": str(self._made.path("libraries")),
             "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": str(self._made.path("bytecode")),
             "OPENBLAS_NUM_THREADS": "1",
         }
 
