@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
     from nnbehave.networks import load_network
+    from nnbehave.pruning import LatencyTable, PrunedSpace, prune, what_was_lost
     from nnbehave.results import Results, load_blocks, load_results
     from nnbehave.space import Space, load_space
     from nnbehave.studies import (
@@ -66,10 +67,12 @@ _LAZY = {
     "Card": "analysers",
     "Fusion": "analysers",
     "Graph": "graph",
+    "LatencyTable": "pruning",
     "Layer": "layer",
     "NNBehaveError": "errors",
     "PlatformComparison": "analysers",
     "Precisions": "analysers",
+    "PrunedSpace": "pruning",
     "Results": "results",
     "Roofline": "analysers",
     "Scaling": "analysers",
@@ -101,7 +104,9 @@ _LAZY = {
     "make_card": "studies",
     "measure_roofline": "studies",
     "measure_scaling": "studies",
+    "prune": "pruning",
     "rank_activations": "analysers",
+    "what_was_lost": "pruning",
 }
 
 __all__ = [
@@ -112,10 +117,12 @@ __all__ = [
     "Card",
     "Fusion",
     "Graph",
+    "LatencyTable",
     "Layer",
     "NNBehaveError",
     "PlatformComparison",
     "Precisions",
+    "PrunedSpace",
     "Results",
     "Roofline",
     "Scaling",
@@ -149,8 +156,10 @@ __all__ = [
     "measure_roofline",
     "measure_scaling",
     "platforms",
+    "prune",
     "rank_activations",
     "sweep",
+    "what_was_lost",
 ]
 
 

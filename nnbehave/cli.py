@@ -211,6 +211,82 @@ def compare_platforms_command(
 
 @app.command()
 @_reports
+def prune(
+    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    stores: Annotated[list[str], typer.Argument(help="What 'nnbehave sweep' wrote: stores, saved .csv or step maps.")],
+    combine: Annotated[str, typer.Option(help="Of several platforms, keep what is good on all, or on any.")] = "all",
+    transfer: Annotated[
+        bool, typer.Option("--transfer", help="Let step maps speak of layers unlike those they were measured on.")
+    ] = False,
+    export: Annotated[
+        str | None, typer.Option(help="A tool's format, such as optuna, nni, yaml. [default: none]")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to export to.")] = None,
+) -> Exit:
+    """Remove from a search space what findings say is not worth searching, and say why of each value.
+
+    Example: nnbehave prune metapruning_mobilenet_v1 results.db --transfer --export optuna -o space.json
+    """
+    from nnbehave.analysers import load_step_map
+    from nnbehave.pruning import prune
+    from nnbehave.results import load_results
+    from nnbehave.space import load_space
+
+    found = [load_step_map(path) if path.endswith(".json") else load_results(path) for path in stores]
+    pruned = prune(load_space(space), found, combine=combine, transfer=transfer)
+    for slot, choices in pruned.choices().items():
+        for dimension, left in choices.items():
+            gone = [row for row in pruned.removals if (row.slot, row.dimension) == (slot, dimension)]
+            if gone:
+                typer.echo(f"{slot}, {dimension}: {len(gone)} removed, left {', '.join(map(str, left))}")
+            for row in gone:
+                typer.echo(f"    {row.value}: {row.why} ({row.evidence})")
+    for slot, dimension, why in pruned.left_whole:
+        typer.echo(f"{slot}, {dimension}: whole ({why})")
+    typer.echo(repr(pruned))
+    if export is not None:
+        pruned.export(export, output)
+        typer.echo(f"wrote {output}" if output else str(pruned.export(export)))
+    return Exit.OK
+
+
+@app.command()
+@_reports
+def lut(
+    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The table: a .json or .parquet file.")],
+    platform: Annotated[str, typer.Option(help="Such as tflite or 'openvino?threads=2'.")] = "tflite",
+    store: Annotated[
+        str, typer.Option(help="Where to keep the measurements: a file, or a database URL.")
+    ] = "results.db",
+    sampling: Annotated[
+        str, typer.Option(help="exhaustive: every layer; adaptive: of long curves as few as show their steps.")
+    ] = "exhaustive",
+    interval: Annotated[float, typer.Option(help="As of 'nnbehave sweep'.")] = 0.02,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+) -> Exit:
+    """Measure every layer that a network of a space can have, and write the table that prices any of them.
+
+    What the store holds already is not measured again.
+
+    Example: nnbehave lut ofa_mobilenet_v3 --platform tflite --output table.json
+    """
+    from nnbehave.pruning import LatencyTable
+    from nnbehave.space import load_space
+    from nnbehave.sweep import sweep
+
+    layers = load_space(space).unrolled()
+    results = sweep(layers, platforms=platform, store=store, sampling=sampling, interval=interval, progress=not quiet)
+    table = LatencyTable.from_results(results)
+    table.save(output)
+    typer.echo(f"{table!r}\nwrote {output}")
+    for name, why in table.missing.items():
+        typer.echo(f"  without a latency: {name}: {why}")
+    return Exit.INCOMPLETE if table.missing else Exit.OK
+
+
+@app.command()
+@_reports
 def support(
     store: Annotated[str, typer.Argument(help="What 'nnbehave sweep' wrote: a store, or a saved .csv.")],
 ) -> Exit:

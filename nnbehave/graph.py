@@ -81,11 +81,14 @@ class Graph:
         inputs = [self.layers[0].input_shape]
         sources = []
         for i, layer in enumerate(self.layers):
-            further = []
+            further: list[int] = []
             for shape in layer.input_shapes[1:]:
-                if shape not in inputs[1:]:
+                # What reads several of one shape reads as many inputs.
+                free = [-1 - j for j in range(1, len(inputs)) if inputs[j] == shape and -1 - j not in further]
+                if not free:
                     inputs.append(shape)
-                further.append(-1 - inputs.index(shape, 1))
+                    free = [-len(inputs)]
+                further.append(free[0])
             sources.append((i - 1, *further))
         return tuple(sources)
 
@@ -103,13 +106,16 @@ class Graph:
             wanted, made = layer.input_shapes, layer.output_shape
             if vector := _vector(layer, [shapes[source] for source in sources if 0 <= source < i]):
                 wanted, made = tuple(vector if shape == made else shape for shape in wanted), vector
-            for source, taken in zip(sources, wanted, strict=True):
-                if source >= i:
-                    raise InvalidInputError(f"layer {i} ({layer}) reads layer {source}, which does not come before it")
-                given = shapes[source] if source >= 0 else inputs.setdefault(source, taken)
-                if given != taken:
+            if late := [source for source in sources if source >= i]:
+                raise InvalidInputError(f"layer {i} ({layer}) reads layer {late[0]}, which does not come before it")
+            given = [
+                shapes[source] if source >= 0 else inputs.setdefault(source, shape)
+                for source, shape in zip(sources, wanted, strict=True)
+            ]
+            for source, shape, taken in zip(sources, given, layer.operator.adapted(wanted, given), strict=True):
+                if shape != taken:
                     giver = f"layer {source} gives" if source >= 0 else f"input {-1 - source} of the graph is"
-                    raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} {given}")
+                    raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} {shape}")
             shapes.append(made)
         if sorted(inputs, reverse=True) != list(range(-1, -1 - len(inputs), -1)):
             raise InvalidInputError(f"sources: inputs are -1, -2, … without gaps, got {sorted(inputs, reverse=True)}")

@@ -57,8 +57,8 @@ class Layer(BaseModel):
         Of the input, in pixels; ``width`` is ``height`` where it is left out. ``dense`` has neither.
     in_channels, out_channels : int
         Operators that keep the number of channels (``dwconv``, pooling, ``add``) take ``in_channels`` alone; blocks
-        keep it where ``out_channels`` is left out. ``concat`` joins ``in_channels`` channels and as many more as make
-        ``out_channels``.
+        keep it where ``out_channels`` is left out. ``concat`` joins ``in_channels`` channels and ``groups`` further
+        inputs, one by default, which bring them to ``out_channels``.
     kernel, stride : int
         The same in both directions.
     precision : {"fp32", "fp16", "bf16", "dynamic_int8", "int8", "uint8", "int16x8"}

@@ -36,11 +36,20 @@ class Results:
         in, whether they ran where the platform means them to, and the root mean square difference of its output from
         TensorFlow's in fp32, over that of the latter; ``output_cosine`` is that of the angle between the two outputs,
         ``largest_error`` the largest difference over TensorFlow's largest magnitude. ``reason`` says where this is not
-        what was asked for.
+        what was asked for. ``complete`` is False where a total leaves operators out, those in ``left_out``: no analyser
+        takes it for a latency. ``cycles``, ``instructions`` and ``counts`` (JSON) are what an exact one rests on.
+    environments : dict of str to dict
+        Of each environment the ``machine`` and the ``versions`` of packages; empty in results from a file.
     """
 
-    def __init__(self, frame: pd.DataFrame, candidates: dict[tuple[str, str, str], list[Any]] | None = None) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        candidates: dict[tuple[str, str, str], list[Any]] | None = None,
+        environments: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
         self.frame = frame
+        self.environments = environments or {}
         self._candidates = candidates or {}  # of (space, slot, dimension): more than was measured, if adaptively
 
     @classmethod
@@ -62,7 +71,7 @@ class Results:
                 if dimension:
                     value = getattr(graphs[subject].layers[0], dimension)
                     candidates.setdefault((label, slot, dimension), []).append(value)
-        return cls(pd.DataFrame(list(rows), columns=COLUMNS), candidates)
+        return cls(pd.DataFrame(list(rows), columns=COLUMNS), candidates, store.environments())
 
     # ------------------------------------------------------------------ findings
 

@@ -93,3 +93,25 @@ def test_further_inputs_of_a_chain_are_inputs_of_the_graph_one_for_each_shape() 
 def test_sources_that_make_no_network_are_refused(layers: list[Layer], sources: list[tuple[int]], message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         Graph(layers, "network", sources)
+
+
+def branches(*widths: int) -> list[Layer]:
+    return [conv(out_channels=width) for width in widths]
+
+
+def test_a_concat_takes_branches_of_any_widths_that_add_up() -> None:
+    concat = Layer(op="concat", height=7, in_channels=16, out_channels=31, groups=3)
+    assert [shape[-1] for shape in concat.input_shapes] == [16, 5, 5, 5]
+    sources = [(-1,)] * 4 + [(0, 1, 2, 3)]
+    graph = Graph([*branches(16, 2, 9, 4), concat], "network", sources)
+    assert graph.shapes[-1] == (1, 7, 7, 31)
+    with pytest.raises(InvalidInputError, match=r"layer 4 .* takes \(1, 7, 7, 5\), but layer 1 gives \(1, 7, 7, 2\)"):
+        Graph([*branches(16, 2, 9, 5), concat], "network", sources)
+    with pytest.raises(InvalidInputError, match=r"takes \(1, 7, 7, 16\), but layer 0 gives \(1, 7, 7, 2\)"):
+        Graph([*branches(2, 16, 9, 4), concat], "network", sources)
+
+
+def test_a_layer_of_several_alike_inputs_reads_as_many() -> None:
+    concat = Layer(op="concat", height=7, in_channels=4, out_channels=12, groups=2)
+    assert Graph([concat]).sources == ((-1, -2, -3),)
+    assert Graph([concat, conv(in_channels=12, out_channels=4), concat]).sources[2] == (1, -2, -3)

@@ -250,6 +250,16 @@ class StepMap:
         best = self.best_of(candidates) if self.edges else []
         return [(n, self._at(n)) for n in corners], [(n, self._at(n)) for n in best]
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> StepMap:
+        """Return the map that ``dataclasses.asdict`` made plain, also where it has been through JSON since."""
+        plain = {each.name: data[each.name] for each in fields(cls)}
+        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+        plain["pieces"] = tuple(Piece(begin, tuple(law), error) for begin, law, error in plain["pieces"])
+        plain["measured"] = tuple((n, latency) for n, latency in plain["measured"])
+        plain["origin"] = Origin(**plain["origin"]) if plain["origin"] else None
+        return cls(**plain)
+
     def save(self, path: str | Path) -> None:
         """Write the map as JSON; ``load_step_map`` reads it back."""
         text = json.dumps({"format": "nnbehave.step_map", "version": _FORMAT, **asdict(self)}, indent=1)
@@ -349,13 +359,7 @@ def load_step_map(path: str | Path) -> StepMap:
         data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         kind, version = data.pop("format"), data.pop("version")
         if kind == "nnbehave.step_map" and version in _READABLE:
-            data.setdefault("origin", None)
-            names = [field.name for field in fields(StepMap)]
-            data = {name: tuple(data[name]) if isinstance(data[name], list) else data[name] for name in names}
-            data["pieces"] = tuple(Piece(begin, tuple(law), error) for begin, law, error in data["pieces"])
-            data["measured"] = tuple((n, latency) for n, latency in data["measured"])
-            data["origin"] = Origin(**data["origin"]) if data["origin"] else None
-            return StepMap(**data)
+            return StepMap.from_dict({"origin": None, **data})
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise InvalidInputError(f"{path} is not a saved step map: {error}") from None
     known = " and ".join(map(str, _READABLE))

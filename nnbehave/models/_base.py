@@ -127,12 +127,12 @@ def pairwise(first: Shape, second: Shape, output: Shape, op: str, **fields: Any)
 
 def concat(sources: Sequence[Shape], output: Shape, along_channels: bool, **fields: Any) -> Layer:
     """Return a concat."""
-    if len(sources) != 2:
-        raise Unlike(f"{len(sources)} inputs, where concat has two")
+    if len(sources) < 2:
+        raise Unlike("1 input, where concat has two or more")
     dimensions = image(sources[0])
     if not along_channels:
         raise Unlike("along an axis other than the channels")
-    return _make(output, "concat", **dimensions, out_channels=output[-1], **fields)
+    return _make(output, "concat", **dimensions, out_channels=output[-1], groups=len(sources) - 1, **fields)
 
 
 def flatten(source: Shape, output: Shape, **fields: Any) -> Layer:

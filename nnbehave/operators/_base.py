@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+Shape = tuple[int, ...]
+
+
 class LayerFields(Protocol):
     """The fields of :class:`nnbehave.Layer` that operators read."""
 
@@ -91,6 +94,10 @@ class Operator(ABC):
     def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
         """Return the shape of each input, batch first (NHWC): one, unless an operator says otherwise."""
         return ((layer.batch, layer.height, layer.width, layer.in_channels),)
+
+    def adapted(self, wanted: tuple[Shape, ...], given: Sequence[Shape]) -> tuple[Shape, ...]:
+        """Return the input shapes wanted, or those given where an operator leaves them open; as a rule it does not."""
+        return wanted
 
     @abstractmethod
     def output_shape(self, layer: LayerFields) -> tuple[int, ...]:

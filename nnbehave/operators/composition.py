@@ -40,15 +40,19 @@ class Composition(Generic[AnyLayer]):
         if reads is None:
             reads = len(self.layers) - 1
         sources = (reads,) if isinstance(reads, int) else reads
+        self.layers.append(self._layer(op, sources, fields))
+        self.sources.append(sources)
+        return len(self.layers) - 1
+
+    def _layer(self, op: str, sources: tuple[int, ...], fields: dict[str, Any]) -> AnyLayer:
+        """Return a layer whose input's shape is that of the layers that it reads."""
         shapes = [self.shape(source) for source in sources]
-        fields |= {"batch": shapes[0][0], "in_channels": shapes[0][-1], "precision": self._precision}
+        fields = fields | {"batch": shapes[0][0], "in_channels": shapes[0][-1], "precision": self._precision}
         if len(shapes[0]) == 4:
             fields |= {"height": shapes[0][1], "width": shapes[0][2]}
         if op == "concat":
-            fields["out_channels"] = sum(shape[-1] for shape in shapes)
-        self.layers.append(self._make(op=op, **fields))
-        self.sources.append(sources)
-        return len(self.layers) - 1
+            fields |= {"out_channels": sum(shape[-1] for shape in shapes), "groups": len(shapes) - 1}
+        return self._make(op=op, **fields)
 
     def shape(self, layer: int) -> tuple[int, ...]:
         """Return the shape of what a layer gives, or of the input, -1."""

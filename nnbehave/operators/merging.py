@@ -1,11 +1,11 @@
-"""What brings two branches together: add, multiply, scale, concat. Costs as the paper's Table 3 has element-wise."""
+"""What brings branches together: add, multiply, scale, concat. Costs as the paper's Table 3 has element-wise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.operators._base import ElementWise, LayerFields, Operator
+from nnbehave.operators._base import ElementWise, LayerFields, Operator, Shape
 from nnbehave.operators.activation import apply_activation
 
 if TYPE_CHECKING:
@@ -54,20 +54,32 @@ class Scale(ElementWise):
 
 
 class Concat(Operator):
-    """Two inputs side by side: one of Cin channels, one of Cout − Cin. No OPs; mac = 2·H·W·Cout, a copy."""
+    """Inputs side by side: one of Cin channels, G more that share Cout − Cin. No OPs; mac = 2·H·W·Cout, a copy.
+
+    The G share evenly, the first of them one more of a remainder; in a network they are as wide as what they read.
+    """
 
     name = "concat"
     required = ("height", "in_channels", "out_channels")
-    optional = ("width", "activation", "batch")
+    optional = ("width", "groups", "activation", "batch")
 
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
-        if layer.out_channels <= layer.in_channels:
-            yield "out_channels", f"must be more than in_channels ({layer.in_channels}), those of the first input"
+        if layer.out_channels < layer.in_channels + layer.groups:
+            more = "more than" if layer.groups == 1 else f"at least {layer.groups} more than"
+            yield "out_channels", f"must be {more} in_channels ({layer.in_channels}), those of the first input"
 
     def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
-        shape = layer.batch, layer.height, layer.width
-        return (*shape, layer.in_channels), (*shape, layer.out_channels - layer.in_channels)
+        share, rest = divmod(layer.out_channels - layer.in_channels, layer.groups)
+        widths = (layer.in_channels, *(share + (i < rest) for i in range(layer.groups)))
+        return tuple((layer.batch, layer.height, layer.width, width) for width in widths)
+
+    def adapted(self, wanted: tuple[Shape, ...], given: Sequence[Shape]) -> tuple[Shape, ...]:
+        first, *further = wanted
+        widths = [shape[-1] for shape in given[1:]]
+        if sum(widths) == sum(shape[-1] for shape in further):
+            further = [(*first[:-1], width) for width in widths]
+        return (first, *further)
 
     def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
         return layer.batch, layer.height, layer.width, layer.out_channels

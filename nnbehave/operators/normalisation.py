@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nnbehave.operators._base import ElementWise, LayerFields
+from nnbehave.operators.activation import apply_activation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,10 +42,11 @@ class BatchNorm(ElementWise):
     """Batch normalisation as at inference: a scale and a shift for each channel (Ioffe & Szegedy 2015). OPs = H·W·C."""
 
     name = "batch_norm"
+    optional = ("width", "activation", "batch")
 
     def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
         import numpy as np
         import tensorflow as tf
 
         scale, shift = (rng.standard_normal(layer.in_channels, dtype=np.float32) for _ in range(2))
-        return inputs[0] * tf.constant(scale) + tf.constant(shift)
+        return apply_activation(layer.activation, inputs[0] * tf.constant(scale) + tf.constant(shift))

@@ -1,7 +1,8 @@
 """Findings → a smaller search space, what that loses, and the latency table that prices its networks."""
 
+from nnbehave.pruning._prune import prune
 from nnbehave.pruning._pruned import PrunedSpace
-from nnbehave.pruning.prune import prune
+from nnbehave.pruning.loss import Loss, what_was_lost
 from nnbehave.pruning.rules import (
     RULES,
     BindKernels,
@@ -12,6 +13,7 @@ from nnbehave.pruning.rules import (
     KeepPareto,
     Rule,
 )
+from nnbehave.pruning.table import LatencyTable, UnknownLayerError
 
 __all__ = [
     "RULES",
@@ -21,7 +23,11 @@ __all__ = [
     "DropOperators",
     "DropPrecisions",
     "KeepPareto",
+    "LatencyTable",
+    "Loss",
     "PrunedSpace",
     "Rule",
+    "UnknownLayerError",
     "prune",
+    "what_was_lost",
 ]

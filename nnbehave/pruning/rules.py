@@ -316,13 +316,13 @@ def price(found: StepMap, candidates: Sequence[Any]) -> tuple[dict[int, float], 
 
 
 def pareto(prices: dict[int, float], tolerance: float) -> set[int]:
-    """Return the n for which no larger one is as fast."""
+    """Return the n for which no larger one that is kept is as fast, so that what goes is never far from what stays."""
     keep: set[int] = set()
     fastest = float("inf")
     for n in sorted(prices, reverse=True):
         if not keep or prices[n] * (1 + tolerance) < fastest:
             keep.add(n)
-        fastest = min(fastest, prices[n])
+            fastest = prices[n]
     return keep
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Collection, Sequence
+import random
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.layer import Layer
 from nnbehave.models import read_model
+
+if TYPE_CHECKING:
+    from nnbehave.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,22 @@ class Slot:
             Sweep(self.name, dim, values, tuple(self.base.replace(**{dim: value}) for value in values))
             for dim, values in self.choices.items()
         ]
+
+
+def _curves(slot: Slot, given: Sequence[int]) -> Iterator[tuple[Layer, dict[str, tuple[Any, ...]]]]:
+    """Yield the layers that a slot can hold as a base and what varies of it, one dimension over numbers or none."""
+    numbers = {d: values for d, values in slot.choices.items() if all(type(value) is int for value in values)}
+    along = max(numbers, key=lambda dimension: len(numbers[dimension]), default=None)
+    fixed = {dimension: values for dimension, values in slot.choices.items() if dimension != along}
+    for values in itertools.product(*fixed.values()):
+        for channels in given if slot.follows and given else (None,):
+            changes = dict(zip(fixed, values, strict=True)) | ({} if channels is None else {"in_channels": channels})
+            first = {along: slot.choices[along][0]} if along else {}  # so that alike curves have one base
+            yield slot.base.replace(**changes, **first), {along: slot.choices[along]} if along else {}
+
+
+def _filled(base: Layer, choices: dict[str, tuple[Any, ...]]) -> list[Layer]:
+    return [base.replace(**{d: value}) for d, values in choices.items() for value in values] or [base]
 
 
 @dataclass(frozen=True)
@@ -193,6 +214,50 @@ class Space:
     def sweeps(self) -> list[Sweep]:
         """Return one sweep for each dimension of each slot that has a choice."""
         return [sweep for slot in self.slots for sweep in slot.sweeps()]
+
+    def unrolled(self) -> Space:
+        """Return every layer that one of its networks can have, as slots of their own: what a latency table is made of.
+
+        A slot here is a curve over the dimension of which there are most numbers, the others fixed; alike ones are
+        there once. A slot that follows another is there with each number of channels that it can be given.
+        """
+        slots: dict[tuple[Any, ...], Slot] = {}
+        given: set[int] = set()  # channels that the next slot may get
+        for stage in self.stages:
+            ends: set[int] = set()
+            for position, slot in enumerate(stage.slots, 1):
+                curves = list(_curves(slot, sorted(given)))
+                for base, choices in curves:
+                    key = (base, *choices.items())
+                    slots.setdefault(key, Slot(f"{slot.name}/{len(slots)}", base, choices))
+                made = {layer.out_channels for base, choices in curves for layer in _filled(base, choices)}
+                given = made | (given if slot.optional else set())
+                ends |= given if position in (stage.depth or (len(stage.slots),)) else set()
+            given = ends
+        return Space(f"{self.name}_layers", (Stage("layers", tuple(slots.values())),), self.source)
+
+    def sample(self, seed: int = 0) -> Graph:
+        """Return one network of the space, drawn at random: depths evenly, then each choice evenly.
+
+        Raises
+        ------
+        InvalidInputError
+            A slot has choices that no layer shows, or cannot read what the one before gives.
+        """
+        from nnbehave.graph import Graph
+
+        rng = random.Random(seed)
+        layers: list[Layer] = []
+        for stage in self.stages:
+            for slot in stage.slots[: rng.choice(stage.depth or (len(stage.slots),))]:
+                if slot.unmeasured:
+                    raise InvalidInputError(f"slot {slot.name!r} has choices that no layer shows")
+                if slot.optional and rng.random() < 0.5:
+                    continue
+                values = {dimension: rng.choice(choices) for dimension, choices in slot.choices.items()}
+                tied = {"in_channels": layers[-1].out_channels} if slot.follows and layers else {}
+                layers.append(slot.base.replace(**tied, **values))
+        return Graph(layers, "network", [(i - 1,) for i in range(len(layers))])
 
     def to_yaml(self, path: str | Path | None = None) -> str:
         """Return the space as YAML, and write it to ``path`` where one is given. ``load_space`` reads it back."""

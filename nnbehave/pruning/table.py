@@ -1,0 +1,255 @@
+"""The latency table: what each layer of a space takes, and so what any of its networks takes."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nnbehave.analysers import StepMap
+from nnbehave.errors import InvalidInputError, MissingExtraError
+from nnbehave.graph import Graph
+from nnbehave.layer import Layer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nnbehave.results import Results
+
+_FORMAT, _VERSION = "nnbehave.latency_table", 1
+
+
+class Entry(NamedTuple):
+    """What a layer takes: latency and its standard error in ms."""
+
+    latency_ms: float
+    std_error_ms: float
+
+
+class UnknownLayerError(InvalidInputError, KeyError):
+    """A layer that the table has no latency of; the message names it."""
+
+    __str__ = Exception.__str__
+
+
+@dataclass(frozen=True, repr=False)
+class LatencyTable:
+    """Latencies of layers on one platform, by their ids.
+
+    A network takes the sum of its layers, each as inside a network (method ``stacked``), without the call of the
+    runtime itself. A layer's ``activation`` is part of it, and a block's shortcut; an ``add`` or ``concat`` that a
+    network has between layers is a layer too.
+
+    Attributes
+    ----------
+    platform, method : str
+    versions : dict of str to str
+        Packages that the latencies depend on.
+    machine : str
+        The processor.
+    entries : dict of str to Entry
+        By ``Layer.id``.
+    maps : tuple of StepMap
+        Along which layers are interpolated that were not measured; :meth:`interpolated` says which.
+    missing : dict of str to str
+        Layers that have no latency, and why.
+    """
+
+    platform: str
+    method: str
+    versions: dict[str, str]
+    machine: str
+    entries: dict[str, Entry]
+    maps: tuple[StepMap, ...] = ()
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_results(cls, results: Results, platform: str | None = None) -> LatencyTable:
+        """Make the table of what was measured on one platform, of layers measured more than once the newest.
+
+        Raises
+        ------
+        InvalidInputError
+            The results are of several platforms, environments or methods, or none of them has a latency.
+        """
+        frame = results.frame[results.frame["arrangement"] == "single"]
+        frame = frame if platform is None else frame[frame["platform"] == platform]
+        for name in ("platform", "environment", "method"):
+            if len(several := sorted(set(frame[name].astype(str)))) > 1:
+                raise InvalidInputError(f"a latency table is of one {name}; these results are of {', '.join(several)}")
+        good = frame["status"].isin(["ok", "noisy"]) & (frame["latency_ms"] > 0) & frame["complete"].ne(False)
+        if not good.any():
+            raise InvalidInputError("no layer of these results has a latency")
+        rows = frame[good]
+        known = zip(rows["subject"], rows["latency_ms"], rows["std_error_ms"], strict=True)
+        entries = {subject: Entry(float(ms), float(error)) for subject, ms, error in known}
+        lost = frame[~good & ~frame["subject"].isin(entries)]
+        missing = dict(zip(lost["subject"], lost["reason"].fillna("").astype(str), strict=True))
+        where = results.environments.get(str(rows["environment"].iloc[0]), {})
+        return cls(
+            str(rows["platform"].iloc[0]),
+            str(rows["method"].iloc[0]),
+            dict(where.get("versions", {})),
+            str(where.get("machine", {}).get("cpu", "")),
+            entries,
+            tuple(
+                found
+                for found in results.step_maps()
+                if found.origin and found.origin.platform in frame["platform"].values
+            ),
+            missing,
+        )
+
+    def latency(self, network: Graph | Iterable[Layer]) -> float:
+        """Return what a network takes, in ms: the sum over its layers.
+
+        Raises
+        ------
+        UnknownLayerError
+            The table has no latency of one of them, and no step map along which it could be interpolated.
+        """
+        entries = self.entries
+        layers = network.layers if isinstance(network, Graph) else network
+        try:
+            return math.fsum([entries[layer.id][0] for layer in layers])
+        except KeyError:
+            return math.fsum([self.of_layer(layer) for layer in layers])
+
+    def latency_interval(self, network: Graph) -> tuple[float, float]:
+        """Return the 95 % interval of a network's latency, as far as its measured layers' own errors make it.
+
+        What layers do to one another in a network is not in it.
+        """
+        latency = self.latency(network)
+        squares = [self.entries[layer.id].std_error_ms ** 2 for layer in network.layers if layer.id in self.entries]
+        half = 1.96 * math.sqrt(math.fsum(squares))
+        return latency - half, latency + half
+
+    def of_layer(self, layer: Layer) -> float:
+        """Return what a layer takes, in ms. Raises UnknownLayerError as ``latency``."""
+        if layer.id in self.entries:
+            return self.entries[layer.id].latency_ms
+        if layer.id in self.missing:
+            raise UnknownLayerError(f"{layer.id} has no latency on {self.platform}: {self.missing[layer.id]}")
+        for found in self.maps:
+            origin = found.origin
+            if origin and all(getattr(layer, name) == value for name, value in origin.layer.items()):
+                n = getattr(layer, origin.dimension)
+                if found.low <= n <= found.high:
+                    return found.latency(n)
+        raise UnknownLayerError(
+            f"{layer.id} was not measured on {self.platform}, and lies on no step map: measure it "
+            "(nnbehave.measure, nnbehave lut) and make the table again"
+        )
+
+    def interpolated(self, network: Graph) -> list[str]:
+        """Return the ids of a network's layers that were not measured, but lie on a step map."""
+        return [layer.id for layer in network.layers if layer.id not in self.entries and self.of_layer(layer)]
+
+    # ------------------------------------------------------------------ files
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the entries as ``layer latency_ms std_error_ms``."""
+        import pandas as pd
+
+        return pd.DataFrame([(name, *entry) for name, entry in self.entries.items()], columns=["layer", *Entry._fields])
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as ``.json`` or ``.parquet``; :meth:`load` reads either back, the same.
+
+        Raises
+        ------
+        InvalidInputError
+            Another suffix, or a path that cannot be written.
+        MissingExtraError
+            Parquet needs pyarrow.
+        """
+        path = Path(path)
+        about = {"format": _FORMAT, "version": _VERSION, **{k: v for k, v in asdict(self).items() if k != "entries"}}
+        try:
+            if path.suffix == ".json":
+                path.write_text(json.dumps(about | {"entries": self.entries}, indent=1) + "\n", encoding="utf-8")
+            elif path.suffix == ".parquet":
+                _parquet().write(self.to_frame(), about, path)
+            else:
+                raise InvalidInputError(f"a latency table is saved as .json or .parquet, not {path.name!r}")
+        except OSError as error:
+            raise InvalidInputError(f"cannot write {path}: {error.strerror}") from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> LatencyTable:
+        """Read a table that :meth:`save` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            It is none, or of another version of the format.
+
+        Warns
+        -----
+        UserWarning
+            A package is here in another version than the latencies were measured with.
+        """
+        path = Path(path)
+        try:
+            if path.suffix == ".parquet":
+                about, entries = _parquet().read(path)
+            else:
+                about = json.loads(path.read_text(encoding="utf-8"))
+                entries = about.pop("entries")
+            if (about.pop("format"), number := about.pop("version")) != (_FORMAT, _VERSION):
+                raise InvalidInputError(f"{path}: version {number}; this nnbehave reads latency tables of {_VERSION}")
+            about["maps"] = tuple(map(StepMap.from_dict, about["maps"]))
+            table = cls(entries={name: Entry(*entry) for name, entry in entries.items()}, **about)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, InvalidInputError):
+                raise
+            raise InvalidInputError(f"{path} is no latency table: {error}") from None
+        for package, measured in table.versions.items():
+            try:
+                here = version(package)
+            except PackageNotFoundError:
+                continue
+            if here != measured:
+                warnings.warn(
+                    f"{path} was measured with {package} {measured}, and {here} is here: measure it again", stacklevel=2
+                )
+        return table
+
+    def __repr__(self) -> str:
+        of = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        return (
+            f"LatencyTable({len(self.entries)} layers on {self.platform}, {self.method}; {of or 'no versions known'})"
+        )
+
+
+class _Parquet:
+    """The entries as rows, all else as metadata of the file."""
+
+    def write(self, entries: pd.DataFrame, about: dict[str, Any], path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_pandas(entries, preserve_index=False)
+        pq.write_table(table.replace_schema_metadata({_FORMAT: json.dumps(about)}), path)
+
+    def read(self, path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(path)
+        about = json.loads(table.schema.metadata[_FORMAT.encode()])
+        columns = (table.column(name).to_pylist() for name in ("layer", *Entry._fields))
+        return about, {name: (ms, error) for name, ms, error in zip(*columns, strict=True)}
+
+
+def _parquet() -> _Parquet:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("Parquet needs pyarrow: pip install 'nnbehave[parquet]'") from error
+    return _Parquet()

@@ -1,0 +1,131 @@
+"""What is lost is told exactly: against all networks of small spaces, and against random ones of large."""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nnbehave as nb
+from nnbehave.errors import InvalidInputError
+from nnbehave.pruning import prune, what_was_lost
+from nnbehave.space import Slot, Space, Stage
+
+
+@lru_cache
+def staircase(width: int) -> nb.StepMap:
+    n = np.arange(1, 1025)
+    return nb.detect_steps(n, 0.05 + 0.1 * np.ceil(n / width), np.full(n.size, 1e-5))
+
+
+def network_space(candidates: list[tuple[int, ...]], follows: bool, depth: tuple[int, ...] | None = None) -> Space:
+    slots = tuple(
+        Slot(
+            f"conv{i}",
+            nb.Layer(op="conv", height=7, in_channels=8, out_channels=max(values), kernel=3),
+            {"out_channels": values},
+            follows=follows and i > 0,
+        )
+        for i, values in enumerate(candidates)
+    )
+    return Space("small", (Stage("all", slots, depth),))
+
+
+def every_network(space: Space) -> list[list[nb.Layer]]:
+    (stage,) = space.stages
+    found = []
+    for depth in stage.depth or (len(stage.slots),):
+        for values in itertools.product(*(slot.choices["out_channels"] for slot in stage.slots[:depth])):
+            layers: list[nb.Layer] = []
+            for slot, value in zip(stage.slots, values, strict=False):
+                tied = {"in_channels": layers[-1].out_channels} if slot.follows else {}
+                layers.append(slot.base.replace(out_channels=value, **tied))
+            found.append(layers)
+    return found
+
+
+def by_brute_force(space: Space, latency: object, capacity: object, budget: float) -> float:
+    totals = [(sum(map(latency, network)), sum(map(capacity, network))) for network in every_network(space)]
+    return max((held for ms, held in totals if ms <= budget * (1 + 1e-9)), default=0)
+
+
+SMALL = st.lists(st.sets(st.integers(1, 40), min_size=1, max_size=4), min_size=1, max_size=3)
+
+
+@given(SMALL, st.integers(1, 20), st.booleans(), st.booleans(), st.sampled_from(["channels", "ops"]))
+@settings(deadline=None, max_examples=40)
+def test_it_is_what_all_networks_say(
+    candidates: list[set[int]], width: int, follows: bool, shallow: bool, capacity: str
+) -> None:
+    depth = tuple(range(1, len(candidates) + 1)) if shallow else None
+    space = network_space([tuple(sorted(values)) for values in candidates], follows, depth)
+    found = staircase(width)
+    pruned = prune(space, found, dimension="out_channels")
+
+    def latency(layer: nb.Layer) -> float:
+        return found.latency(layer.out_channels) * (layer.in_channels if follows else 1)
+
+    counted = {"channels": lambda layer: layer.out_channels, "ops": lambda layer: layer.ops}[capacity]
+    lost = what_was_lost(pruned, latency, capacity, budgets=7)
+    assert lost.rounding == 0
+    for row in lost.frame.itertuples():
+        assert row.original == by_brute_force(space, latency, counted, row.budget_ms)
+        assert row.pruned == by_brute_force(pruned.space, latency, counted, row.budget_ms)
+
+
+@given(SMALL, st.integers(1, 20))
+@settings(deadline=None, max_examples=40)
+def test_the_pareto_set_of_each_layer_loses_nothing_where_layers_cost_by_their_own_channels(
+    candidates: list[set[int]], width: int
+) -> None:
+    found = staircase(width)
+    pruned = prune(
+        network_space([tuple(sorted(values)) for values in candidates], False), found, dimension="out_channels"
+    )
+    lost = what_was_lost(pruned, lambda layer: found.latency(layer.out_channels))
+    assert lost.worst >= 1
+    assert lost.pruned_fastest_ms == pytest.approx(lost.fastest_ms)
+
+
+@pytest.mark.parametrize("width", [8, 64])
+def test_no_random_network_of_a_large_space_is_larger_than_what_is_left_within_its_latency(width: int) -> None:
+    space, found = nb.load_space("metapruning_mobilenet_v1"), staircase(width)
+    pruned = prune(space, found, dimension="out_channels")
+
+    def latency(layer: nb.Layer) -> float:
+        return found.latency(layer.out_channels) * layer.height**2 * (layer.op == "conv")
+
+    lost = what_was_lost(pruned, latency)
+    assert lost.worst >= 0.999
+    grid, left = lost.frame["budget_ms"].to_numpy(), lost.frame["pruned"].to_numpy()
+    for seed in range(200):
+        network = space.sample(seed).layers
+        ms, channels = sum(map(latency, network)), sum(layer.out_channels for layer in network)
+        above = np.searchsorted(grid, ms)  # the next budget up
+        assert channels <= left[above] * (1 + 1e-3)
+
+
+def test_a_rule_that_removes_too_much_shows() -> None:
+    """Half of the channels gone, whatever they cost: the largest network is lost, and is told."""
+    space = network_space([tuple(range(1, 41))] * 2, False)
+    half = network_space([tuple(range(1, 21))] * 2, False)
+    from nnbehave.pruning import PrunedSpace
+
+    lost = what_was_lost(PrunedSpace(space, half, (), ()), lambda layer: float(layer.out_channels))
+    assert lost.worst == pytest.approx(0.5)
+    assert "at least 50.00% of the channels are kept" in repr(lost)
+
+
+def test_what_cannot_be_told_is_refused() -> None:
+    pruned = prune(network_space([(1, 2)], False), staircase(8), dimension="out_channels")
+    with pytest.raises(InvalidInputError, match="one of channels, ops, weights, got 'flops'"):
+        what_was_lost(pruned, lambda layer: 1.0, "flops")
+    mnasnet = nb.load_space("mnasnet")
+    from nnbehave.pruning import PrunedSpace
+
+    with pytest.raises(InvalidInputError, match="choices that no layer shows: operator, skip, layers"):
+        what_was_lost(PrunedSpace(mnasnet, mnasnet, (), ()), lambda layer: 1.0)
