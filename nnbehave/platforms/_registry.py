@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nnbehave.errors import MissingExtraError, UnknownPlatformError
 from nnbehave.platforms._base import Platform, parse_name
+from nnbehave.platforms.arm64 import Arm64
 from nnbehave.platforms.ethos_u import EthosU
 from nnbehave.platforms.k210 import K210
 from nnbehave.platforms.onnxruntime import OnnxRuntime
@@ -24,6 +25,7 @@ _BUILT_IN: tuple[type[Platform], ...] = (
     TFLiteRuntime,
     OpenVINO,
     OnnxRuntime,
+    Arm64,
     EthosU,
     K210,
     Simulated,

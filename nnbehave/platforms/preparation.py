@@ -152,6 +152,12 @@ def find_python(low: int, high: int) -> str:
     )
 
 
+def need(command: str, otherwise: str) -> None:
+    """Raise OSError, with what to do, where a command that a step uses is not there."""
+    if shutil.which(command) is None:
+        raise OSError(f"there is no {command}: {otherwise}")
+
+
 def run(command: list[str], **options: object) -> str:
     """Run a command of a step; return what it printed. Raises SubprocessError with its last words."""
     done = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL, **options)  # type: ignore[call-overload]

@@ -1,0 +1,126 @@
+"""What runs under QEMU: LiteRT on a Python for aarch64, one model after another.
+
+Each model gets a process forked from this one, which does nothing else: so a model finds the same state whatever was
+run before it, and takes no other with it where it crashes.
+
+A request is a line of JSON on standard input, an answer one on the file descriptor given as the first argument:
+
+1. ``{"path", "xnnpack"}`` loads a model; the answer has its ``inputs``, ``nodes`` and ``tensors``;
+2. ``{"inputs", "outputs"}``, paths of ``.npz`` files to read and to write, runs the model twice, the second time
+   between the marks of the counter (``counter.c``); the answer has ``maps``, where code is in memory. ``null`` in its
+   place lets the model go, without an answer.
+
+Where LiteRT refuses, the answer is ``{"error": why}``; where the model's process dies, ``{"died": how}``.
+After either, the next request is a model.
+"""
+
+import io
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+_MARK = 0x6E6E6265  # as in counter.c
+_NO_MORE = 3  # exit status of a process that no model was for
+
+
+def load(path: str, xnnpack: bool) -> Interpreter:
+    """Load a model for one thread."""
+    resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_path=path, num_threads=1, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def described(interpreter: Interpreter) -> dict[str, Any]:
+    """Return what there is to know of a loaded model, as JSON can hold it."""
+    inputs, tensors = interpreter.get_input_details(), interpreter.get_tensor_details()
+    return {
+        "inputs": [[detail["shape"].tolist(), np.dtype(detail["dtype"]).name] for detail in inputs],
+        "nodes": [
+            {"op_name": node["op_name"], "index": node["index"]}
+            | {side: [int(tensor) for tensor in node[side]] for side in ("inputs", "outputs")}
+            for node in interpreter._get_ops_details()
+        ],
+        "tensors": [[int(tensor["index"]), np.dtype(tensor["dtype"]).name] for tensor in tensors],
+    }
+
+
+def run(interpreter: Interpreter, inputs: str, outputs: str) -> None:
+    """Run a model once so that what is prepared at the first call is, and once more between marks."""
+    with np.load(inputs) as arrays:
+        for detail, name in zip(interpreter.get_input_details(), arrays.files, strict=True):
+            interpreter.set_tensor(detail["index"], arrays[name])
+    interpreter.invoke()
+    _mark(0)
+    interpreter.invoke()
+    _mark(1)
+    np.savez(outputs, *[interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()])
+
+
+def _mark(offset: int) -> None:
+    """Make the system call that the counter waits for; it fails, as it is meant to."""
+    with suppress(OSError):
+        os.lseek(-1, _MARK + offset, os.SEEK_SET)
+
+
+def _maps() -> list[list[str]]:
+    """Return the address range and the file of each part of memory that code can run from."""
+    with open("/proc/self/maps", encoding="utf-8") as file:
+        fields = [line.split() for line in file]
+    return [[each[0], each[5]] for each in fields if "x" in each[1] and len(each) > 5]
+
+
+def _serve(answers: int) -> bool:
+    """Answer the requests of one model; return whether there was any."""
+    if not (request := _next_request()):
+        return False
+    try:
+        interpreter = load(request["path"], request["xnnpack"])
+        _say(answers, described(interpreter))
+        if files := _next_request():
+            run(interpreter, files["inputs"], files["outputs"])
+            _say(answers, {"maps": _maps()})
+    except (RuntimeError, ValueError) as error:
+        _say(answers, {"error": str(error)})
+    return True
+
+
+def _next_request() -> Any:
+    """Read a line without reading ahead: the next may be for another process."""
+    return json.loads(sys.stdin.buffer.raw.readline() or "null")  # type: ignore[union-attr]
+
+
+def _say(answers: int, answer: dict[str, Any]) -> None:
+    os.write(answers, (json.dumps(answer) + "\n").encode())
+
+
+def _translate_ahead() -> None:
+    """Have QEMU translate, once and not in each process, what each process runs beside its model."""
+    file = io.BytesIO()
+    np.savez(file, np.zeros(1, np.float32))
+    file.seek(0)
+    with np.load(file) as arrays:
+        json.loads(json.dumps({"inputs": [arrays[name].tolist() for name in arrays.files], "maps": _maps()}))
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = int(sys.argv[1])
+    _translate_ahead()
+    while True:
+        child = os.fork()
+        if not child:
+            os._exit(0 if _serve(answers) else _NO_MORE)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status == _NO_MORE:
+            return
+        if status:
+            _say(answers, {"died": f"signal {-status}" if status < 0 else f"exit {status}"})
+
+
+main()

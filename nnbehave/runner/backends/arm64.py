@@ -1,0 +1,199 @@
+"""LiteRT for AArch64 under QEMU's user-mode emulation: executed instructions counted, their cycles estimated.
+
+The count is exact: of a model's second call, all code of LiteRT and the system libraries, none of Python's. The same
+model gives the same count every time, since each is run in a fork of one process, and that process finds the same
+memory, environment and time of day: LiteRT's matrix product looks at the clock now and then to see what core it is on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Union
+
+import numpy as np
+
+from nnbehave.runner.aarch64.cycles import CycleModel
+from nnbehave.runner.aarch64.instructions import CLASSES, words
+from nnbehave.runner.backends.base import Backend, Cost, Model
+from nnbehave.runner.protocol import Unsupported
+from nnbehave.runner.tflite_kernels import tflite_kernels
+
+_NOT_COUNTED = ("/python3", "/libfaketime")  # files whose code is not the runtime's
+
+
+class Guest:
+    """The process that runs models under QEMU (``nnbehave/platforms/_arm64/guest.py`` has its protocol).
+
+    Parameters
+    ----------
+    qemu : list of str
+        The emulator and its options, but for the counter.
+    counter : str
+        The QEMU plugin.
+    program : list of str
+        What it runs.
+    environment : dict of str to str
+        All that the emulator and its program have.
+    """
+
+    def __init__(self, qemu: List[str], counter: str, program: List[str], environment: Dict[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory()
+        self._place = Path(self._folder.name)
+        self.loaded = ""  # path of the model that waits to be run
+        self._errors = open(self._place / "stderr", "w+b")  # noqa: SIM115 (lives as long as the process)
+        answers, theirs = os.pipe()
+        self._process = subprocess.Popen(
+            [*qemu, "-plugin", f"{counter},out=counts", *program, str(theirs)],
+            stdin=subprocess.PIPE,
+            stderr=self._errors,
+            env=environment,
+            cwd=self._place,  # also where QEMU leaves a core, should it crash
+            pass_fds=[theirs],
+        )
+        os.close(theirs)
+        self._answers = os.fdopen(answers, encoding="utf-8")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes requests."""
+        return self._process.poll() is None
+
+    def load(self, path: str, xnnpack: bool) -> Dict[str, Any]:
+        """Load a model, in place of the last; return what the program says of it. Raises Unsupported."""
+        if self.loaded:
+            self._send(None)
+        self.loaded = ""
+        model = self._place / "model.tflite"  # a path as long as any other's, so that memory is laid out alike
+        model.unlink(missing_ok=True)
+        model.symlink_to(os.path.abspath(path))
+        told = self._ask({"path": model.name, "xnnpack": xnnpack})
+        self.loaded = path
+        return told
+
+    def run(self, inputs: List[Any]) -> List[Any]:
+        """Run the loaded model, and let it go; return its outputs. Raises Unsupported."""
+        self.loaded = ""
+        np.savez(self._place / "inputs.npz", *inputs)
+        self._maps = self._ask({"inputs": "inputs.npz", "outputs": "outputs.npz"})["maps"]
+        with np.load(self._place / "outputs.npz") as outputs:
+            return [outputs[name] for name in outputs.files]
+
+    def counts(self) -> Dict[str, int]:
+        """Return how often each block of instructions was executed when the model was run last."""
+        left_out = [
+            [int(address, 16) for address in span.split("-")]
+            for span, file in self._maps
+            if any(name in file for name in _NOT_COUNTED)
+        ]
+        found: Counter[str] = Counter()
+        with open(self._place / "counts", encoding="ascii") as file:
+            for line in file:
+                address, count, block = line.split()
+                if not any(start <= int(address, 16) < end for start, end in left_out):
+                    found[block] += int(count, 16)
+        return dict(found)
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._answers.close()
+        self._errors.close()
+        self._folder.cleanup()
+
+    def _send(self, request: Any) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write((json.dumps(request) + "\n").encode())
+        self._process.stdin.flush()
+
+    def _ask(self, request: Any) -> Dict[str, Any]:
+        said_before = os.fstat(self._errors.fileno()).st_size
+        self._send(request)
+        answer: Dict[str, Any] = json.loads(self._answers.readline() or '{"died": "QEMU ended"}')
+        if "error" in answer:
+            raise Unsupported(answer["error"])
+        if "died" in answer:
+            self._errors.seek(said_before)
+            last_words = " ".join(self._errors.read().decode(errors="replace").split())[-500:]
+            raise Unsupported(f"LiteRT dies in the emulator ({answer['died']}): {last_words}")
+        return answer
+
+
+class Arm64Model(Model):
+    """A ``.tflite`` that is loaded in the emulator; what it executes is counted whenever it is run."""
+
+    def __init__(self, guest: Guest, path: str, xnnpack: bool) -> None:
+        self._guest, self._path, self._xnnpack = guest, path, xnnpack
+        told = guest.load(path, xnnpack)
+        self.input_shapes = [tuple(shape) for shape, _ in told["inputs"]]
+        self.input_dtypes = [dtype for _, dtype in told["inputs"]]
+        self.kernels = tflite_kernels(told["nodes"], dict(told["tensors"]), xnnpack)
+        self.counts: Dict[str, int] = {}
+
+    def invoke(self) -> None:
+        """Raise Unsupported: time passes in the emulator as it likes."""
+        raise Unsupported("what runs in an emulator cannot be timed")
+
+    def run(self, inputs: List[Any]) -> List[Any]:
+        if self._guest.loaded != self._path:
+            self._guest.load(self._path, self._xnnpack)
+        outputs = self._guest.run(inputs)
+        self.counts = self._guest.counts()
+        return outputs
+
+
+class Arm64Backend(Backend):
+    """Options: see :class:`nnbehave.platforms.arm64.Arm64`, which gives them.
+
+    Parameters
+    ----------
+    emulator, cycle_model : dict
+        The arguments of :class:`Guest` and of :class:`nnbehave.runner.aarch64.cycles.CycleModel`.
+    versions : dict of str to str
+        Of what was set up.
+    clock_ghz : float
+    xnnpack : bool
+        Whether the XNNPACK delegate takes what it can.
+    """
+
+    def __init__(
+        self,
+        emulator: Dict[str, Any],
+        cycle_model: Dict[str, Any],
+        versions: Dict[str, str],
+        clock_ghz: float,
+        xnnpack: bool,
+    ) -> None:
+        self._emulator, self._versions = emulator, versions
+        self._clock_ghz, self._xnnpack = clock_ghz, xnnpack
+        self._cycle_model = CycleModel(**cycle_model)
+        self._guest: Optional[Guest] = None
+
+    def versions(self) -> Dict[str, Any]:
+        return self._versions
+
+    def load(self, path: str, precision: str) -> Arm64Model:
+        if self._guest is None or not self._guest.alive:
+            self._guest = Guest(**self._emulator)
+        return Arm64Model(self._guest, path, self._xnnpack)
+
+    def estimate(self, models: List[Any]) -> Iterator[Union[Cost, Unsupported]]:
+        for model in models:
+            yield self._cost(model.counts)
+
+    def _cost(self, executed: Dict[str, int]) -> Cost:
+        """Return what executing blocks as often as they were costs."""
+        costs = self._cycle_model.costs(executed)
+        counts = dict.fromkeys(("instructions", "cycles", *CLASSES), 0.0)
+        for block, times in executed.items():
+            counts["instructions"] += times * len(words(block))
+            counts["cycles"] += times * costs[block].cycles
+            for name, number in costs[block].classes.items():
+                counts[name] += times * number
+        return Cost(counts["cycles"] / self._clock_ghz, counts)
