@@ -109,12 +109,12 @@ def test_what_nobody_asked_for_the_longest_goes_first(
 def test_a_process_that_has_grown_is_replaced(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    class Counted(pool.Worker):
+    class Counted(pool.PythonWorker):
         def __init__(self, module: str) -> None:
             started.append(module)
             super().__init__(module)
 
-    monkeypatch.setattr(pool, "Worker", Counted)
+    monkeypatch.setattr(pool, "PythonWorker", Counted)
     jobs = [(SPEC, graph) for graph in graphs(base, 3)]
     list(convert_all(jobs, 0, ArtifactCache(tmp_path / "a")))
     assert len(started) == 1
