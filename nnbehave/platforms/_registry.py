@@ -42,7 +42,7 @@ def registered_platforms() -> dict[str, type[Platform]]:
             cls = entry.load()
             if not (isinstance(cls, type) and issubclass(cls, Platform)):
                 raise TypeError(f"{cls!r} is no subclass of nnbehave.platforms.Platform")
-            cls()  # lacks nothing that the others have
+            cls(next(iter(cls.variants)))  # lacks nothing that the others have
             found.setdefault(cls.name, cls)
         except Exception as error:  # whatever is wrong with a plug-in must not stop the others
             warnings.warn(f"platform plug-in {entry.name!r} ({entry.value}) is left out: {error}", stacklevel=2)

@@ -162,7 +162,7 @@ def test_a_process_that_cannot_start_is_told(base: nb.Layer, tmp_path: Path, mon
     def refuse(*arguments: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("nnbehave.converters.pool.Worker", refuse)
+    monkeypatch.setattr("nnbehave.converters.pool.PythonWorker", refuse)
     (error,) = dict(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache(tmp_path))).values()
     assert "no space left" in str(error)
 
