@@ -12,6 +12,7 @@ it. Digits are easy and the space is small, so that the figures are of this exam
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -20,8 +21,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import nnbehave as nb
+from nnbehave.pruning.exporters.optuna import suggest
 from nnbehave.space import Slot, Space, Stage
 
+Latency = Callable[[tuple[int, ...]], float]
 CHANNELS = tuple(range(4, 33, 2))
 HIGHEST = max(CHANNELS)
 STRIDES = (1, 2, 1)
@@ -102,12 +105,14 @@ def network(space: Space, channels: tuple[int, ...]) -> list[nb.Layer]:
     return layers
 
 
-def trials_needed(choices, latency, trainer: Trainer, budget_ms: float, target: float, seed: int) -> int:
+def trials_needed(
+    space: nb.PrunedSpace, latency: Latency, trainer: Trainer, budget_ms: float, target: float, seed: int
+) -> int:
     """Return after how many trials a network within the budget reaches the target."""
     reached = []
 
     def objective(trial: optuna.Trial) -> float:
-        channels = tuple(trial.suggest_categorical(name, of["out_channels"]) for name, of in choices.items())
+        channels = tuple(of["out_channels"] for of in suggest(trial, space).values())
         over = latency(channels) / budget_ms - 1
         trial.set_constraint("latency", over)
         score = trainer.accuracy(channels) if over <= 0 else 0.0
@@ -150,9 +155,8 @@ def main() -> None:
     within = [channels for channels in random if latency(channels) <= budget_ms][:TRIED]
     target = float(np.quantile([trainer.accuracy(channels) for channels in within], 0.9))
     print(f"budget {budget_ms:.4g} ms, target accuracy {target:.3f}")
-    whole = {slot.name: {"out_channels": list(CHANNELS)} for slot in space.slots}
-    for name, choices in (("whole space", whole), ("pruned space", pruned.choices())):
-        needed = [trials_needed(choices, latency, trainer, budget_ms, target, seed) for seed in range(given.seeds)]
+    for name, searched in (("whole space", nb.PrunedSpace(space, space, (), ())), ("pruned space", pruned)):
+        needed = [trials_needed(searched, latency, trainer, budget_ms, target, seed) for seed in range(given.seeds)]
         median, low, high = interval(needed, rng)
         lost = sum(count > GIVEN_UP for count in needed)
         print(f"{name}: {median:g} trials at the median ({low:g} to {high:g}) of {given.seeds} seeds; {lost} gave up")
