@@ -155,7 +155,7 @@ def squeezenet(size: int = 224, classes: int = 1000, precision: str = "fp32") ->
 
 
 def inception_v1(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """InceptionV1, GoogLeNet (Szegedy et al. 2015, Table 1), as TF-Slim has it, which the paper ran.
+    """InceptionV1, GoogLeNet (Szegedy et al. 2015, Table 1), as TF-Slim has it.
 
     Its 5×5 convs are 3×3 there, the last pooling before a module is 2×2, and batch normalisation takes the place of
     local response normalisation.
@@ -199,7 +199,7 @@ def resnet18(size: int = 224, classes: int = 1000, precision: str = "fp32") -> G
 
 
 def resnet_v1_50(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """ResNet-50 (He et al. 2016, Table 1) as TF-Slim has it, which the paper ran.
+    """ResNet-50 (He et al. 2016, Table 1) as TF-Slim has it, and with the OPs of the paper's Table 4.
 
     The 3×3 conv of a stage's last unit has the stride, so it has fewer OPs than the original (3.8 G). What TF-Slim
     pads in a step of its own is padded in the convs here.
@@ -210,7 +210,7 @@ def resnet_v1_50(size: int = 224, classes: int = 1000, precision: str = "fp32") 
 def resnet_v2_50(size: int = 299, classes: int = 1000, precision: str = "fp32") -> Graph:
     """ResNet-50 with pre-activation (He et al. 2016, Identity Mappings in Deep Residual Networks) as TF-Slim has it.
 
-    The strides as in :func:`resnet_v1_50`. TF-Slim trained it at 299×299, and the paper's OPs are of that size. The
+    The strides as in :func:`resnet_v1_50`. TF-Slim's weights are for 299×299, and the paper's OPs are of that size. The
     normalisation that begins a unit reads a sum, not a conv, so it is a layer.
     """
     return _slim_resnet50(size, classes, precision, preactivated=True)
