@@ -51,6 +51,6 @@ def _divisor(left: dict[str, Widths]) -> int:
     divisor = math.gcd(*(width for each in left.values() for width in each.kept if width != each.original))
     for slot, each in left.items():
         if divisor == 0 or {*range(divisor, each.original, divisor), each.original} != set(each.kept):
-            why = f"takes one divisor for all layers, and these widths are not all multiples of {divisor or 'one'}"
+            why = "takes one divisor for all layers, and no number is there of which every slot has all multiples left"
             raise refusal("ModelOpt", slot, "out_channels", f"{why}; name its batch normalisation in norms=")
     return divisor
