@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,8 @@ class JSONExporter(Exporter):
     name = "json"
 
     def convert(self, pruned: PrunedSpace) -> dict[str, Any]:
-        from nnbehave import __version__
-
         provenance = {
-            "nnbehave": __version__,
+            "nnbehave": version("nnbehave"),
             "platforms": sorted({row.platform for row in pruned.removals}),
             "rules": sorted({row.rule for row in pruned.removals}),
         }
@@ -85,8 +84,8 @@ def load_pruned_space(path: str | Path) -> PrunedSpace:
     try:
         text = Path(path).read_text(encoding="utf-8")
         data = yaml.load(text, _Loader) if Path(path).suffix.lower() in _YAML else json.loads(text)
-        kind, version = data["format"], data["version"]
-        if kind == "nnbehave.pruned_space" and version == _FORMAT:
+        kind, number = data["format"], data["version"]
+        if kind == "nnbehave.pruned_space" and number == _FORMAT:
             return PrunedSpace(
                 space_from_document(data["original"], "original"),
                 space_from_document(data["space"], "space"),
@@ -95,4 +94,4 @@ def load_pruned_space(path: str | Path) -> PrunedSpace:
             )
     except (OSError, ValueError, KeyError, AttributeError, TypeError, yaml.YAMLError, RecursionError) as error:
         raise InvalidInputError(f"{path} is not a saved pruned space: {error}") from None
-    raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads pruned spaces of version {_FORMAT}")
+    raise InvalidInputError(f"{path}: {kind} version {number}; this nnbehave reads pruned spaces of version {_FORMAT}")
