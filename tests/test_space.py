@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -11,7 +13,16 @@ from hypothesis import strategies as st
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError, SpaceError
 from nnbehave.operators import OPERATORS
-from nnbehave.space import Slot, Space, Stage, load_space, parse_space, shipped_spaces
+from nnbehave.space import (
+    Slot,
+    Space,
+    Stage,
+    load_space,
+    parse_space,
+    shipped_spaces,
+    space_from_document,
+    space_to_document,
+)
 from tests.strategies import sample
 
 GOOD = """\
@@ -53,6 +64,25 @@ def spaces(draw: st.DrawFn) -> Space:
 @given(spaces())
 def test_a_space_survives_yaml(space: Space) -> None:
     assert parse_space(space.to_yaml()) == space
+
+
+@given(spaces())
+def test_a_space_survives_as_plain_data(space: Space) -> None:
+    document = json.loads(json.dumps(space_to_document(space)))
+    assert space_from_document(document) == space
+
+
+def test_a_mistake_in_plain_data_is_placed() -> None:
+    with pytest.raises(SpaceError, match=r"^saved: slots\.0\.base: missing$"):
+        space_from_document({"name": "x", "slots": [{"name": "a"}]}, "saved")
+    with pytest.raises(SpaceError, match="^space: space: input should be a valid dictionary"):
+        space_from_document([])
+
+
+def test_values_from_numpy_become_plain() -> None:
+    base = nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=1)
+    slot = Slot("a", base, {"out_channels": tuple(np.arange(1, 4))}, {"skip": tuple(np.arange(2))})
+    assert {type(value) for value in (*slot.choices["out_channels"], *slot.unmeasured["skip"])} == {int}
 
 
 @given(spaces())
@@ -130,6 +160,7 @@ def test_conv_cout_is_the_setting_of_figure_4() -> None:
     ("name", "size"),
     [
         ("metapruning_mobilenet_v1", 30 * 59 * 39**2 * 34**2 * 31**8),  # range(int(0.1·C), C + 1, max(1, int(0.03·C)))
+        ("metapruning_mobilenet_v1_code", 30 * 31**12),  # 31 scales of 13 layers, two of which give 8 of 32
         ("mnasnet", 432**5),  # the paper's own number
         ("proxyless", 6**6 * 7**15),  # the first block of each of six stages cannot be skipped
         ("ofa_mobilenet_v3", (9**2 + 9**3 + 9**4) ** 5),  # the paper: more than 10^19

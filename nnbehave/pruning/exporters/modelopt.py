@@ -14,14 +14,27 @@ class ModelOptExporter(Exporter):
     """The configuration of a mode: ``mtn.convert(model, mode=[("fastnas", data)])``.
 
     ModelOpt lets a width be what every layer allows that reads or makes it, and has one list for what a convolution
-    reads and what it makes. So lists of single layers are exact only in batch normalisations, which have one width:
-    ``norms`` gives the name of the one that follows each slot. Without it, every layer gets the same divisor, where
-    what is left of each slot is all its multiples.
+    reads and what it makes. So lists of single layers are exact only in batch normalisations, which have one width.
     """
 
     name = "modelopt"
 
     def convert(self, pruned: PrunedSpace, *, norms: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return the configuration.
+
+        Parameters
+        ----------
+        pruned : PrunedSpace
+        norms : mapping of str to str, optional
+            Slot to the name of the batch normalisation after it. By default every layer gets one divisor, where what
+            is left of each slot is all its multiples.
+
+        Raises
+        ------
+        InvalidInputError
+            The space has choices besides output channels, a layer's own width is not left, there is no such divisor,
+            or ``norms`` leaves a slot out or speaks of another.
+        """
         left = widths(pruned, "ModelOpt")
         for slot, each in left.items():
             if each.kept[-1] != each.original:
@@ -30,8 +43,8 @@ class ModelOptExporter(Exporter):
         if norms is None:
             return _rules(_divisor(left), {})
         check_slots("norms", norms, left)
-        for slot in left.keys() - norms.keys():
-            raise refusal("ModelOpt", slot, "out_channels", "needs the name of its batch normalisation in norms=")
+        if missing := [slot for slot in left if slot not in norms]:
+            raise refusal("ModelOpt", missing[0], "out_channels", "needs the name of its batch normalisation in norms=")
         lists = {norms[slot]: [width / each.original for width in each.kept] for slot, each in left.items()}
         return _rules(1, {name: {"feature_divisor": 1, "features_ratio": ratios} for name, ratios in lists.items()})
 
@@ -51,6 +64,6 @@ def _divisor(left: dict[str, Widths]) -> int:
     divisor = math.gcd(*(width for each in left.values() for width in each.kept if width != each.original))
     for slot, each in left.items():
         if divisor == 0 or {*range(divisor, each.original, divisor), each.original} != set(each.kept):
-            why = f"takes one divisor for all layers, and these widths are not all multiples of {divisor or 'one'}"
+            why = "takes one divisor for all layers, and no number is there of which every slot has all multiples left"
             raise refusal("ModelOpt", slot, "out_channels", f"{why}; name its batch normalisation in norms=")
     return divisor

@@ -12,14 +12,28 @@ from nnbehave.pruning.exporters._base import Exporter, check_slots, refusal, wid
 class NNCFExporter(Exporter):
     """The part of an NNCF configuration that lists the widths of each layer, the original one first.
 
-    ``nodes`` gives the names that a slot's layers have in NNCF's graph, such as ``"Net/NNCFConv2d[conv1]/conv2d_0"``:
-    one, or all those that must be equally wide; slots that it leaves out go by their own names. The lists are given one
-    by one (``overwrite_groups_widths``), since ``width_step`` counts down from a layer's own width.
+    The lists are given one by one (``overwrite_groups_widths``), since ``width_step`` counts down from a layer's own
+    width. BootstrapNAS of NNCF 2.18 and 2.19 needs the environment variable ``NNCF_TORCH_LEGACY_TRACING=1``.
     """
 
     name = "nncf"
 
     def convert(self, pruned: PrunedSpace, *, nodes: Mapping[str, str | Sequence[str]] | None = None) -> dict[str, Any]:
+        """Return the configuration.
+
+        Parameters
+        ----------
+        pruned : PrunedSpace
+        nodes : mapping of str to str or list of str, optional
+            Slot to the name of its layer in NNCF's graph, such as ``"Net/NNCFConv2d[conv1]/conv2d_0"``, or to those of
+            all layers that must be equally wide; by default the slot's own name.
+
+        Raises
+        ------
+        InvalidInputError
+            The space has choices besides output channels, a layer's own width is not left, or ``nodes`` speaks of
+            another slot.
+        """
         left = widths(pruned, "BootstrapNAS")
         nodes = nodes or {}
         check_slots("nodes", nodes, left)

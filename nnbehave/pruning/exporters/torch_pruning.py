@@ -14,14 +14,11 @@ from nnbehave.pruning.exporters._base import Exporter, Widths, check_slots, widt
 class TorchPruningExporter(Exporter):
     """``pruning_ratio``, ``pruning_ratio_dict`` and ``round_to``, as its pruners take them.
 
-    It prunes to one width a layer and takes no lists, so that a network has to be chosen: ``channels`` (slot to width)
-    names it, as far as it goes; every other slot gets the smallest width left that keeps at least ``1 - pruning_ratio``
-    of its channels, since what lies between two steps costs as much as the upper one.
-
-    The names in ``pruning_ratio_dict`` are those of ``modules`` (slot to the name of its module), else the slots';
-    modules are had by ``dict(model.named_modules())[name]``. Other layers keep their width, by a ``pruning_ratio`` of
-    0. ``round_to`` is what all widths left are multiples of, the layers' own aside, or None. Layers whose widths are
-    tied, as by a residual connection, it prunes to the width of one of them: choose the same for all.
+    It prunes to one width a layer and takes no lists, so that one network of the space is exported. The keys of
+    ``pruning_ratio_dict`` are to be replaced by the modules of these names, ``dict(model.named_modules())[name]``.
+    Layers that are not in it keep their width, by a ``pruning_ratio`` of 0. ``round_to`` is what all widths left are
+    multiples of, the layers' own aside, or None. Layers whose widths are tied, as by a residual connection, it prunes
+    to the width of one of them: choose the same for all.
     """
 
     name = "torch_pruning"
@@ -34,6 +31,25 @@ class TorchPruningExporter(Exporter):
         pruning_ratio: float = 0.5,
         modules: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
+        """Return the arguments of a pruner for one network.
+
+        Parameters
+        ----------
+        pruned : PrunedSpace
+        channels : mapping of str to int, optional
+            The width of each slot, of those that are left.
+        pruning_ratio : float
+            Of a slot that ``channels`` leaves out, the share of its channels that may go: it gets the smallest width
+            left that keeps the others, since what lies between two steps costs as much as the upper one; the largest
+            where none does.
+        modules : mapping of str to str, optional
+            Slot to the name of its module, by default the slot's own.
+
+        Raises
+        ------
+        InvalidInputError
+            The space has choices besides output channels, an option speaks of another slot, or a width is not left.
+        """
         left = widths(pruned, "Torch-Pruning")
         channels, modules = channels or {}, modules or {}
         check_slots("channels", channels, left)

@@ -1,0 +1,65 @@
+"""nnbehave's own format comes back as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nnbehave as nb
+from nnbehave.errors import InvalidInputError
+from nnbehave.pruning import PrunedSpace
+from tests.pruned import chain, pruned_spaces
+
+SMALL = chain((32, (8, 16, 24, 32)))
+
+
+@settings(max_examples=50, deadline=None)
+@given(pruned=pruned_spaces(), suffix=st.sampled_from(["json", "yaml"]))
+def test_a_pruned_space_survives_its_file(
+    pruned: PrunedSpace, suffix: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("native") / f"space.{suffix}"
+    pruned.export(suffix, file)
+    loaded = nb.load_pruned_space(file)
+    assert loaded == pruned
+    assert (loaded.size, loaded.reduction) == (pruned.size, pruned.reduction)
+
+
+def test_it_says_where_it_comes_from() -> None:
+    data = SMALL.export("json")
+    assert data["provenance"] == {"nnbehave": nb.__version__, "platforms": ["tflite"], "rules": ["KeepPareto"]}
+    assert data["removals"][0]["values"][0] == [1, "8 is as fast", "0.1 ms at 1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": 2}, "nnbehave.pruned_space version 2; this nnbehave reads pruned spaces of version 1"),
+        ({"format": "nnbehave.card"}, "nnbehave.card version 1"),
+        ({"space": None}, "is not a saved pruned space"),
+        ({"original": {"name": "x", "slots": [{"name": "a"}]}}, "original: slots.0.base: missing"),
+        ({"removals": [{"slot": "conv1"}]}, "is not a saved pruned space: 'dimension'"),
+        ({"left_whole": 3}, "is not a saved pruned space"),
+    ],
+)
+def test_another_file_is_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:
+    file = tmp_path / "space.json"
+    file.write_text(json.dumps(SMALL.export("json") | change))
+    with pytest.raises(InvalidInputError, match=words):
+        nb.load_pruned_space(file)
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.json", "{"), ("a.yaml", "a: [b"), ("a.json", "[]"), ("a.yaml", "")])
+def test_what_is_not_even_text_of_that_kind_is_refused(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidInputError, match="is not a saved pruned space"):
+        nb.load_pruned_space(tmp_path / name)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="No such file"):
+        nb.load_pruned_space(tmp_path / "none.json")
