@@ -436,9 +436,9 @@ def setup(
 
     Example: nnbehave setup tflite-runtime
     """
-    from nnbehave.platforms import get_platform
+    from nnbehave.platforms import platform_class
 
-    prepared = type(get_platform(platform)).preparation()
+    prepared = platform_class(platform).preparation()
     if prepared is None:
         typer.echo(f"{platform} needs no setup")
         return Exit.OK

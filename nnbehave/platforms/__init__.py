@@ -1,6 +1,12 @@
 """Inference platforms: a runtime on a processor, with options. ``get_platform("openvino?threads=2")`` finds one."""
 
 from nnbehave.platforms._base import Platform
-from nnbehave.platforms._registry import available_platforms, get_platform, platforms, registered_platforms
+from nnbehave.platforms._registry import (
+    available_platforms,
+    get_platform,
+    platform_class,
+    platforms,
+    registered_platforms,
+)
 
-__all__ = ["Platform", "available_platforms", "get_platform", "platforms", "registered_platforms"]
+__all__ = ["Platform", "available_platforms", "get_platform", "platform_class", "platforms", "registered_platforms"]

@@ -13,6 +13,7 @@ from nnbehave.platforms.ethos_u import EthosU
 from nnbehave.platforms.k210 import K210
 from nnbehave.platforms.onnxruntime import OnnxRuntime
 from nnbehave.platforms.openvino import OpenVINO
+from nnbehave.platforms.rknn import RKNN
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.platforms.tflite import TFLite
 from nnbehave.platforms.tflite_runtime import TFLiteRuntime
@@ -28,6 +29,7 @@ _BUILT_IN: tuple[type[Platform], ...] = (
     Arm64,
     EthosU,
     K210,
+    RKNN,
     Simulated,
 )
 
@@ -59,13 +61,19 @@ def get_platform(name: str) -> Platform:
     InvalidInputError
         It has no such variant or option.
     """
-    plain, variant, options = parse_name(name)
+    _, variant, options = parse_name(name)
+    return platform_class(name)(variant, options)
+
+
+def platform_class(name: str) -> type[Platform]:
+    """Return the class of ``name``, of which a variant need not be given. Raises UnknownPlatformError."""
+    plain = parse_name(name)[0]
     known = registered_platforms()
     if plain not in known:
         full = [f"{cls.name}:{v}" if v else cls.name for cls in known.values() for v in cls.variants]
         near = difflib.get_close_matches(name, full) or difflib.get_close_matches(plain, full) or full
         raise UnknownPlatformError(f"unknown platform {name!r}; did you mean {' or '.join(near)}?")
-    return known[plain](variant, options)
+    return known[plain]
 
 
 def available_platforms() -> list[str]:

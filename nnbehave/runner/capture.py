@@ -1,4 +1,4 @@
-"""What compilers print by C or C++, past Python's ``sys.stdout``."""
+"""What compilers print by C or C++, past Python's own streams."""
 
 from __future__ import annotations
 
@@ -12,24 +12,30 @@ from typing import List
 
 
 @contextmanager
-def captured_stdout() -> Iterator[List[str]]:
-    """Catch all that this process writes to its standard output; the list has the text after the ``with``."""
+def captured_output(*descriptors: int) -> Iterator[List[str]]:
+    """Catch all that this process writes to standard output (1) or error (2); the list has it after the ``with``.
+
+    Should the process die meanwhile, it is lost.
+    """
     caught: List[str] = []
     libc = ctypes.CDLL(None)
     with tempfile.TemporaryFile() as file:
         _flush(libc)
-        before = os.dup(1)
-        os.dup2(file.fileno(), 1)
+        before = {descriptor: os.dup(descriptor) for descriptor in descriptors}
+        for descriptor in descriptors:
+            os.dup2(file.fileno(), descriptor)
         try:
             yield caught
         finally:
             _flush(libc)
-            os.dup2(before, 1)
-            os.close(before)
+            for descriptor, kept in before.items():
+                os.dup2(kept, descriptor)
+                os.close(kept)
             file.seek(0)
             caught.append(file.read().decode("utf-8", "replace"))
 
 
 def _flush(libc: ctypes.CDLL) -> None:
     sys.stdout.flush()
+    sys.stderr.flush()
     libc.fflush(None)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from nnbehave.runner.capture import captured_stdout
+from nnbehave.runner.capture import captured_output
 
 
 def test_what_python_c_and_the_system_write_is_caught_in_order() -> None:
-    with captured_stdout() as said:
+    with captured_output(1) as said:
         os.write(1, b"system\n")
         ctypes.CDLL(None).puts(b"from C")
         os.system("echo a child")
@@ -29,10 +29,18 @@ def test_what_is_written_before_and_after_is_not(capfd: pytest.CaptureFixture[st
     assert capfd.readouterr().out.split() == ["before", "after"]
 
 
+def test_both_streams_are_caught_in_one(capfd: pytest.CaptureFixture[str]) -> None:
+    with captured_output(1, 2) as said:
+        os.write(2, b"error, ")
+        os.write(1, b"output")
+    assert said == ["error, output"]
+    assert capfd.readouterr() == ("", "")
+
+
 def _fails_after(write: Any, text: bytes) -> list[str]:
     """Return what is caught of something that raises."""
     with ExitStack() as stack, suppress(ValueError):
-        said = stack.enter_context(captured_stdout())
+        said = stack.enter_context(captured_output(1))
         write(text)
         raise ValueError
     return said

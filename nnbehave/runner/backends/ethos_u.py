@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Union
 
 from nnbehave.runner.backends.base import Backend, Cost, Model
-from nnbehave.runner.capture import captured_stdout
+from nnbehave.runner.capture import captured_output
 from nnbehave.runner.kernels import Kernel
 from nnbehave.runner.protocol import Unsupported
 
@@ -55,7 +55,7 @@ class EthosUBackend(Backend):
 
         with tempfile.TemporaryDirectory() as folder:
             try:
-                with captured_stdout() as said:
+                with captured_output(1) as said:
                     vela.main([path, *self._arguments, "--output-dir", folder])
             except (VelaError, RuntimeError) as error:
                 raise Unsupported(str(error)) from None
