@@ -14,6 +14,7 @@ from nnbehave.platforms.k210 import K210
 from nnbehave.platforms.onnxruntime import OnnxRuntime
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.simulated import Simulated
+from nnbehave.platforms.tensorflow import TensorFlow
 from nnbehave.platforms.tflite import TFLite
 from nnbehave.platforms.tflite_runtime import TFLiteRuntime
 
@@ -25,6 +26,7 @@ _BUILT_IN: tuple[type[Platform], ...] = (
     TFLiteRuntime,
     OpenVINO,
     OnnxRuntime,
+    TensorFlow,
     Arm64,
     EthosU,
     K210,

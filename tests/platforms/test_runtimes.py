@@ -9,7 +9,7 @@ from nnbehave.errors import InvalidInputError, MissingExtraError, SetupError
 from nnbehave.platforms import Platform, get_platform
 from nnbehave.testing import PlatformContract
 
-PLATFORMS = ["onnxruntime", "tflite-runtime"]
+PLATFORMS = ["onnxruntime", "tensorflow", "tflite-runtime"]
 
 
 def usable(name: str) -> Platform:
