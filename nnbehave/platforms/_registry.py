@@ -11,6 +11,7 @@ from nnbehave.platforms._base import Platform, parse_name
 from nnbehave.platforms.arm64 import Arm64
 from nnbehave.platforms.ethos_u import EthosU
 from nnbehave.platforms.k210 import K210
+from nnbehave.platforms.litert_gpu import LiteRTGPU
 from nnbehave.platforms.onnxruntime import OnnxRuntime
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.simulated import Simulated
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _BUILT_IN: tuple[type[Platform], ...] = (
     TFLite,
     TFLiteRuntime,
+    LiteRTGPU,
     OpenVINO,
     OnnxRuntime,
     TensorFlow,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from tensorflow.python.eager import context  # the one way to the graph that is executed
 
 from nnbehave.runner.backends.base import Backend, Model
@@ -30,7 +30,8 @@ class TensorFlowModel(Model):
         self._function = imported.prune(inputs, outputs)
         self.input_shapes = [tuple(tensor.shape) for tensor in self._function.inputs]
         self.input_dtypes = [tensor.dtype.as_numpy_dtype for tensor in self._function.inputs]
-        self.kernels = _executed(partial(self._function, *map(tf.zeros, self.input_shapes)))
+        self.invoke = partial(self._function, *map(tf.zeros, self.input_shapes))
+        self.kernels = _executed(self.invoke)
 
     def run(self, inputs: list[Any]) -> list[Any]:
         self.invoke = partial(self._function, *map(tf.constant, inputs))

@@ -53,6 +53,7 @@ def test_every_operator_computes_what_it_did_when_traced(layer: nb.Layer, tmp_pa
 
 def test_calls_run_on_what_was_put_in_place(tmp_path: Path) -> None:
     model = loaded(Graph([CONV]), tmp_path)
+    assert model.invoke is not None
     first, second = random_inputs(model.input_shapes, 3), random_inputs(model.input_shapes, 4)
     (one,), (other,) = model.run(first), model.run(second)
     assert not np.allclose(one, other)
