@@ -11,10 +11,12 @@ from nnbehave.platforms._base import Platform, parse_name
 from nnbehave.platforms.arm64 import Arm64
 from nnbehave.platforms.ethos_u import EthosU
 from nnbehave.platforms.k210 import K210
+from nnbehave.platforms.litert_gpu import LiteRTGPU
 from nnbehave.platforms.onnxruntime import OnnxRuntime
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.rknn import RKNN
 from nnbehave.platforms.simulated import Simulated
+from nnbehave.platforms.tensorflow import TensorFlow
 from nnbehave.platforms.tflite import TFLite
 from nnbehave.platforms.tflite_runtime import TFLiteRuntime
 
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 _BUILT_IN: tuple[type[Platform], ...] = (
     TFLite,
     TFLiteRuntime,
+    LiteRTGPU,
     OpenVINO,
     OnnxRuntime,
+    TensorFlow,
     Arm64,
     EthosU,
     K210,

@@ -34,6 +34,11 @@ class TestOnnxRuntime(PlatformContract):
     platform = "onnxruntime"
 
 
+@pytest.mark.slow
+class TestTensorFlow(PlatformContract):
+    platform = "tensorflow"
+
+
 @pytest.fixture(scope="class")
 def plug_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Install the README's plug-in as a distribution is: to be found by its entry point, loaded by the runner."""
