@@ -2,6 +2,7 @@
 
 from nnbehave.converters._base import Converter
 from nnbehave.converters.cache import Artifact, ArtifactCache
+from nnbehave.converters.edgetpu import EdgeTPUConverter
 from nnbehave.converters.layer_spec import LayerSpecConverter
 from nnbehave.converters.onnx import ONNXConverter
 from nnbehave.converters.openvino import OpenVINOConverter
@@ -12,7 +13,7 @@ from nnbehave.errors import InvalidInputError
 # The built-in ones; plug-ins' are found by :func:`get_converter`.
 CONVERTERS: dict[str, Converter] = {
     converter.name: converter
-    for converter in (TFLiteConverter(), OpenVINOConverter(), ONNXConverter(), LayerSpecConverter())
+    for converter in (TFLiteConverter(), OpenVINOConverter(), ONNXConverter(), EdgeTPUConverter(), LayerSpecConverter())
 }
 
 __all__ = ["CONVERTERS", "Artifact", "ArtifactCache", "ConversionPool", "Converter", "convert_all", "get_converter"]
