@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
-from nnbehave.converters.edgetpu import compiler_version, edgetpu_compiler
 from nnbehave.errors import MissingExtraError
 from nnbehave.platforms._base import Platform
-from nnbehave.runner.backends.edgetpu import LIBRARY
 
 
 class EdgeTPU(Platform):
@@ -29,6 +27,9 @@ class EdgeTPU(Platform):
 
     @classmethod
     def version(cls) -> str:
+        from nnbehave.converters.edgetpu import compiler_version, edgetpu_compiler  # these load NumPy
+        from nnbehave.runner.backends.edgetpu import LIBRARY
+
         super().version()
         found = compiler_version(edgetpu_compiler())
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from nnbehave.converters.edgetpu import EdgeTPUConverter, compiler_version
 from nnbehave.errors import MissingExtraError
 from nnbehave.graph import Graph
 from nnbehave.platforms import get_platform
-from nnbehave.platforms.edgetpu import EdgeTPU
 from nnbehave.runner.backends.edgetpu import EdgeTPUBackend, placed
 from nnbehave.runner.kernels import Kernel, executed_precision, placement
 from tests.converters.compiler import stand_in
@@ -57,7 +55,7 @@ def test_the_table_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
     assert "needs edgetpu_compiler" in row["why_not"]
     monkeypatch.setenv("EDGETPU_COMPILER", str(stand_in(tmp_path)))
     compiler_version.cache_clear()
-    monkeypatch.setattr(sys.modules[EdgeTPU.__module__], "LIBRARY", "libno-such-tpu.so.1")
+    monkeypatch.setattr("nnbehave.runner.backends.edgetpu.LIBRARY", "libno-such-tpu.so.1")
     assert (
         "needs libno-such-tpu.so.1, from Coral's packages" in nb.platforms().set_index("name").loc["edgetpu", "why_not"]
     )
