@@ -103,7 +103,10 @@ def sweep_command(
         bool, typer.Option("--retry", help="Measure again what failed, timed out or stayed noisy.")
     ] = False,
     target: Annotated[
-        str, typer.Option(help="Where to measure: local, python:/path/to/python, or ssh://[user@]host[:port].")
+        str,
+        typer.Option(
+            help="Where to measure: local, python:/path, ssh://[user@]host[:port], adb://serial?benchmark_model=/path."
+        ),
     ] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no closing line.")] = False,
 ) -> Exit:

@@ -2,6 +2,7 @@
 
 from nnbehave.converters._base import Converter
 from nnbehave.converters.cache import Artifact, ArtifactCache
+from nnbehave.converters.edgetpu import EdgeTPUConverter
 from nnbehave.converters.frozen_graph import FrozenGraphConverter
 from nnbehave.converters.layer_spec import LayerSpecConverter
 from nnbehave.converters.onnx import ONNXConverter
@@ -18,6 +19,7 @@ CONVERTERS: dict[str, Converter] = {
         OpenVINOConverter(),
         ONNXConverter(),
         FrozenGraphConverter(),
+        EdgeTPUConverter(),
         LayerSpecConverter(),
     )
 }

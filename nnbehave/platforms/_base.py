@@ -151,8 +151,8 @@ class Platform:
         from importlib.metadata import PackageNotFoundError, version  # slow to import
 
         if prepared := cls.preparation():
-            prepared.check()
-        if not cls.package:
+            prepared.check()  # its package is of a Python of its own
+        if prepared or not cls.package:
             return ""
         try:
             return version(cls.package)

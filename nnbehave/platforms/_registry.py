@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nnbehave.errors import MissingExtraError, UnknownPlatformError
 from nnbehave.platforms._base import Platform, parse_name
 from nnbehave.platforms.arm64 import Arm64
+from nnbehave.platforms.edgetpu import EdgeTPU
 from nnbehave.platforms.ethos_u import EthosU
 from nnbehave.platforms.k210 import K210
 from nnbehave.platforms.litert_gpu import LiteRTGPU
@@ -32,8 +33,9 @@ _BUILT_IN: tuple[type[Platform], ...] = (
     TensorFlow,
     Arm64,
     EthosU,
-    K210,
     RKNN,
+    K210,
+    EdgeTPU,
     Simulated,
 )
 

@@ -22,6 +22,7 @@ class TFLiteRuntime(Platform):
     precisions = TFLite.precisions
     converter = "tflite"
     backend = "nnbehave.runner.backends.tflite_runtime:TFLiteRuntimeBackend"
+    package = "tflite-runtime"
 
     @classmethod
     def preparation(cls) -> Preparation:

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 from nnbehave.runner.backends.base import Backend, quantised_inputs
-from nnbehave.runner.machine import machine, state
 from nnbehave.runner.protocol import PROTOCOL_VERSION, Unsupported, decode_array, encode_array, serve
 from nnbehave.runner.reference import fidelity, load_quantisation
 from nnbehave.runner.timing import alternate, calibrate, rotate, time_block, warm_up
@@ -34,10 +33,10 @@ class Runner:
     def hello(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
             "protocol": PROTOCOL_VERSION,
-            "machine": machine(),
+            "machine": self.backend.machine_facts(),
             "versions": self.backend.versions(),
             "cpus": self.cpus,
-            "state": state(),
+            "state": self.backend.machine_state(),
             "witnesses": self.witnesses.available(),
         }
 
@@ -75,12 +74,18 @@ class Runner:
 
     def warm_up(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         handle = request["handle"]
+        if self.models[handle].invoke is None:  # what runs elsewhere is warmed up there
+            yield {"spans": 0, "steady": True}
+            return
         inner = self._calls(handle, request["value_ns"])
         spans, steady = warm_up(self.models[handle].invoke, self.backend.clock, inner)
         yield {"spans": spans, "steady": steady}
 
     def time(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for handle in request["handles"]:
+            if self.models[handle].measure is not None:
+                yield self._timed_elsewhere(handle, self.models[handle].measure, request["block_ns"])
+                continue
             inner = self._calls(handle, request["value_ns"])
             block = partial(time_block, self.models[handle].invoke, self.backend.clock, inner, request["block_ns"])
             spans, seen = self.witnesses.around(block)
@@ -103,13 +108,16 @@ class Runner:
 
     def profile(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for handle in request["handles"]:
-            (calls, total_ns), seen = self.witnesses.around(partial(self.models[handle].profile, request["block_ns"]))
-            yield self._block(handle, calls, ([total_ns], []), seen)
+            yield self._timed_elsewhere(handle, self.models[handle].profile, request["block_ns"])
 
     def estimate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         handles = request["handles"]
         for handle, found in zip(handles, self.backend.estimate([self.models[handle] for handle in handles])):
             yield {"handle": handle, **({"refused": str(found)} if isinstance(found, Unsupported) else found._asdict())}
+
+    def _timed_elsewhere(self, handle: str, run: Any, block_ns: int) -> dict[str, Any]:
+        (calls, total_ns), seen = self.witnesses.around(partial(run, block_ns))
+        return self._block(handle, calls, ([total_ns], []), seen)
 
     def _block(
         self, handle: str, inner: int, spans: tuple[list[int], list[int]], seen: dict[str, Any]

@@ -13,19 +13,26 @@ except ImportError:  # not on Windows; there, two sweeps at once are the user's 
 
 
 class MeasuringLock:
-    """Held by a process while it measures; the system releases it when the process ends."""
+    """Held by a process while it measures; the system releases it when the process ends.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    device : str, optional
+        What is measured, where it is not this machine.
+    """
+
+    def __init__(self, device: str = "") -> None:
+        name = f"nnbehave-measuring{device and '-'}{device}.lock"
+        self._path = os.path.join(tempfile.gettempdir(), name)
         self._descriptor: Optional[int] = None
 
     def take(self) -> bool:
         """Take the lock where nobody else has it; return whether it is held now."""
         if fcntl is None or self._descriptor is not None:
             return True
-        path = os.path.join(tempfile.gettempdir(), "nnbehave-measuring.lock")
         # Made only where there is none: a system may refuse to open another user's file in this folder for making.
-        making = 0 if os.path.exists(path) else os.O_CREAT
-        descriptor = os.open(path, os.O_RDONLY | making, 0o644)  # reading is enough for the lock
+        making = 0 if os.path.exists(self._path) else os.O_CREAT
+        descriptor = os.open(self._path, os.O_RDONLY | making, 0o644)  # reading is enough for the lock
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.targets._base import Target
+from nnbehave.targets.android import AndroidTarget
 from nnbehave.targets.local import LocalTarget, PythonTarget
 from nnbehave.targets.ssh import SSHTarget
 
-__all__ = ["LocalTarget", "PythonTarget", "SSHTarget", "Target", "get_target"]
+__all__ = ["AndroidTarget", "LocalTarget", "PythonTarget", "SSHTarget", "Target", "get_target"]
 
 
 def get_target(text: str) -> Target:
@@ -17,7 +18,8 @@ def get_target(text: str) -> Target:
     ----------
     text : str
         ``local``; ``python:/path/to/python``, another Python on this machine; ``ssh://[user@]host[:port]``, with
-        ``?python=/path`` for a Python there other than ``python3``.
+        ``?python=/path`` for a Python there other than ``python3``; ``adb://serial?benchmark_model=/path``, an Android
+        device, with TensorFlow Lite's tool for it.
 
     Raises
     ------
@@ -30,6 +32,9 @@ def get_target(text: str) -> Target:
         return PythonTarget(text.removeprefix("python:"))
     if isinstance(text, str) and text.startswith("ssh://"):
         return SSHTarget(text)
+    if isinstance(text, str) and text.startswith("adb://"):
+        return AndroidTarget(text)
     raise InvalidInputError(
-        f"target {text!r}: expected local, python:/path/to/python or ssh://[user@]host[:port][?python=/path]"
+        f"target {text!r}: expected local, python:/path/to/python, ssh://[user@]host[:port][?python=/path] or "
+        "adb://serial?benchmark_model=/path"
     )

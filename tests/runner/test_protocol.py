@@ -35,7 +35,7 @@ def test_a_conversation(spec: str) -> None:
         assert hello["protocol"] == PROTOCOL_VERSION
         assert hello["machine"]["cores"] == os.cpu_count()
         loaded = worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
-        assert loaded["kernels"] == [["simulated", "fp32", True]]
+        assert loaded["kernels"] == [["simulated", "fp32", True, ""]]
         assert loaded["fidelity"] is None
         array = np.arange(6, dtype=np.float32).reshape(2, 3)
         answer = worker.request("run", 20, handle="a", inputs=[encode_array(array)])

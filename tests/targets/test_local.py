@@ -66,3 +66,12 @@ def test_a_python_without_numpy_is_told(base: nb.Layer, tmp_path: Path) -> None:
 def test_what_is_no_python_is_told(base: nb.Layer) -> None:
     with pytest.raises(InvalidInputError, match="not a Python of version 3.8 or newer"):
         nb.measure([base], "simulated", target="python:/bin/true", progress=False)
+
+
+def test_what_gets_a_python_of_its_own_here_may_be_in_another(python: Path) -> None:
+    """tflite-runtime needs no setup where the target's Python has it; what is more than a package stays here."""
+    target = get_target(f"python:{python}")
+    with pytest.raises(MissingExtraError, match="'tflite-runtime' needs tflite-runtime, which .* has not"):
+        target.adapt(get_platform("tflite-runtime"))
+    with pytest.raises(InvalidInputError, match="'arm64' .* only runs on target local"):
+        target.adapt(get_platform("arm64"))

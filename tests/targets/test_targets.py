@@ -36,7 +36,7 @@ def test_names_are_canonical(text: str, canonical: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "expected local, python:/path/to/python or ssh://"),
+        ("", "expected local, python:/path/to/python, ssh://.* or adb://"),
         ("remote", "expected local"),
         (None, "expected local"),
         (3, "expected local"),

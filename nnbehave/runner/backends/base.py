@@ -9,6 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Union
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.runner.machine import machine, state
 from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.reference import Quantisation, quantise, random_inputs
 
@@ -39,13 +40,16 @@ class Model:
     kernels : list of Kernel
         Those that run, as the runtime tells.
     invoke : callable
-        Runs one inference on inputs that are in place; this is what is timed. None where nothing is run.
+        Runs one inference on inputs that are in place; this is what is timed. None where nothing is run here.
+    measure : callable
+        Where inferences are run elsewhere, and timed there: as :meth:`profile`, but of the whole calls. Else None.
     input_shapes, input_dtypes : list
         Of each input.
     """
 
     kernels: list[Any]
     invoke: Any = None
+    measure: Any = None
     input_shapes: list[Any] = []
     input_dtypes: list[Any] = []
 
@@ -69,6 +73,14 @@ class Backend:
     def versions(self) -> dict[str, Any]:
         """Return the packages that matter to a latency, and their versions."""
         raise NotImplementedError
+
+    def machine_facts(self) -> dict[str, Any]:
+        """Return what machine the latencies are of."""
+        return machine()
+
+    def machine_state(self) -> dict[str, Any]:
+        """Return what its clocks are set to."""
+        return state()
 
     def load(self, path: str, precision: str) -> Model:
         """Load an artifact that was made for ``precision``; :class:`Unsupported` where the runtime refuses it."""

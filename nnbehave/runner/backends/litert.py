@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, ClassVar
@@ -16,12 +17,15 @@ from nnbehave.runner.tflite_kernels import tflite_kernels
 class LiteRTModel(Model):
     """A ``.tflite`` in an interpreter of its own."""
 
-    def __init__(self, runtime: Any, path: str, threads: int, xnnpack: bool) -> None:
+    def __init__(self, runtime: Any, path: str, threads: int, xnnpack: bool, delegates: Sequence[Any] = ()) -> None:
         resolvers = runtime.OpResolverType
         resolver = resolvers.AUTO if xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
             self._interpreter = runtime.Interpreter(
-                model_path=path, num_threads=threads, experimental_op_resolver_type=resolver
+                model_path=path,
+                num_threads=threads,
+                experimental_op_resolver_type=resolver,
+                experimental_delegates=list(delegates),
             )
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
