@@ -59,7 +59,8 @@ def run(interpreter: Interpreter, inputs: str, outputs: str) -> None:
     _mark(0)
     interpreter.invoke()
     _mark(1)
-    np.savez(outputs, *[interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()])
+    with open(outputs, "wb") as file:
+        np.savez(file, *[interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()])
 
 
 def _mark(offset: int) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import tempfile
 from collections import Counter
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, Dict, Iterator, List, Optional, Union
 
 import numpy as np
@@ -42,21 +43,23 @@ class Guest:
     """
 
     def __init__(self, qemu: List[str], counter: str, program: List[str], environment: Dict[str, str]) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self._place = Path(self._folder.name)
         self.loaded = ""  # path of the model that waits to be run
-        self._errors = open(self._place / "stderr", "w+b")  # noqa: SIM115 (lives as long as the process)
+        # in memory, so that nothing is left behind, however this ends
+        descriptors = {name: os.memfd_create(name) for name in ("inputs", "outputs", "counts")}
+        self._files = {name: f"/proc/self/fd/{number}" for name, number in descriptors.items()}
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         answers, theirs = os.pipe()
         self._process = subprocess.Popen(
-            [*qemu, "-plugin", f"{counter},out=counts", *program, str(theirs)],
+            [*qemu, "-plugin", f"{counter},out={self._files['counts']}", *program, str(theirs)],
             stdin=subprocess.PIPE,
             stderr=self._errors,
             env=environment,
-            cwd=self._place,  # also where QEMU leaves a core, should it crash
-            pass_fds=[theirs],
+            pass_fds=[*descriptors.values(), theirs],
+            preexec_fn=_leave_no_core,
         )
         os.close(theirs)
         self._answers = os.fdopen(answers, encoding="utf-8")
+        self._descriptors = list(descriptors.values())
 
     @property
     def alive(self) -> bool:
@@ -68,19 +71,17 @@ class Guest:
         if self.loaded:
             self._send(None)
         self.loaded = ""
-        model = self._place / "model.tflite"  # a path as long as any other's, so that memory is laid out alike
-        model.unlink(missing_ok=True)
-        model.symlink_to(os.path.abspath(path))
-        told = self._ask({"path": model.name, "xnnpack": xnnpack})
+        told = self._ask({"path": path, "xnnpack": xnnpack})
         self.loaded = path
         return told
 
     def run(self, inputs: List[Any]) -> List[Any]:
         """Run the loaded model, and let it go; return its outputs. Raises Unsupported."""
         self.loaded = ""
-        np.savez(self._place / "inputs.npz", *inputs)
-        self._maps = self._ask({"inputs": "inputs.npz", "outputs": "outputs.npz"})["maps"]
-        with np.load(self._place / "outputs.npz") as outputs:
+        with open(self._files["inputs"], "wb") as file:
+            np.savez(file, *inputs)
+        self._maps = self._ask({name: self._files[name] for name in ("inputs", "outputs")})["maps"]
+        with np.load(self._files["outputs"]) as outputs:
             return [outputs[name] for name in outputs.files]
 
     def counts(self) -> Dict[str, int]:
@@ -91,7 +92,7 @@ class Guest:
             if any(name in file for name in _NOT_COUNTED)
         ]
         found: Counter[str] = Counter()
-        with open(self._place / "counts", encoding="ascii") as file:
+        with open(self._files["counts"], encoding="ascii") as file:
             for line in file:
                 address, count, block = line.split()
                 if not any(start <= int(address, 16) < end for start, end in left_out):
@@ -99,18 +100,21 @@ class Guest:
         return dict(found)
 
     def close(self) -> None:
-        """End the process."""
+        """Let the process end."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._answers.close()
         self._errors.close()
-        self._folder.cleanup()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
 
     def _send(self, request: Any) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write((json.dumps(request) + "\n").encode())
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # there is no answer then, either
+            self._process.stdin.write((json.dumps(request) + "\n").encode())
+            self._process.stdin.flush()
 
     def _ask(self, request: Any) -> Dict[str, Any]:
         said_before = os.fstat(self._errors.fileno()).st_size
@@ -123,6 +127,11 @@ class Guest:
             last_words = " ".join(self._errors.read().decode(errors="replace").split())[-500:]
             raise Unsupported(f"LiteRT dies in the emulator ({answer['died']}): {last_words}")
         return answer
+
+
+def _leave_no_core() -> None:
+    """Keep QEMU from writing a file where a model crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class Arm64Model(Model):
@@ -179,9 +188,17 @@ class Arm64Backend(Backend):
         return self._versions
 
     def load(self, path: str, precision: str) -> Arm64Model:
-        if self._guest is None or not self._guest.alive:
+        if self._guest is not None and not self._guest.alive:
+            self.close()
+        if self._guest is None:
             self._guest = Guest(**self._emulator)
         return Arm64Model(self._guest, path, self._xnnpack)
+
+    def close(self) -> None:
+        """End the emulator; the next model starts another."""
+        if self._guest is not None:
+            self._guest.close()
+            self._guest = None
 
     def estimate(self, models: List[Any]) -> Iterator[Union[Cost, Unsupported]]:
         for model in models:
