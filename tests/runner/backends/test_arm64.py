@@ -33,7 +33,7 @@ def path() -> str:
 def backend(arm64: Preparation) -> Iterator[Arm64Backend]:
     backend = Arm64Backend(**get_platform("arm64").backend_options())
     yield backend
-    backend.close()
+    backend.guest.close()
 
 
 def run(model: Arm64Model) -> list[Any]:
@@ -112,6 +112,6 @@ def test_nothing_is_left_behind(
     process = qemu()
     process.children()[0].send_signal(signal.SIGSEGV)
     assert not list(tmp_path.iterdir())
-    backend.close()
+    backend.guest.close()
     assert not process.is_running()
     assert not list(tmp_path.iterdir())
