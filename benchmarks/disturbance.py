@@ -23,7 +23,7 @@ from nnbehave.layer import Layer
 from nnbehave.measurement import block_ms, bound
 from nnbehave.platforms import get_platform
 from nnbehave.targets import LocalTarget
-from nnbehave.worker import Worker
+from nnbehave.worker import PythonWorker, Worker
 
 LAYERS = [
     Layer(op="conv", height=14, in_channels=64, out_channels=64, kernel=3),
@@ -46,7 +46,7 @@ class Converter(threading.Thread):
         self.may = threading.Event()
         self.done = 0
         self._cache = str(cache.root)
-        self.worker = Worker("nnbehave.converters")
+        self.worker = PythonWorker("nnbehave.converters")
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(self.worker.pid, cores[:-1] or cores)
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from nnbehave.graph import Graph
     from nnbehave.layer import Layer
     from nnbehave.networks import load_network
-    from nnbehave.pruning import LatencyTable, PrunedSpace, prune, what_was_lost
+    from nnbehave.pruning import LatencyTable, PrunedSpace, load_pruned_space, prune, what_was_lost
     from nnbehave.results import Results, load_blocks, load_results
     from nnbehave.space import Space, load_space
     from nnbehave.studies import (
@@ -98,6 +98,7 @@ _LAZY = {
     "load_blocks": "results",
     "load_card": "analysers",
     "load_network": "networks",
+    "load_pruned_space": "pruning",
     "load_results": "results",
     "load_space": "space",
     "load_step_map": "analysers",
@@ -148,6 +149,7 @@ __all__ = [
     "load_blocks",
     "load_card",
     "load_network",
+    "load_pruned_space",
     "load_results",
     "load_space",
     "load_step_map",

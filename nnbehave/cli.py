@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nnbehave.errors import InvalidInputError, MissingExtraError, NNBehaveError, StoreError
+from nnbehave.errors import InvalidInputError, MissingExtraError, NNBehaveError, StoreError, TargetError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def _reports(command: Callable[..., Exit]) -> Callable[..., None]:
             code = Exit.INTERRUPTED
         except NNBehaveError as error:
             typer.echo(f"nnbehave: {error}", err=True)
-            usage = isinstance(error, InvalidInputError | MissingExtraError | StoreError)
+            usage = isinstance(error, InvalidInputError | MissingExtraError | StoreError | TargetError)
             code = Exit.USAGE if usage else Exit.FAILED
         raise typer.Exit(int(code))
 
@@ -102,6 +102,9 @@ def sweep_command(
     retry: Annotated[
         bool, typer.Option("--retry", help="Measure again what failed, timed out or stayed noisy.")
     ] = False,
+    target: Annotated[
+        str, typer.Option(help="Where to measure: local, python:/path/to/python, or ssh://[user@]host[:port].")
+    ] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no closing line.")] = False,
 ) -> Exit:
     """Measure every layer of a space, one dimension at a time, on some platforms; or the layers of a model.
@@ -129,6 +132,7 @@ def sweep_command(
         seed=seed,
         retry=retry,
         progress=not quiet,
+        target=target,
     )
     frame = results.frame
     if not quiet:

@@ -356,9 +356,13 @@ def _remarks(asked: str | None, executed: str | None, kernels: Collection[Kernel
     remarks = ["no kernel of its own: folded into what is around it"] if folded else []
     if asked and executed not in (asked, "unknown", None):
         remarks.append(f"asked for {asked}, ran {executed}")
-    if astray := sorted({kernel.name for kernel in kernels if not kernel.placed}):
+    if astray := sorted({_with_reason(kernel) for kernel in kernels if not kernel.placed}):
         remarks.append(f"{placement(kernels)}: " + ", ".join(astray))
     return "; ".join(remarks)
+
+
+def _with_reason(kernel: Kernel) -> str:
+    return f"{kernel.name} ({kernel.reason})" if kernel.reason else kernel.name
 
 
 def _latencies(found: Estimate) -> Row:

@@ -65,5 +65,13 @@ class WorkerTimeout(WorkerError):
     """The worker process gave no answer in time and was killed."""
 
 
+class ConnectionLost(WorkerError):
+    """The connection to a worker on another host broke; the worker may have been well."""
+
+
+class TargetError(NNBehaveError):
+    """A host that cannot be reached, or on which nothing can be measured; the message says which and why."""
+
+
 class SetupError(NNBehaveError):
     """A step of a platform's setup failed; the message says which and why. Running the setup again goes on there."""

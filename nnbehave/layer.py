@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
+import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from nnbehave.errors import InvalidLayerError
+from nnbehave.errors import InvalidInputError, InvalidLayerError
 from nnbehave.operators import ACTIVATIONS, OPERATORS, Operator, get_operator
 from nnbehave.precisions import BYTES, Precision
 
@@ -199,6 +200,32 @@ class Layer(BaseModel):
             if value != type(self).model_fields[field].default:
                 parts.append(f"{field}={value}")
         return "_".join(parts)
+
+    @classmethod
+    def from_id(cls, text: str) -> Layer:
+        """Return the layer that an ``id`` names.
+
+        Raises
+        ------
+        InvalidInputError
+            It names none.
+        """
+        sizes = "_".join(rf"{short}(?P<{field}>\d+)" for field, short in SHORT.items())
+        precisions = "|".join(BYTES)
+        found = re.fullmatch(
+            rf"(?P<op>\w+?)_{sizes}_(?P<precision>{precisions})(?P<rest>(_[a-z]+=[^_]+(_[^_=]+)*)*)", text
+        )
+        if found is None or found["op"] not in OPERATORS:
+            raise InvalidInputError(f"{text!r} is not the id of a layer")
+        fields: dict[str, Any] = {"op": found["op"], "precision": found["precision"]}
+        fields |= {field: int(found[field]) for field in SHORT}
+        op = OPERATORS[found["op"]]
+        fields |= {name: cls.model_fields[name].default for name in (*op.presets, *op.required) if name not in SHORT}
+        for name, value in re.findall(r"_([a-z]+)=([^=]+?)(?=_[a-z]+=|$)", found["rest"]):
+            kind = cls.model_fields[name].default
+            plain = value == "True" if isinstance(kind, bool) else int(value) if isinstance(kind, int) else value
+            fields[name] = float(value) if name == "expansion" else plain
+        return cls(**fields)
 
     def replace(self, **changes: Any) -> Layer:
         """Return a copy with some fields changed; what followed from them (width, dwconv's output) follows again.

@@ -42,7 +42,7 @@ from nnbehave.platforms import Platform, get_platform
 from nnbehave.results import Results
 from nnbehave.space import Space
 from nnbehave.store import Store
-from nnbehave.targets import LocalTarget
+from nnbehave.targets import Target, get_target
 
 _LOG = logging.getLogger("nnbehave")
 _SHARD_BYTES = 1 << 30  # that a runner may take, by the estimate below
@@ -74,7 +74,8 @@ class _Plan:
 class Pipeline:
     """The store, the machine and the converters, held from one call of ``measure`` to the next.
 
-    Parameters as of :func:`nnbehave.sweep`; a context manager.
+    Parameters as of :func:`nnbehave.sweep`; ``uncut`` measures every graph as networks are by default: by a whole call,
+    or by the platform's own method where it has no clock. A context manager.
     """
 
     def __init__(
@@ -86,23 +87,26 @@ class Pipeline:
         settings: Settings,
         retry: bool,
         progress: bool,
+        uncut: bool = False,
+        target: str = "local",
     ) -> None:
         self.platforms = _platforms(platforms)
         if not self.platforms:
             raise InvalidInputError("nothing to measure: no platforms")
-        for platform in self.platforms:
-            _check_method(platform, method)
-            platform.version()  # a missing runtime shows before anything is measured
-        self._space, self._where, self._method = space, store, method
+        self._space, self._where, self._method, self._uncut = space, store, method, uncut
         self._settings, self._retry, self._progress = settings, retry, progress
         self._open = ExitStack()
-        self._target, self._cache = LocalTarget(), ArtifactCache()
+        self._target, self._cache = get_target(target), ArtifactCache()
         self._environments: set[str] = set()
         self._methods: set[str] = set()
         self._subjects: dict[str, None] = {}
 
     def __enter__(self) -> Pipeline:
         with ExitStack() as opening:
+            opening.enter_context(self._target)
+            self.platforms = [self._target.adapt(platform) for platform in self.platforms]  # a missing runtime shows
+            for platform in self.platforms:
+                _check_method(platform, self._method)
             self._store = opening.enter_context(Store(self._where))
             if any(platform.wall_clock for platform in self.platforms):  # converting takes all cores, so for that too
                 opening.enter_context(self._target.exclusive(_LOG.warning))
@@ -165,7 +169,8 @@ class Pipeline:
         for curve in curves:
             of_curve: dict[str, list[Graph]] = {}
             for graph in curve:
-                how = self._method or (networks if graph.arrangement == "network" else default)
+                whole = self._uncut or graph.arrangement == "network"
+                how = self._method or (networks if whole else default)
                 of_curve.setdefault(how, []).append(graph)
             for how, some in of_curve.items():
                 split.setdefault(how, []).append(some)
@@ -189,7 +194,7 @@ def _check_method(platform: Platform, method: str | None) -> None:
 def _plan(
     platform: Platform,
     method: str,
-    target: LocalTarget,
+    target: Target,
     store: Store,
     space_id: str | None,
     curves: list[list[Graph]],
@@ -358,7 +363,7 @@ class Run:
     def __init__(
         self,
         plan: _Plan,
-        target: LocalTarget,
+        target: Target,
         store: Store,
         pool: ConversionPool,
         cache: ArtifactCache,
@@ -441,7 +446,14 @@ class Run:
             platform = str(plan.platform)
             self._store.add_subjects(plan.references.values())
             self._key = self._store.begin_session(
-                platform, self._target.name, plan.environment, plan.method, self._settings, hello["cpus"], {}
+                platform,
+                self._target.name,
+                plan.environment,
+                plan.method,
+                self._settings,
+                hello["cpus"],
+                {},
+                hello["state"],
             )
             self._bar = tqdm(desc=f"measure {self._label}", unit="block", disable=not self._progress)
         return self._key

@@ -60,6 +60,7 @@ sessions = sa.Table(
     sa.Column("method", sa.String, nullable=False),
     sa.Column("settings", sa.JSON, nullable=False),
     sa.Column("cpus", sa.JSON, nullable=False),
+    sa.Column("state", sa.JSON),  # of the machine's clocks as it began
     sa.Column("started_at", sa.Float, nullable=False),
     sa.Column("finished_at", sa.Float),
 )

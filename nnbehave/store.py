@@ -215,8 +215,12 @@ class Store:
         settings: Settings,
         cpus: list[int],
         terms: Mapping[str, Sequence[tuple[str, float]]],
+        state: Mapping[str, Any] | None = None,
     ) -> int:
-        """Open a session that runs ``terms``, for each subject its parts and their weights; return its id."""
+        """Open a session that runs ``terms``, for each subject its parts and their weights; return its id.
+
+        ``state`` is of the machine's clocks (:func:`nnbehave.runner.machine.state`).
+        """
         row = {
             "platform": platform,
             "target": target,
@@ -224,6 +228,7 @@ class Store:
             "method": method,
             "settings": settings.model_dump(),
             "cpus": cpus,
+            "state": dict(state or {}),
             "started_at": time.time(),
         }
         with self._errors():

@@ -32,6 +32,7 @@ def sweep(
     seed: int = 0,
     retry: bool = False,
     progress: bool = True,
+    target: str = "local",
 ) -> Results:
     """Measure a space's layers on some platforms: its sweeps, one dimension at a time, and slots without choices.
 
@@ -68,6 +69,10 @@ def sweep(
         Measure again what failed, timed out or stayed noisy.
     progress : bool
         Show progress bars.
+    target : str
+        Where it is measured: ``local``; ``python:/path/to/python``, another Python on this machine; a host over SSH,
+        ``ssh://[user@]host[:port][?python=/path]`` (:func:`nnbehave.targets.get_target`). What is measured is
+        converted here.
 
     Returns
     -------
@@ -82,6 +87,10 @@ def sweep(
         A runtime or TensorFlow is not installed.
     StoreError
         The store cannot be used; what was measured until then is in it.
+    TargetError
+        The target cannot be reached, or nothing can be measured there.
+    ConnectionLost
+        The connection to the target broke, and could not be made again for a minute; what was measured is in the store.
     """
     from nnbehave.adaptive import measure_adaptively
     from nnbehave.errors import InvalidInputError
@@ -105,7 +114,7 @@ def sweep(
         space = space if values is None else space.among(list(values))
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     fixed = [[slot.base] for slot in space.slots if not slot.choices]
-    with Pipeline(space, platforms, store, method, settings, retry, progress) as pipeline:
+    with Pipeline(space, platforms, store, method, settings, retry, progress, target=target) as pipeline:
         if sampling == "adaptive":
             return measure_adaptively(pipeline, space, fixed, budget)
         return pipeline.measure([*([*curve.layers] for curve in space.sweeps()), *fixed])
@@ -122,6 +131,7 @@ def measure(
     seed: int = 0,
     retry: bool = False,
     progress: bool = True,
+    target: str = "local",
 ) -> Results:
     """Measure layers and graphs on some platforms. Parameters, returns and errors as in :func:`sweep`."""
     from nnbehave.measurement import Settings
@@ -129,5 +139,5 @@ def measure(
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     curves = [[subject] for subject in subjects]
-    with Pipeline(None, platforms, store, method, settings, retry, progress) as pipeline:
+    with Pipeline(None, platforms, store, method, settings, retry, progress, target=target) as pipeline:
         return pipeline.measure(curves)

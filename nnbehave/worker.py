@@ -18,7 +18,7 @@ from typing import Any
 
 from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
 
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 class Worker:
@@ -28,34 +28,31 @@ class Worker:
 
     Parameters
     ----------
-    module : str
-        Run as ``python -m module``.
-    arguments : sequence of str
+    name : str
+        What messages call it.
+    command : sequence of str
     environment : mapping of str to str, optional
         Added to the parent's.
-    python : str, optional
-        The interpreter; by default this one.
-    package : path, optional
-        Where it finds nnbehave; by default here.
+    folder : path, optional
+        In which it runs; by default the parent's.
     """
 
     def __init__(
         self,
-        module: str,
-        arguments: Sequence[str] = (),
+        name: str,
+        command: Sequence[str],
         environment: Mapping[str, str] | None = None,
-        python: str = sys.executable,
-        package: Path = Path(__file__).parent.parent,
+        folder: Path | None = None,
     ) -> None:
-        self.name = module
+        self.name = name
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
-        path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [python, "-m", module, *arguments],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, **_QUIET, "PYTHONPATH": path, **(environment or {})},
+            env={**os.environ, **(environment or {})},
+            cwd=folder,
             start_new_session=True,
         )
         assert self._process.stdin is not None
@@ -70,7 +67,7 @@ class Worker:
 
     def put(self, path: str) -> str:
         """Return where the process finds an artifact, with the files beside it, of this machine's ``path``."""
-        return path
+        return os.path.abspath(path)
 
     def request(self, cmd: str, timeout_s: float, **fields: Any) -> dict[str, Any]:
         """Send a request and return its one answer. Raises as ``send`` and ``receive`` do."""
@@ -78,7 +75,7 @@ class Worker:
         return self.receive(timeout_s)
 
     def send(self, cmd: str, **fields: Any) -> None:
-        """Send a request. Raises WorkerDied where nobody is there to read it."""
+        """Send a request. Raises WorkerDied or ConnectionLost where nobody is there to read it."""
         try:
             self._to.write((json.dumps({"cmd": cmd, **fields}) + "\n").encode())
             self._to.flush()
@@ -92,6 +89,8 @@ class Worker:
         ------
         WorkerDied
             The process ended; the message has its exit and its last words.
+        ConnectionLost
+            It is on another host, and the connection broke.
         WorkerTimeout
             No answer in time; the process has been killed.
         WorkerError
@@ -141,9 +140,45 @@ class Worker:
     ) -> None:
         self.close()
 
-    def _died(self) -> WorkerDied:
+    def _died(self) -> WorkerError:
         code = self._process.wait()
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return WorkerDied(f"the worker process died ({_exit(code)})" + self._last_words())
+
+    def _last_words(self) -> str:
         self._stderr.seek(0)
         words = self._stderr.read().decode(errors="replace").strip().splitlines()
-        return WorkerDied(f"the worker process died ({how})" + (f": {words[-1][:300]}" if words else ""))
+        return f": {words[-1][:300]}" if words else ""
+
+
+def _exit(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+class PythonWorker(Worker):
+    """A worker that is a Python module on this machine.
+
+    Parameters
+    ----------
+    module : str
+        Run as ``python -m module``.
+    arguments : sequence of str
+    environment : mapping of str to str, optional
+        Added to the parent's.
+    python : str, optional
+        The interpreter; by default this one.
+    package : path, optional
+        A file from which another interpreter takes nnbehave; by default it is where this one has it.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        python: str = sys.executable,
+        package: Path | None = None,
+    ) -> None:
+        path = [str(package or Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+        variables = {**QUIET, "PYTHONPATH": os.pathsep.join(filter(None, path)), **(environment or {})}
+        # Python looks into its working directory first, where another nnbehave may lie.
+        super().__init__(module, [python, "-m", module, *arguments], variables, package and package.parent)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,35 @@ def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
     outputs = [output for cell in content.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert not any(output.output_type == "error" for output in outputs)
+
+
+def run(name: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_metapruning_s_space_shrinks_as_the_paper_counts_and_by_far_less() -> None:
+    lines = run("metapruning_mobilenet_v1.py").splitlines()
+    by_width = {line.split()[3]: line.split()[-2:] for line in lines if line.startswith("staircase")}
+    assert by_width["8"] == ["10^12.25", "10^2.71"]
+    assert by_width["64"][1] == "10^11.85"
+
+
+@pytest.mark.slow
+def test_squeeze_and_excitation_leaves_mnasnet_on_an_npu() -> None:
+    pytest.importorskip("ethosu", reason="needs nnbehave[ethos-u]")
+    pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    told = run("mnasnet_without_se.py", "--platform", "ethos-u:u55-256")
+    assert "2^5 = 32" in told
+
+
+@pytest.mark.slow
+def test_a_search_is_as_good_in_what_is_left() -> None:
+    pytest.importorskip("optuna", reason="needs optuna")
+    pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    told = run("optuna_latency_aware_nas.py", "--platform", "simulated?width=8&noise=0.002", "--seeds", "1")
+    assert "conv1: [8, 16, 24, 32]" in told
+    assert told.count("trials at the median") == 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from nnbehave.errors import InvalidLayerError
+from nnbehave.errors import InvalidInputError, InvalidLayerError
 from nnbehave.layer import Layer
 from tests.strategies import layers
 
@@ -18,6 +18,19 @@ def test_a_layer_survives_every_way_of_copying_it(layer: Layer) -> None:
     copies = [Layer(**layer.model_dump()), Layer(**layer.fields()), layer.replace()]
     copies += [Layer.model_validate_json(layer.model_dump_json()), pickle.loads(pickle.dumps(layer))]
     assert {(copy, copy.id, hash(copy)) for copy in copies} == {(layer, layer.id, hash(layer))}
+
+
+@given(layers())
+def test_an_id_makes_its_layer_again(layer: Layer) -> None:
+    assert Layer.from_id(layer.id) == layer
+
+
+@pytest.mark.parametrize(
+    "text", ["", "conv", "conv_h1_w1_cin1_cout1_k1_s1_fp99", "nothing_h1_w1_cin1_cout1_k1_s1_fp32"]
+)
+def test_what_is_no_id_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="is not the id of a layer"):
+        Layer.from_id(text)
 
 
 @given(layers(), layers())

@@ -3,6 +3,7 @@
 from nnbehave.converters._base import Converter
 from nnbehave.converters.cache import Artifact, ArtifactCache
 from nnbehave.converters.layer_spec import LayerSpecConverter
+from nnbehave.converters.onnx import ONNXConverter
 from nnbehave.converters.openvino import OpenVINOConverter
 from nnbehave.converters.pool import ConversionPool, convert_all
 from nnbehave.converters.tflite import TFLiteConverter
@@ -10,7 +11,8 @@ from nnbehave.errors import InvalidInputError
 
 # The built-in ones; plug-ins' are found by :func:`get_converter`.
 CONVERTERS: dict[str, Converter] = {
-    converter.name: converter for converter in (TFLiteConverter(), OpenVINOConverter(), LayerSpecConverter())
+    converter.name: converter
+    for converter in (TFLiteConverter(), OpenVINOConverter(), ONNXConverter(), LayerSpecConverter())
 }
 
 __all__ = ["CONVERTERS", "Artifact", "ArtifactCache", "ConversionPool", "Converter", "convert_all", "get_converter"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -32,4 +33,6 @@ def _largest_bytes() -> int:
 
 
 if __name__ == "__main__":
+    # TensorFlow imports all of Keras for those who might use it, 1.6 of the 3.8 s that it takes; no converter does.
+    sys.modules.setdefault("keras", None)  # type: ignore[arg-type]
     serve({"convert": convert})

@@ -12,7 +12,7 @@ from nnbehave.converters._base import Converter
 from nnbehave.converters.cache import Artifact, ArtifactCache
 from nnbehave.errors import ConversionError, WorkerError, WorkerTimeout
 from nnbehave.graph import Graph
-from nnbehave.worker import Worker
+from nnbehave.worker import PythonWorker, Worker
 
 Job = tuple[Converter, Graph]
 
@@ -134,7 +134,7 @@ class _Bench:
             return ConversionError(f"{converter.name} has no {graph.precision}, only {known}", "unsupported")
         try:
             if self._worker is None:
-                self._worker = Worker("nnbehave.converters")
+                self._worker = PythonWorker("nnbehave.converters")
             answer = self._worker.request(
                 "convert",
                 self._time_limit_s,

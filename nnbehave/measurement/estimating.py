@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nnbehave.errors import WorkerError
+from nnbehave.errors import ConnectionLost, WorkerError
 from nnbehave.measurement.events import (
+    MOST_DROPS,
     Block,
     Event,
     Outcome,
@@ -20,7 +22,7 @@ from nnbehave.measurement.events import (
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import Estimate, Terms, exact
 from nnbehave.platforms import Platform
-from nnbehave.targets import LocalTarget
+from nnbehave.targets import Target
 from nnbehave.worker import Worker
 
 _AT_A_TIME = 64  # graphs that a runner is asked for at once: starting an emulator takes longer than most of them
@@ -34,11 +36,12 @@ class EstimatingSession:
     a new one.
     """
 
-    def __init__(self, platform: Platform, target: LocalTarget, settings: Settings) -> None:
+    def __init__(self, platform: Platform, target: Target, settings: Settings) -> None:
         self._platform, self._target, self._settings = platform, target, settings
         self._parts: dict[str, Part] = {}
         self._waiting: dict[str, None] = {}
         self._process = -1
+        self._drops: Counter[str] = Counter()  # of the connection, while a graph was loaded or costed
         self._worker: Worker | None = None
         self.hello: dict[str, Any] = {}
         self.done: set[str] = set()
@@ -95,8 +98,7 @@ class EstimatingSession:
             try:
                 answer = ask_to_load(self._runner(), subject, self._parts[subject], self._settings)
             except WorkerError as error:
-                self.close()
-                yield self._leave(outcome_of(subject, error, "loading"))
+                yield from self._gone(subject, error, "loading")
                 return []
             if isinstance(answer, Outcome):
                 yield self._leave(answer)
@@ -116,8 +118,7 @@ class EstimatingSession:
                     worker.send("estimate", handles=loaded)
                 answer = worker.receive(self._settings.time_limit_s)
             except WorkerError as error:
-                self.close()
-                yield self._leave(outcome_of(subject, error, "estimating"))
+                yield from self._gone(subject, error, "estimating")
                 return
             if not answer["ok"]:  # the runner has given up on all that were asked for
                 yield self._leave(Outcome(subject, answer["kind"], answer["error"]))
@@ -133,7 +134,18 @@ class EstimatingSession:
             spans = [round(answer["latency_ns"] * _CALLS)]
             yield Block(subject, 0, position, self._process, _CALLS, spans, said, time.time())
         for subject in loaded:
-            worker.request("unload", self._settings.time_limit_s, handle=subject)
+            try:
+                worker.request("unload", self._settings.time_limit_s, handle=subject)
+            except WorkerError:  # all is known of these
+                self.close()
+                return
+
+    def _gone(self, subject: str, error: WorkerError, during: str) -> Iterator[Outcome]:
+        """Let go of a runner that has gone, and of what it died of; a connection that broke may be mended."""
+        self.close()
+        self._drops[subject] += isinstance(error, ConnectionLost)
+        if not isinstance(error, ConnectionLost) or self._drops[subject] > MOST_DROPS:
+            yield self._leave(outcome_of(subject, error, during))
 
     def _leave(self, outcome: Outcome) -> Outcome:
         del self._waiting[outcome.subject]

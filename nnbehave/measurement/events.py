@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from nnbehave.converters import Artifact
-from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
+from nnbehave.errors import ConnectionLost, WorkerDied, WorkerError, WorkerTimeout
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import Sample, block_ms
 from nnbehave.platforms import Platform
 from nnbehave.runner.kernels import Kernel
 from nnbehave.runner.protocol import PROTOCOL_VERSION
-from nnbehave.targets import LocalTarget
+from nnbehave.targets import Target
 from nnbehave.worker import Worker
 
+_LOG = logging.getLogger("nnbehave")
 _START_LIMIT_S = 120.0
+_WAITS_S = (0.5, 1, 2, 4, 8, 16, 32)  # between attempts to reach a target again
+MOST_DROPS = 3  # of the connection while one part is loaded or measured, before that part is what it dies of
 
 
 @dataclass(frozen=True)
@@ -132,14 +137,26 @@ class Retest:
 Event = Loaded | Checked | Block | Outcome | Process | Retest
 
 
-def start_runner(target: LocalTarget, platform: Platform, number: int) -> tuple[Worker, dict[str, Any]]:
+def start_runner(target: Target, platform: Platform, number: int) -> tuple[Worker, dict[str, Any]]:
     """Start the ``number``-th runner of a session; return it and its ``hello``.
+
+    Where the connection to the target breaks, it is tried again, after longer and longer waits.
 
     Raises
     ------
     WorkerError
         It does not start, its runtime does not load, or it is another version's.
     """
+    for wait_s in _WAITS_S:
+        try:
+            return _start_once(target, platform, number)
+        except ConnectionLost as error:
+            _LOG.warning("%s; trying again in %g s", error, wait_s)
+            time.sleep(wait_s)
+    return _start_once(target, platform, number)
+
+
+def _start_once(target: Target, platform: Platform, number: int) -> tuple[Worker, dict[str, Any]]:
     worker = target.start(platform, number)
     try:
         hello = worker.request("hello", _START_LIMIT_S)
@@ -179,5 +196,5 @@ def loaded_events(part: str, answer: dict[str, Any]) -> Iterator[Loaded | Checke
 def outcome_of(subject: str, error: WorkerError, during: str) -> Outcome:
     """Return what became of a subject whose runner has gone."""
     status = "timeout" if isinstance(error, WorkerTimeout) else "failed"
-    known = isinstance(error, WorkerTimeout | WorkerDied)
+    known = isinstance(error, WorkerTimeout | WorkerDied | ConnectionLost)
     return Outcome(subject, status, f"{error} ({during})" if known else str(error))

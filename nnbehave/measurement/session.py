@@ -5,14 +5,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nnbehave.errors import WorkerError
+from nnbehave.errors import ConnectionLost, WorkerError
 from nnbehave.measurement.events import (
+    MOST_DROPS,
     Block,
     Event,
     Outcome,
@@ -33,7 +34,7 @@ from nnbehave.measurement.statistics import (
     stands_alone,
 )
 from nnbehave.platforms import Platform
-from nnbehave.targets import LocalTarget
+from nnbehave.targets import Target
 from nnbehave.worker import Worker
 
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
@@ -69,7 +70,7 @@ class Session:
     Parameters
     ----------
     platform : Platform
-    target : LocalTarget
+    target : Target
     parts : mapping of str to Part
         What is run.
     terms : mapping of str to sequence of (str, float)
@@ -105,7 +106,7 @@ class Session:
     def __init__(
         self,
         platform: Platform,
-        target: LocalTarget,
+        target: Target,
         parts: Mapping[str, Part],
         terms: Terms,
         settings: Settings,
@@ -133,6 +134,7 @@ class Session:
         self._process_began = 0.0
         self._load_s = 0.0
         self._deaths = 0
+        self._drops: Counter[str] = Counter()  # of the connection, since a part was last measured
         self._round = 0
         self._worker: Worker | None = None
         self.hello: dict[str, Any] = {}
@@ -255,7 +257,7 @@ class Session:
         yield from self._recover()
 
     def _load(self, part: str) -> Iterator[Event]:
-        answer = self._ask_to_load(part, self._parts[part])
+        answer = yield from self._get_loaded(part, self._parts[part])
         if isinstance(answer, Outcome):
             yield from self._lost(answer)
             yield from self._recover()
@@ -267,7 +269,7 @@ class Session:
     def _check(self, subject: str, part: Part) -> Iterator[Event]:
         """Load a subject alone, which calls it once, and let it go."""
         del self._unchecked[subject]
-        answer = self._ask_to_load(subject, part)
+        answer = yield from self._get_loaded(subject, part)
         if isinstance(answer, Outcome):
             self._terms.pop(subject, None)
             yield answer
@@ -296,14 +298,28 @@ class Session:
             del self._terms[subject]
             yield Outcome(subject, outcome.status, outcome.reason)
 
-    def _ask_to_load(self, name: str, part: Part) -> dict[str, Any] | Outcome:
-        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone."""
+    def _get_loaded(self, name: str, part: Part) -> Generator[Outcome, None, dict[str, Any] | Outcome]:
+        """Ask to load an artifact, and again in a new runner where the connection to the last broke meanwhile."""
+        while (answer := self._ask_to_load(name, part)) is None:
+            yield from self._recover()
+        return answer
+
+    def _ask_to_load(self, name: str, part: Part) -> dict[str, Any] | Outcome | None:
+        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone.
+
+        None where the connection broke, which says nothing of the artifact.
+        """
         assert self._worker is not None
         try:
             return ask_to_load(self._worker, name, part, self._settings)
         except WorkerError as error:
             self.close()
-            return outcome_of(name, error, "loading")
+            return None if self._only_dropped(error, name) else outcome_of(name, error, "loading")
+
+    def _only_dropped(self, error: WorkerError, part: str) -> bool:
+        """Whether the connection broke, and not so often with this part that it must be what the host dies of."""
+        self._drops[part] += isinstance(error, ConnectionLost)
+        return isinstance(error, ConnectionLost) and self._drops[part] <= MOST_DROPS
 
     def _recover(self) -> Iterator[Outcome]:
         """Where the runner has gone, start a new one and load there all that was loaded; each failure is an outcome."""
@@ -322,7 +338,7 @@ class Session:
         for part in parts:
             if part in self._loaded or part not in self._loadable:
                 continue
-            answer = self._ask_to_load(part, self._parts[part])
+            answer = yield from self._get_loaded(part, self._parts[part])
             if isinstance(answer, Outcome):
                 yield from self._lost(answer)
                 yield from self._recover()
@@ -408,7 +424,9 @@ class Session:
                     yield self._block(number, len(chunk) - len(todo), part, answer, may_retake)
             except WorkerError as error:
                 self.close()
-                if self._method == "stacked":  # nobody knows whose fault it was: each is tried alone when loaded again
+                if self._only_dropped(error, next(iter(todo), "")):
+                    pass
+                elif self._method == "stacked":  # nobody knows whose fault it was: each is tried alone when loaded
                     self._deaths += 1
                     if self._deaths > _MOST_DEATHS:  # as likely as not one of these, and there must be an end
                         for part in todo:
@@ -444,6 +462,7 @@ class Session:
 
     def _block(self, number: int, position: int, part: str, answer: dict[str, Any], may_retake: bool) -> Block:
         del answer["handle"]
+        self._drops.pop(part, None)
         seen = answer["witnesses"]
         if why := self._disturbance(seen):
             seen["discarded" if may_retake else "disturbed"] = why

@@ -9,14 +9,27 @@ from typing import TYPE_CHECKING
 from nnbehave.errors import MissingExtraError, UnknownPlatformError
 from nnbehave.platforms._base import Platform, parse_name
 from nnbehave.platforms.arm64 import Arm64
+from nnbehave.platforms.ethos_u import EthosU
+from nnbehave.platforms.k210 import K210
+from nnbehave.platforms.onnxruntime import OnnxRuntime
 from nnbehave.platforms.openvino import OpenVINO
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.platforms.tflite import TFLite
+from nnbehave.platforms.tflite_runtime import TFLiteRuntime
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BUILT_IN: tuple[type[Platform], ...] = (TFLite, OpenVINO, Arm64, Simulated)
+_BUILT_IN: tuple[type[Platform], ...] = (
+    TFLite,
+    TFLiteRuntime,
+    OpenVINO,
+    OnnxRuntime,
+    Arm64,
+    EthosU,
+    K210,
+    Simulated,
+)
 
 
 def registered_platforms() -> dict[str, type[Platform]]:
@@ -29,7 +42,7 @@ def registered_platforms() -> dict[str, type[Platform]]:
             cls = entry.load()
             if not (isinstance(cls, type) and issubclass(cls, Platform)):
                 raise TypeError(f"{cls!r} is no subclass of nnbehave.platforms.Platform")
-            cls()  # lacks nothing that the others have
+            cls(next(iter(cls.variants)))  # lacks nothing that the others have
             found.setdefault(cls.name, cls)
         except Exception as error:  # whatever is wrong with a plug-in must not stop the others
             warnings.warn(f"platform plug-in {entry.name!r} ({entry.value}) is left out: {error}", stacklevel=2)

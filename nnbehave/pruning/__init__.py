@@ -2,6 +2,7 @@
 
 from nnbehave.pruning._prune import prune
 from nnbehave.pruning._pruned import PrunedSpace
+from nnbehave.pruning.exporters import load_pruned_space
 from nnbehave.pruning.loss import Loss, what_was_lost
 from nnbehave.pruning.rules import (
     RULES,
@@ -28,6 +29,7 @@ __all__ = [
     "PrunedSpace",
     "Rule",
     "UnknownLayerError",
+    "load_pruned_space",
     "prune",
     "what_was_lost",
 ]

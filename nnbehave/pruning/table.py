@@ -154,10 +154,32 @@ class LatencyTable:
     # ------------------------------------------------------------------ files
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the entries as ``layer latency_ms std_error_ms``."""
+        """Return one row a layer: ``platform layer``, its fields, ``latency_ms std_error_ms``."""
         import pandas as pd
 
-        return pd.DataFrame([(name, *entry) for name, entry in self.entries.items()], columns=["layer", *Entry._fields])
+        rows = [
+            {"platform": self.platform, "layer": name, **Layer.from_id(name).model_dump(), **entry._asdict()}
+            for name, entry in self.entries.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def export(self, format: str, path: str | Path | None = None) -> dict[str, Any]:
+        """Return the table in another tool's format, and write it as JSON or YAML where a path is given.
+
+        Parameters
+        ----------
+        format : {"ofa", "nn_meter"}
+            As of :func:`nnbehave.pruning.table_formats.once_for_all` and ``nn_meter`` there.
+        path : str or path, optional
+
+        Raises
+        ------
+        InvalidInputError
+            Another format or suffix, or a layer that the tool cannot take in.
+        """
+        from nnbehave.pruning.table_formats import export
+
+        return export(self, format, path)
 
     def save(self, path: str | Path) -> None:
         """Write the table as ``.json`` or ``.parquet``; :meth:`load` reads either back, the same.

@@ -1,4 +1,4 @@
-"""``python -m nnbehave.runner --backend MODULE:CLASS [--options JSON] [--cpus 1,2]``."""
+"""``python -m nnbehave.runner --backend MODULE:CLASS [--options JSON] [--cores 1]``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from nnbehave.runner.backends.base import Backend, quantised_inputs
-from nnbehave.runner.machine import machine
+from nnbehave.runner.machine import machine, state
 from nnbehave.runner.protocol import PROTOCOL_VERSION, Unsupported, decode_array, encode_array, serve
 from nnbehave.runner.reference import fidelity, load_quantisation
 from nnbehave.runner.timing import alternate, calibrate, rotate, time_block, warm_up
@@ -37,6 +37,7 @@ class Runner:
             "machine": machine(),
             "versions": self.backend.versions(),
             "cpus": self.cpus,
+            "state": state(),
             "witnesses": self.witnesses.available(),
         }
 
@@ -127,16 +128,26 @@ class Runner:
         yield {}
 
 
+def pin(cores: int) -> list[int]:
+    """Keep this process to the last ``cores`` of those that it may use, where the system allows; return them.
+
+    Interrupts and other programs tend to the first.
+    """
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        return []
+    cpus = sorted(os.sched_getaffinity(0))[-cores:]
+    os.sched_setaffinity(0, cpus)
+    return cpus
+
+
 def main() -> None:
     """Pin this process, load the backend, answer requests."""
     parser = argparse.ArgumentParser(prog="python -m nnbehave.runner", description=__doc__)
     parser.add_argument("--backend", required=True, help="MODULE:CLASS of the backend")
     parser.add_argument("--options", default="{}", help="the backend's options, as JSON")
-    parser.add_argument("--cpus", default="", help="processors to run on, such as 1 or 2,3")
+    parser.add_argument("--cores", type=int, default=0, help="pin it to the last so many; 0 leaves it as it is")
     arguments = parser.parse_args()
-    cpus = [int(cpu) for cpu in arguments.cpus.split(",") if cpu]
-    if cpus and hasattr(os, "sched_setaffinity"):  # before a runtime starts its threads
-        os.sched_setaffinity(0, cpus)
+    cpus = pin(arguments.cores)  # before a runtime starts its threads
     module, _, name = arguments.backend.partition(":")
     backend = getattr(importlib.import_module(module), name)(**json.loads(arguments.options))
     runner = Runner(backend, cpus)

@@ -18,11 +18,14 @@ class Kernel(NamedTuple):
         LiteRT by the types of its tensors. Empty where it only moves or converts data, or the runtime does not tell.
     placed : bool
         Whether it runs where the platform means it to.
+    reason : str
+        Why it does not, where the runtime tells.
     """
 
     name: str
     precision: str = ""
     placed: bool = True
+    reason: str = ""
 
 
 def executed_precision(kernels: Iterable[Kernel]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from typing import Any
 
 
@@ -31,3 +32,27 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
+
+
+def state() -> dict[str, Any]:
+    """Return what a machine's clocks are set to just now; None for what cannot be read here.
+
+    ``governor`` and ``max_mhz`` are those of the last processor that this process may use, where runners are pinned.
+    """
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+    frequency = f"/sys/devices/system/cpu/cpu{max(allowed)}/cpufreq/"
+    max_khz = _read(frequency + "scaling_max_freq")
+    return {
+        "governor": _read(frequency + "scaling_governor"),
+        "max_mhz": None if max_khz is None else float(max_khz) / 1e3,
+        "clock_source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        "clock_resolution_ns": time.get_clock_info("perf_counter").resolution * 1e9,
+    }
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return None

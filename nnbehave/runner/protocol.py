@@ -10,10 +10,12 @@ The runner (``python -m nnbehave.runner``), protocol version 5:
 ``cmd``        request                                         answer
 =============  ==============================================  ==================================================
 ``hello``                                                      ``protocol``, ``machine``, ``versions``, ``cpus``,
-                                                               ``witnesses`` (which of them there are)
-``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (each name, precision,
-               ``precision``                                   placed), ``fidelity`` (:class:`.reference.Fidelity`;
-                                                               None where nothing is known to compare with)
+                                                               ``state`` (:func:`.machine.state`), ``witnesses``
+                                                               (which of them there are)
+``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (of each its fields, as
+               ``precision``                                   :class:`.kernels.Kernel` has them), ``fidelity``
+                                                               (:class:`.reference.Fidelity`; None where nothing is
+                                                               known to compare with)
 ``run``        ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
 ``warm_up``    ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
 ``time``       ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
@@ -39,15 +41,14 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Callable, Dict, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 PROTOCOL_VERSION = 5
 
-Handler = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+Handler = Callable[[Dict[str, Any]], Iterable[Dict[str, Any]]]
 
 
 class Unsupported(Exception):

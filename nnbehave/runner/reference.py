@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import numpy.typing as npt
 FILE = "reference.npz"
 _MOST_ELEMENTS = 2000
 
-Quantisation = tuple[float, int]  # scale and zero point; a scale of 0 for a tensor that is not quantised
+Quantisation = Tuple[float, int]  # scale and zero point; a scale of 0 for a tensor that is not quantised
 
 
 class Fidelity(NamedTuple):

@@ -10,10 +10,10 @@ In a network a layer runs once, then all the others do, and what it left in the 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 

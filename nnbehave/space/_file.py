@@ -271,8 +271,28 @@ def _values_of_range(choice: dict[str, Any], loc: _Location, problems: _Problems
     return values
 
 
+def space_from_document(document: Any, origin: str = "space") -> Space:
+    """Return the space that :func:`space_to_document` made ``document`` of; ``origin`` names it in errors.
+
+    Raises
+    ------
+    SpaceError
+        It is not one; the message gives the place of every mistake.
+    """
+    problems: _Problems = []
+    space = _build(document, problems)
+    if space is None or problems:
+        raise SpaceError("\n".join(f"{origin}: {'.'.join(map(str, loc)) or 'space'}: {why}" for loc, why in problems))
+    return space
+
+
 def dump_space(space: Space) -> str:
     """Return a space as YAML."""
+    return yaml.safe_dump(space_to_document(space), sort_keys=False, allow_unicode=True, width=100)
+
+
+def space_to_document(space: Space) -> dict[str, Any]:
+    """Return a space as the mapping that a space file holds: plain Python."""
     document: dict[str, Any] = {"name": space.name}
     if space.source:
         document["source"] = space.source
@@ -286,7 +306,7 @@ def dump_space(space: Space) -> str:
         }
         for stage in space.stages
     ]
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    return document
 
 
 def _dump_slot(slot: Slot) -> dict[str, Any]:

@@ -36,6 +36,11 @@ class Sweep:
     layers: tuple[Layer, ...]
 
 
+def _plain(value: Any) -> Any:
+    """Return a NumPy scalar as the Python value that it stands for, which can be written to any format."""
+    return value.item() if hasattr(value, "item") else value
+
+
 @dataclass(frozen=True)
 class Slot:
     """A place in a network: a base layer, and the choices of some of its dimensions.
@@ -63,6 +68,9 @@ class Slot:
     follows: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("choices", "unmeasured"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, {key: tuple(map(_plain, values)) for key, values in given.items()})
         for dimension, values in [*self.choices.items(), *self.unmeasured.items()]:
             if not values:
                 raise InvalidInputError(f"slot {self.name!r}: no values for {dimension!r}")

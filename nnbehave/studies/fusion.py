@@ -78,7 +78,7 @@ def check_fusion(
     if not curves:
         raise InvalidInputError("nothing to measure: give at least one pair and one shape")
     settings = Settings(min_rounds=rounds, max_rounds=rounds, processes=_PROCESSES, seed=seed)
-    with Pipeline(None, platforms, store, "whole", settings, retry=False, progress=progress) as pipeline:
+    with Pipeline(None, platforms, store, None, settings, False, progress, uncut=True) as pipeline:
         return detect_fusion(pipeline.measure([list(dict.fromkeys(graphs)) for graphs in curves.values()]))
 
 

@@ -64,7 +64,7 @@ def measure_roofline(
     if precision not in PRECISIONS:
         raise InvalidInputError(f"precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     settings = Settings(interval=interval, seed=seed)
-    with Pipeline(None, platforms, store, "whole", settings, retry=False, progress=progress) as pipeline:
+    with Pipeline(None, platforms, store, None, settings, False, progress, uncut=True) as pipeline:
         return fit_roofline(pipeline.measure([list(family(precision))]))
 
 

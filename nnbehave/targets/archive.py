@@ -25,7 +25,7 @@ def runner_archive() -> Path:
             name = path.relative_to(_PACKAGE.parent).as_posix()
             archive.writestr(zipfile.ZipInfo(name), path.read_bytes())  # without times, so that alike is the same
     digest = hashlib.sha256(content.getvalue()).hexdigest()[:16]
-    file = ArtifactCache().root / "runner" / f"nnbehave-runner-{digest}.zip"
+    file = ArtifactCache().root.absolute() / "runner" / f"nnbehave-runner-{digest}.zip"
     if not file.exists():
         file.parent.mkdir(exist_ok=True)
         draft = file.with_suffix(f".{os.getpid()}")

@@ -109,12 +109,12 @@ def test_what_nobody_asked_for_the_longest_goes_first(
 def test_a_process_that_has_grown_is_replaced(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    class Counted(pool.Worker):
+    class Counted(pool.PythonWorker):
         def __init__(self, module: str) -> None:
             started.append(module)
             super().__init__(module)
 
-    monkeypatch.setattr(pool, "Worker", Counted)
+    monkeypatch.setattr(pool, "PythonWorker", Counted)
     jobs = [(SPEC, graph) for graph in graphs(base, 3)]
     list(convert_all(jobs, 0, ArtifactCache(tmp_path / "a")))
     assert len(started) == 1
@@ -162,7 +162,7 @@ def test_a_process_that_cannot_start_is_told(base: nb.Layer, tmp_path: Path, mon
     def refuse(*arguments: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("nnbehave.converters.pool.Worker", refuse)
+    monkeypatch.setattr("nnbehave.converters.pool.PythonWorker", refuse)
     (error,) = dict(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache(tmp_path))).values()
     assert "no space left" in str(error)
 

@@ -9,13 +9,25 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache
-from nnbehave.errors import InvalidInputError, WorkerError
+from nnbehave.errors import ConnectionLost, InvalidInputError, WorkerError
 from nnbehave.graph import Graph
-from nnbehave.measurement import Block, Event, Loaded, Outcome, Part, Process, Retest, Session, Settings
+from nnbehave.measurement import (
+    Block,
+    EstimatingSession,
+    Event,
+    Loaded,
+    Outcome,
+    Part,
+    Process,
+    Retest,
+    Session,
+    Settings,
+)
 from nnbehave.measurement.session import _Round
 from nnbehave.platforms import Platform, get_platform
 from nnbehave.platforms.simulated import Simulated
 from nnbehave.targets import LocalTarget
+from nnbehave.worker import Worker
 
 
 @pytest.fixture
@@ -296,3 +308,52 @@ def test_a_session_grows(artifacts: dict[str, Artifact]) -> None:
     assert min(processes[1]) >= 2
     assert growing.done == set(artifacts)
     assert all(isinstance(event, Block | Process) for event in finished)
+
+
+class Dropping(LocalTarget):
+    """A target where the death of a runner looks like a connection that breaks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started = 0
+
+    def start(self, platform: Platform, number: int = 0) -> Worker:
+        self.started += 1
+        worker = super().start(platform, number)
+        worker._died = lambda: ConnectionLost("the connection was lost")  # type: ignore[method-assign]
+        return worker
+
+
+@pytest.mark.parametrize("method", ["whole", "estimated"])
+def test_a_layer_that_the_connection_breaks_on_each_time_fails_alone(
+    artifacts: dict[str, Artifact], method: str
+) -> None:
+    """It is tried again a few times first, for it need not be its fault; the others are all measured."""
+    parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
+    terms = {subject: [(subject, 1.0)] for subject in artifacts}
+    target, platform = Dropping(), get_platform("simulated?crash_at=5&noise=0.001")
+    if method == "estimated":
+        running: EstimatingSession | Session = EstimatingSession(platform, target, Settings())
+        running.add(parts, terms)
+        events = list(running.begin(1))
+    else:
+        events = list(Session(platform, target, parts, terms, Settings(), method))
+    (outcome,) = [event for event in events if isinstance(event, Outcome)]
+    assert (outcome.status, "cout5_" in outcome.subject) == ("failed", True)
+    assert "the connection was lost" in outcome.reason
+    assert set(of(events, Block)) == set(artifacts) - {outcome.subject}
+    assert target.started >= 4
+
+
+def test_a_target_that_cannot_be_reached_again_is_tried_with_growing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away(LocalTarget):
+        def start(self, platform: Platform, number: int = 0) -> Worker:
+            raise ConnectionLost("no route to the board")
+
+    waits: list[float] = []
+    monkeypatch.setattr("nnbehave.measurement.events.time.sleep", waits.append)
+    with pytest.raises(ConnectionLost, match="no route"):
+        list(Session(get_platform("simulated"), Away(), {}, {}, Settings()))
+    assert len(waits) >= 5
+    assert waits == sorted(waits)
+    assert 30 < sum(waits) < 120

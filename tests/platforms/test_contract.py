@@ -30,6 +30,10 @@ class TestOpenVINO(PlatformContract):
     platform = "openvino"
 
 
+class TestOnnxRuntime(PlatformContract):
+    platform = "onnxruntime"
+
+
 @pytest.fixture(scope="class")
 def plug_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Install the README's plug-in as a distribution is: to be found by its entry point, loaded by the runner."""

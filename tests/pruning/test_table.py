@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
@@ -131,3 +132,44 @@ def test_two_platforms_make_no_table(tmp_path: Path) -> None:
 def test_another_suffix_is_refused(table: nb.LatencyTable, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"saved as .json or .parquet"):
         table.save(tmp_path / "t.txt")
+
+
+def test_once_for_all_finds_its_blocks(table: nb.LatencyTable, tmp_path: Path) -> None:
+    """Keys as its code makes them, for the first block of a stage and for one with a shortcut, SE and hard swish."""
+    made = table.export("ofa", tmp_path / "224_lookup_table.yaml")
+    assert yaml.safe_load((tmp_path / "224_lookup_table.yaml").read_text()) == made
+    assert "Conv-input:224x224x3-output:112x112x16" in made
+    first = "expanded_conv-input:112x112x16-output:56x56x24-expand:48-kernel:3-stride:2-idskip:0-se:0-hs:0"
+    later = "expanded_conv-input:14x14x112-output:14x14x112-expand:672-kernel:5-stride:1-idskip:1-se:1-hs:1"
+    fields = {"in_channels": 16, "out_channels": 24, "kernel": 3, "stride": 2, "activation": "relu", "expansion": 3}
+    assert made[first]["mean"] == table.of_layer(nb.Layer(op="mobilenet_v2", height=112, **fields))
+    assert later in made
+    assert len(made) == len(table.entries)
+
+
+def test_nn_meter_reads_what_it_has_names_for() -> None:
+    layers = [
+        nb.Layer(op="conv", height=13, in_channels=212, out_channels=176, kernel=1, activation="relu"),
+        nb.Layer(op="dwconv", height=13, in_channels=8, kernel=3),
+        nb.Layer(op="gelu", height=13, in_channels=8),
+    ]
+    results = nb.measure(layers, platforms="simulated", method="estimated", progress=False)
+    made = nb.LatencyTable.from_results(results).export("nn_meter")
+    assert made["config"]["conv-relu"][layers[0].id] == {
+        "model": "",
+        "shapes": [[13, 13, 212]],
+        "config": {"HW": 13, "CIN": 212, "COUT": 176, "KERNEL_SIZE": 1, "STRIDES": 1},
+    }
+    assert made["profiled"]["conv-relu"][layers[0].id] == {"latency": "0.46 +- 4.6e-05"}
+    assert made["left_out"] == {"layers": [layers[2].id]}
+
+
+def test_what_a_tool_cannot_take_in_is_named(tmp_path: Path) -> None:
+    layer = nb.Layer(op="gelu", height=13, in_channels=8)
+    table = nb.LatencyTable.from_results(nb.measure([layer], platforms="simulated", method="estimated", progress=False))
+    with pytest.raises(InvalidInputError, match=f"nothing like {layer.id}"):
+        table.export("ofa")
+    with pytest.raises(InvalidInputError, match="one of ofa, nn_meter"):
+        table.export("nni")
+    with pytest.raises(InvalidInputError, match="written as .json or .yaml"):
+        table.export("nn_meter", tmp_path / "t.txt")

@@ -15,7 +15,7 @@ from nnbehave.errors import WorkerDied, WorkerTimeout
 from nnbehave.platforms import get_platform
 from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array
 from nnbehave.targets import LocalTarget
-from nnbehave.worker import Worker
+from nnbehave.worker import PythonWorker, Worker
 
 
 @pytest.fixture
@@ -83,7 +83,8 @@ def test_a_worker_that_says_nothing_in_time_is_killed(spec: str) -> None:
 
 
 def test_a_dead_worker_gives_its_last_words() -> None:
-    with Worker("nnbehave.runner", ["--backend", "no.such:Thing"]) as worker, pytest.raises(WorkerDied, match="no"):
+    broken = ["--backend", "no.such:Thing"]
+    with PythonWorker("nnbehave.runner", broken) as worker, pytest.raises(WorkerDied, match="no"):
         worker.request("hello", 20)
 
 
@@ -97,7 +98,7 @@ def test_what_libraries_print_does_not_disturb_the_protocol(tmp_path: Path) -> N
         "        os.write(1, b'native noise')\n"
         "        return {}\n"
     )
-    with Worker("nnbehave.runner", ["--backend", "chatty:Chatty"], {"PYTHONPATH": _path(tmp_path)}) as worker:
+    with PythonWorker("nnbehave.runner", ["--backend", "chatty:Chatty"], {"PYTHONPATH": _path(tmp_path)}) as worker:
         assert worker.request("hello", 20)["versions"] == {}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from nnbehave.runner.backends.base import Backend, Model
 from nnbehave.runner.protocol import Unsupported
@@ -16,14 +16,15 @@ from nnbehave.runner.tflite_kernels import tflite_kernels
 class LiteRTModel(Model):
     """A ``.tflite`` in an interpreter of its own."""
 
-    def __init__(self, path: str, threads: int, xnnpack: bool) -> None:
-        resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    def __init__(self, runtime: Any, path: str, threads: int, xnnpack: bool) -> None:
+        resolvers = runtime.OpResolverType
+        resolver = resolvers.AUTO if xnnpack else resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            self._interpreter = Interpreter(
+            self._interpreter = runtime.Interpreter(
                 model_path=path, num_threads=threads, experimental_op_resolver_type=resolver
             )
             self._interpreter.allocate_tensors()
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise Unsupported(str(error)) from None
         self._inputs = self._interpreter.get_input_details()
         self.input_shapes = [tuple(detail["shape"]) for detail in self._inputs]
@@ -40,14 +41,24 @@ class LiteRTModel(Model):
 
 
 class LiteRTBackend(Backend):
-    """Options: ``threads``; ``xnnpack``, whether the XNNPACK delegate takes what it can."""
+    """Options: ``threads``; ``xnnpack``, whether the XNNPACK delegate takes what it can.
+
+    Attributes
+    ----------
+    package, module : str
+        The distribution of the runtime, and its module of interpreters.
+    """
+
+    package: ClassVar[str] = "ai-edge-litert"
+    module: ClassVar[str] = "ai_edge_litert.interpreter"
 
     def __init__(self, threads: int = 1, xnnpack: bool = True) -> None:
         self._threads = threads
         self._xnnpack = xnnpack
+        self._runtime = import_module(self.module)
 
     def versions(self) -> dict[str, Any]:
-        return {"ai-edge-litert": version("ai-edge-litert")}
+        return {self.package: version(self.package)}
 
     def load(self, path: str, precision: str) -> LiteRTModel:
-        return LiteRTModel(path, self._threads, self._xnnpack)
+        return LiteRTModel(self._runtime, path, self._threads, self._xnnpack)

@@ -1,0 +1,67 @@
+"""How far step maps shrink MetaPruning's space of MobileNetV1: as the paper counts, and by the space's own rule.
+
+    pip install "nnbehave[all]"
+    python examples/metapruning_mobilenet_v1.py [--platform tflite …]         # some minutes where it measures
+
+The paper (section 5) writes 30^14 to 4^14, as if each of the 14 layers had the 30 candidates of the first.
+MetaPruning's own rule takes steps of 3 % of each layer's channels, which pass most steps of latency by: of a wide layer
+nearly every candidate is the best of its step. What a platform's steps are is measured over the output channels of one
+convolution of MobileNetV1, and transferred to the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+import nnbehave as nb
+from nnbehave.space import Slot, Space, Stage
+
+LAYER = nb.Layer(op="conv", height=14, in_channels=512, out_channels=512, kernel=1, activation="relu6")
+HIGH = 1024  # channels of the widest layer
+
+
+def paper_space() -> Space:
+    """Return 14 layers of 3 to 32 channels, as the paper counts."""
+    base = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=1, activation="relu6")
+    slots = (Slot(f"conv{i}", base, {"out_channels": tuple(range(3, 33))}) for i in range(1, 15))
+    return Space("paper", (Stage("all", tuple(slots)),))
+
+
+def ideal(width: int) -> nb.StepMap:
+    """Return the step map of a staircase of some width."""
+    n = np.arange(1, HIGH + 1)
+    return nb.detect_steps(n, np.ceil(n / width) * 0.1, np.full(n.size, 1e-6))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--platform", action="append", default=[], help="a platform to measure; may be repeated")
+    parser.add_argument("--store", default=None, help="where to keep the measurements")
+    given = parser.parse_args()
+    spaces = paper_space(), nb.load_space("metapruning_mobilenet_v1")
+    print(f"{'step map':<44} {'paper, 30 candidates':>21} {'MetaPruning, its own':>21}")
+    for width in (8, 16, 32, 64):
+        line(f"staircase of width {width}", ideal(width), spaces, dimension="out_channels")
+    for platform in given.platform:
+        results = nb.sweep(
+            layer=LAYER,
+            dimension="out_channels",
+            values=range(3, HIGH + 1),
+            platforms=platform,
+            sampling="adaptive",
+            store=given.store,
+        )
+        found = results.step_map(platform=platform)
+        line(f"{platform}: {found.kind} {found.width or ''}", found, spaces, transfer=True)
+
+
+def line(name: str, found: nb.StepMap, spaces: tuple[Space, ...], **how: object) -> None:
+    """Print by how much each space shrinks: as the paper counts, and as it is."""
+    shrunk = [nb.prune(space, found, **how) for space in spaces]
+    print(f"{name:<44} " + " ".join(f"{f'10^{pruned.log10_reduction:.2f}':>21}" for pruned in shrunk))
+
+
+if __name__ == "__main__":
+    main()
