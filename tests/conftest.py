@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import nnbehave as nb
+from nnbehave.errors import SetupError
+from nnbehave.platforms import get_platform
+from nnbehave.platforms.preparation import Preparation
 from nnbehave.space import Space
 
 
@@ -28,3 +32,19 @@ def base() -> nb.Layer:
 def space(base: nb.Layer) -> Space:
     """Twenty layers of one curve."""
     return Space.from_layer(base, "out_channels", range(1, 21), name="twenty")
+
+
+@pytest.fixture(scope="session")
+def arm64(cache_dir: Path) -> Preparation:
+    """Set up ``arm64`` in this run's cache, which fetches 130 MB; skip where this machine cannot."""
+    if missing := [command for command in ("gcc", "apt-get", "dpkg-deb") if shutil.which(command) is None]:
+        pytest.skip(f"arm64 needs {', '.join(missing)}: run the tests on Debian, with gcc installed")
+    prepared = type(get_platform("arm64")).preparation()
+    assert prepared is not None
+    try:
+        list(prepared.make())
+    except SetupError as error:
+        if any(said in str(error) for said in ("Could not resolve", "Failed to fetch", "No matching distribution")):
+            pytest.skip(f"arm64 needs Debian's mirror and a Python package index, and one cannot be reached: {error}")
+        raise
+    return prepared

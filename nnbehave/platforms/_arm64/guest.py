@@ -7,8 +7,7 @@ A request is a line of JSON on standard input, an answer one on the file descrip
 
 1. ``{"path", "xnnpack"}`` loads a model; the answer has its ``inputs``, ``nodes`` and ``tensors``;
 2. ``{"inputs", "outputs"}``, paths of ``.npz`` files to read and to write, runs the model twice, the second time
-   between the marks of the counter (``counter.c``); the answer has ``maps``, where code is in memory. ``null`` in its
-   place lets the model go, without an answer.
+   between the marks of the counter (``counter.c``); the answer has ``maps``, where code is in memory.
 
 Where LiteRT refuses, the answer is ``{"error": why}``; where the model's process dies, ``{"died": how}``.
 After either, the next request is a model.
@@ -59,7 +58,8 @@ def run(interpreter: Interpreter, inputs: str, outputs: str) -> None:
     _mark(0)
     interpreter.invoke()
     _mark(1)
-    np.savez(outputs, *[interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()])
+    with open(outputs, "wb") as file:
+        np.savez(file, *[interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()])
 
 
 def _mark(offset: int) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import tempfile
 from collections import Counter
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, Dict, Iterator, List, Optional, Union
 
 import numpy as np
@@ -23,7 +24,7 @@ from nnbehave.runner.backends.base import Backend, Cost, Model
 from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.tflite_kernels import tflite_kernels
 
-_NOT_COUNTED = ("/python3", "/libfaketime")  # files whose code is not the runtime's
+_NOT_COUNTED = ("python3", "libfaketime")  # what the files are called whose code is not the runtime's
 
 
 class Guest:
@@ -42,45 +43,59 @@ class Guest:
     """
 
     def __init__(self, qemu: List[str], counter: str, program: List[str], environment: Dict[str, str]) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        self._place = Path(self._folder.name)
+        self._qemu, self._counter, self._program, self._environment = qemu, counter, program, environment
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._maps: List[List[str]] = []
         self.loaded = ""  # path of the model that waits to be run
-        self._errors = open(self._place / "stderr", "w+b")  # noqa: SIM115 (lives as long as the process)
+
+    def _start(self) -> None:
+        # in memory, so that nothing is left behind, however this ends
+        descriptors = [os.memfd_create(name) for name in ("inputs", "outputs", "counts")]
+        self._inputs, self._outputs, self._counts = (f"/proc/self/fd/{number}" for number in descriptors)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
         answers, theirs = os.pipe()
         self._process = subprocess.Popen(
-            [*qemu, "-plugin", f"{counter},out=counts", *program, str(theirs)],
+            [*self._qemu, "-plugin", f"{self._counter},out={self._counts}", *self._program, str(theirs)],
             stdin=subprocess.PIPE,
             stderr=self._errors,
-            env=environment,
-            cwd=self._place,  # also where QEMU leaves a core, should it crash
-            pass_fds=[theirs],
+            env=self._environment,
+            pass_fds=[*descriptors, theirs],
+            preexec_fn=_leave_no_core,
         )
         os.close(theirs)
         self._answers = os.fdopen(answers, encoding="utf-8")
+        self._descriptors = descriptors
 
-    @property
-    def alive(self) -> bool:
-        """Whether it takes requests."""
-        return self._process.poll() is None
+    def close(self) -> None:
+        """End the process; the next model starts another."""
+        self.loaded = ""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.communicate()
+        self._process = None
+        self._answers.close()
+        self._errors.close()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
 
     def load(self, path: str, xnnpack: bool) -> Dict[str, Any]:
         """Load a model, in place of the last; return what the program says of it. Raises Unsupported."""
         if self.loaded:
-            self._send(None)
-        self.loaded = ""
-        model = self._place / "model.tflite"  # a path as long as any other's, so that memory is laid out alike
-        model.unlink(missing_ok=True)
-        model.symlink_to(os.path.abspath(path))
-        told = self._ask({"path": model.name, "xnnpack": xnnpack})
+            self.close()  # the program waits for that one's inputs
+        if self._process is None:
+            self._start()
+        told = self._ask({"path": path, "xnnpack": xnnpack})
         self.loaded = path
         return told
 
     def run(self, inputs: List[Any]) -> List[Any]:
         """Run the loaded model, and let it go; return its outputs. Raises Unsupported."""
         self.loaded = ""
-        np.savez(self._place / "inputs.npz", *inputs)
-        self._maps = self._ask({"inputs": "inputs.npz", "outputs": "outputs.npz"})["maps"]
-        with np.load(self._place / "outputs.npz") as outputs:
+        with open(self._inputs, "wb") as file:
+            np.savez(file, *inputs)
+        self._maps = self._ask({"inputs": self._inputs, "outputs": self._outputs})["maps"]
+        with np.load(self._outputs) as outputs:
             return [outputs[name] for name in outputs.files]
 
     def counts(self) -> Dict[str, int]:
@@ -88,41 +103,37 @@ class Guest:
         left_out = [
             [int(address, 16) for address in span.split("-")]
             for span, file in self._maps
-            if any(name in file for name in _NOT_COUNTED)
+            if os.path.basename(file).startswith(_NOT_COUNTED)
         ]
         found: Counter[str] = Counter()
-        with open(self._place / "counts", encoding="ascii") as file:
+        with open(self._counts, encoding="ascii") as file:
             for line in file:
                 address, count, block = line.split()
                 if not any(start <= int(address, 16) < end for start, end in left_out):
                     found[block] += int(count, 16)
         return dict(found)
 
-    def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._answers.close()
-        self._errors.close()
-        self._folder.cleanup()
-
-    def _send(self, request: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write((json.dumps(request) + "\n").encode())
-        self._process.stdin.flush()
-
     def _ask(self, request: Any) -> Dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdin is not None
         said_before = os.fstat(self._errors.fileno()).st_size
-        self._send(request)
+        with suppress(BrokenPipeError):  # there is no answer then, either
+            self._process.stdin.write((json.dumps(request) + "\n").encode())
+            self._process.stdin.flush()
         answer: Dict[str, Any] = json.loads(self._answers.readline() or '{"died": "QEMU ended"}')
         if "error" in answer:
             raise Unsupported(answer["error"])
         if "died" in answer:
             self._errors.seek(said_before)
             last_words = " ".join(self._errors.read().decode(errors="replace").split())[-500:]
+            self.close()  # the request may be waiting for whoever is next
             raise Unsupported(f"LiteRT dies in the emulator ({answer['died']}): {last_words}")
         return answer
+
+
+def _leave_no_core() -> None:
+    """Keep QEMU from writing a file where a model crashes."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class Arm64Model(Model):
@@ -170,18 +181,15 @@ class Arm64Backend(Backend):
         clock_ghz: float,
         xnnpack: bool,
     ) -> None:
-        self._emulator, self._versions = emulator, versions
-        self._clock_ghz, self._xnnpack = clock_ghz, xnnpack
+        self.guest = Guest(**emulator)
+        self._versions, self._clock_ghz, self._xnnpack = versions, clock_ghz, xnnpack
         self._cycle_model = CycleModel(**cycle_model)
-        self._guest: Optional[Guest] = None
 
     def versions(self) -> Dict[str, Any]:
         return self._versions
 
     def load(self, path: str, precision: str) -> Arm64Model:
-        if self._guest is None or not self._guest.alive:
-            self._guest = Guest(**self._emulator)
-        return Arm64Model(self._guest, path, self._xnnpack)
+        return Arm64Model(self.guest, path, self._xnnpack)
 
     def estimate(self, models: List[Any]) -> Iterator[Union[Cost, Unsupported]]:
         for model in models:
