@@ -326,3 +326,20 @@ def test_a_network_that_cannot_be_made_is_told() -> None:
         assert says in done.output
     done = CliRunner().invoke(app, ["check-composition", "time:time"])
     assert "returns a float, not a nnbehave.Graph" in done.output
+
+
+def test_a_target_that_cannot_be_used_is_unusable_input(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    for target, says in {"there": "expected local", "python:/no/such": "not a program"}.items():
+        done = call("sweep", space, "--platform", "simulated", "--store", store, "--target", target)
+        assert done.exit_code == Exit.USAGE
+        assert says in done.stderr
+    assert not store.exists()
+
+
+def test_a_sweep_in_another_python_is_said_where(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    target = f"python:{sys.executable}"
+    done = call("sweep", space, "--platform", "simulated", "--store", store, "--target", target)
+    assert done.exit_code == Exit.OK, done.output
+    assert set(nb.load_results(store).frame["target"]) == {target}
