@@ -8,14 +8,12 @@ import random
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nnbehave.errors import InvalidInputError
+from nnbehave.graph import Graph
 from nnbehave.layer import Layer
 from nnbehave.models import read_model
-
-if TYPE_CHECKING:
-    from nnbehave.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -252,8 +250,6 @@ class Space:
         InvalidInputError
             A slot has choices that no layer shows, or cannot read what the one before gives.
         """
-        from nnbehave.graph import Graph
-
         rng = random.Random(seed)
         layers: list[Layer] = []
         for stage in self.stages:
