@@ -1,0 +1,5 @@
+"""``python -m nnbehave.cli``."""
+
+from nnbehave.cli import app
+
+app()

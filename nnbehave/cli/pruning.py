@@ -1,0 +1,51 @@
+"""The command that makes a search space smaller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnbehave.cli._app import Exit, app, reports
+
+
+@app.command()
+@reports
+def prune(
+    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    stores: Annotated[list[str], typer.Argument(help="What 'nnbehave sweep' wrote: stores, saved .csv or step maps.")],
+    combine: Annotated[str, typer.Option(help="Of several platforms, keep what is good on all, or on any.")] = "all",
+    transfer: Annotated[
+        bool, typer.Option("--transfer", help="Let step maps speak of layers unlike those they were measured on.")
+    ] = False,
+    export: Annotated[
+        str | None, typer.Option(help="A tool's format, such as optuna, nni, yaml. [default: none]")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to export to.")] = None,
+) -> Exit:
+    """Remove from a search space what findings say is not worth searching, and say why of each value.
+
+    Example: nnbehave prune metapruning_mobilenet_v1 results.db --transfer --export optuna -o space.json
+    """
+    from nnbehave.analysers import load_step_map
+    from nnbehave.pruning import prune
+    from nnbehave.results import load_results
+    from nnbehave.space import load_space
+
+    found = [load_step_map(path) if path.endswith(".json") else load_results(path) for path in stores]
+    pruned = prune(load_space(space), found, combine=combine, transfer=transfer)
+    for slot, choices in pruned.choices().items():
+        for dimension, left in choices.items():
+            gone = [row for row in pruned.removals if (row.slot, row.dimension) == (slot, dimension)]
+            if gone:
+                typer.echo(f"{slot}, {dimension}: {len(gone)} removed, left {', '.join(map(str, left))}")
+            for row in gone:
+                typer.echo(f"    {row.value}: {row.why} ({row.evidence})")
+    for slot, dimension, why in pruned.left_whole:
+        typer.echo(f"{slot}, {dimension}: whole ({why})")
+    typer.echo(repr(pruned))
+    if export is not None:
+        pruned.export(export, output)
+        typer.echo(f"wrote {output}" if output else str(pruned.export(export)))
+    return Exit.OK
