@@ -16,7 +16,8 @@ class LiteRTGPU(Platform):
 
     Its precision is the layer's: for fp32 it is told so, without which it computes in fp16. The output is read back in
     every call, since without that a call returns before anything is computed. A software device, such as Mesa's
-    llvmpipe, runs the same code and no faster than its processor: ``versions`` say ``(software)`` of it.
+    llvmpipe, runs the same code on the processor: ``versions`` say ``(software)`` of it. Its threads share the one core
+    that the runner is pinned to, so that its rows tend to be ``noisy``, preempted by one another.
     """
 
     name = "litert-gpu"

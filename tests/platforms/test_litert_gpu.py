@@ -13,6 +13,7 @@ from nnbehave.runner import vulkan
 from nnbehave.testing import PlatformContract
 
 
+@pytest.mark.slow
 class TestLiteRTGPU(PlatformContract):
     platform = "litert-gpu"
 
