@@ -15,7 +15,7 @@ from nnbehave.testing import PlatformContract
 
 
 @pytest.fixture(scope="module")
-def set_up(cache_dir: Path) -> None:
+def nncase(cache_dir: Path) -> None:
     """Set the platform up in the tests' cache."""
     try:
         find_python(8, 10)
@@ -23,12 +23,6 @@ def set_up(cache_dir: Path) -> None:
             pass
     except (InvalidInputError, SetupError) as error:
         pytest.skip(str(error))
-
-
-@pytest.fixture
-def nncase(set_up: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the runner's Python find no nnbehave in the working directory."""
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.slow

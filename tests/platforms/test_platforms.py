@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError, MissingExtraError, NNBehaveError, UnknownPlatformError
-from nnbehave.platforms import get_platform, registered_platforms
+from nnbehave.platforms import get_platform, platform_class, registered_platforms
+from nnbehave.platforms.ethos_u import EthosU
 from nnbehave.platforms.tflite import TFLite
 
 
@@ -47,6 +48,12 @@ def test_names_are_canonical(text: str, canonical: str) -> None:
 def test_other_names_are_refused_with_the_near_ones(text: str, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         get_platform(text)
+
+
+def test_a_class_is_found_without_a_variant() -> None:
+    assert platform_class("ethos-u") is platform_class("ethos-u:u55-128") is EthosU
+    with pytest.raises(UnknownPlatformError, match="unknown platform .ethos-v.*ethos-u:u55-32"):
+        platform_class("ethos-v")
 
 
 @given(st.text(max_size=40))

@@ -17,9 +17,8 @@ _OWN = RKNN.preparation().folder  # the user's, as long as no test has begun
 
 
 @pytest.fixture
-def toolkit(cache_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Use the user's environment in the tests' cache; let its Python find no nnbehave in the working directory."""
-    monkeypatch.chdir(tmp_path)
+def toolkit(cache_dir: Path) -> None:
+    """Use the user's environment in the tests' cache."""
     folder = RKNN.preparation().folder
     if _OWN.exists() and not folder.exists():
         folder.parent.mkdir(exist_ok=True)
