@@ -83,14 +83,14 @@ def platform_class(name: str) -> type[Platform]:
 
 
 def available_platforms() -> list[str]:
-    """Return the platforms that can be used here, of each its plain name or first variant; ``simulated`` is none."""
+    """Return the platforms that give latencies here, of each its plain name or first variant; ``simulated`` is none."""
     found = []
     for cls in registered_platforms().values():
         try:
             cls.version()
         except MissingExtraError:
             continue
-        if cls is not Simulated:
+        if cls is not Simulated and cls.methods != ("none",):
             found.append(str(cls(next(iter(cls.variants)))))
     return found
 
