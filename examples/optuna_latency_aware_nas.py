@@ -30,7 +30,7 @@ HIGHEST = max(CHANNELS)
 STRIDES = (1, 2, 1)
 STEPS, RATE = 60, 0.01
 GIVEN_UP = 100  # trials
-TRIED = 50  # random networks that tell what to aim at
+TRIED = 30  # random networks that tell what to aim at
 
 
 def make_space() -> Space:

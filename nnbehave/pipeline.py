@@ -74,8 +74,9 @@ class _Plan:
 class Pipeline:
     """The store, the machine and the converters, held from one call of ``measure`` to the next.
 
-    Parameters as of :func:`nnbehave.sweep`; ``uncut`` measures every graph as networks are by default: by a whole call,
-    or by the platform's own method where it has no clock. A context manager.
+    Parameters as of :func:`nnbehave.sweep`. ``uncut`` measures every graph as networks are by default, by a whole call,
+    or by the platform's own method where it has no clock; and all in one session where a runner has memory for that,
+    since they are for comparing with one another. A context manager.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Pipeline:
             raise InvalidInputError("nothing to measure: no layers")
         platforms = self.platforms if platforms is None else platforms
         for plan in [plan for platform in platforms for plan in self._plans(platform, curves)]:
-            shards = list(_shards(plan))
+            shards = list(_shards(plan, len(plan.missing) if self._uncut else _LAYERS_PER_SHARD))
             for i, shard in enumerate(shards):
                 label = f"{plan.platform}" + (f" {i + 1}/{len(shards)}" if len(shards) > 1 else "")
                 with self._run(plan, label) as run:
@@ -263,18 +264,18 @@ def _references() -> list[Graph]:
 # ---------------------------------------------------------------------- shards
 
 
-def _shards(plan: _Plan) -> Iterator[list[str]]:
-    """Deal the missing subjects out to sessions, a curve's together; one that is too large for that in turns."""
+def _shards(plan: _Plan, most: int) -> Iterator[list[str]]:
+    """Deal the missing subjects out to sessions, a curve's together; one too large for that in turns."""
     budget = _SHARD_BYTES - _held(plan, plan.references)
     left = dict.fromkeys(plan.missing)
     shard: list[str] = []
     for curve in plan.curves:
         points = [subject for subject in curve if left.pop(subject, 0) is None]
         held = _held(plan, points)
-        if shard and (_held(plan, shard) + held > budget or len(shard) + len(points) > _LAYERS_PER_SHARD):
+        if shard and (_held(plan, shard) + held > budget or len(shard) + len(points) > most):
             yield shard
             shard = []
-        count = min(len(points), max(-(-held // budget), -(-len(points) // _LAYERS_PER_SHARD)))
+        count = min(len(points), max(-(-held // budget), -(-len(points) // most)))
         if count > 1:
             yield from (points[i::count] for i in range(count))
         else:

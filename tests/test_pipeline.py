@@ -33,11 +33,25 @@ def test_shards_hold_what_a_runner_has_memory_for_and_every_layer_once(monkeypat
     names = [[graph.id for graph in curve] for curve in curves]
     graphs = {graph.id: graph for curve in curves for graph in curve}
     plan = pipeline._Plan(get_platform("tflite"), "stacked", "here", graphs, names, set(), list(graphs))
-    assert list(pipeline._shards(plan)) == [list(graphs)]
+    assert list(pipeline._shards(plan, 300)) == [list(graphs)]
     monkeypatch.setattr(pipeline, "_SHARD_BYTES", pipeline._held(plan, names[0]) // 3 + 1)
-    shards = list(pipeline._shards(plan))
+    shards = list(pipeline._shards(plan, 300))
     assert sorted(subject for shard in shards for subject in shard) == sorted(graphs)
     assert [shard[:2] for shard in shards[:2]] == [names[0][0::3][:2], names[0][1::3][:2]]  # each spans the curve
     for shard in shards:
         assert len(shard) == 1 or pipeline._held(plan, shard) <= pipeline._SHARD_BYTES * 1.1
     assert [curves[2][0].id] in shards  # too large by itself, and alone
+
+
+def test_what_is_to_be_compared_is_of_one_session(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(pipeline, "_LAYERS_PER_SHARD", 5)
+    nb.check_fusion(
+        [("conv", "relu"), ("dwconv", "relu"), ("conv", "maxpool")],
+        "simulated",
+        tmp_path / "r.db",
+        rounds=8,
+        progress=False,
+    )
+    frame = nb.load_results(tmp_path / "r.db").frame
+    assert len(frame) > 5
+    assert frame["session"].nunique() == 1

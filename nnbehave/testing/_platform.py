@@ -62,6 +62,12 @@ class PlatformContract:
             pytest.skip(str(error))
         return self._it
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def store(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Return where what the tests measure is kept, so that it is measured once."""
+        return tmp_path_factory.mktemp("contract") / "r.db"
+
     def _measure(self, store: Path) -> Results:
         return measure(self.layers, self.platform, store, interval=0.5, progress=False)
 
@@ -98,8 +104,8 @@ class PlatformContract:
         assert hello["ok"], hello
         assert hello["versions"], "versions: what a latency depends on, so that results of two are never mixed"
 
-    def test_every_layer_has_a_row_and_no_latency_comes_from_nothing(self, here: Platform, tmp_path: Path) -> None:
-        frame = self._measure(tmp_path / "r.db").frame
+    def test_every_layer_has_a_row_and_no_latency_comes_from_nothing(self, here: Platform, store: Path) -> None:
+        frame = self._measure(store).frame
         assert list(frame["subject"]) == [layer.id for layer in self.layers]
         ran = frame["status"].isin(["ok", "noisy"])
         assert ran.any(), f"none of these layers runs: {list(frame['reason'])}"
@@ -112,8 +118,8 @@ class PlatformContract:
             assert (frame.loc[whole, "latency_ms"] > 0).all(), "a latency is never zero"
         assert (frame.loc[~frame["complete"].ne(False), "left_out"].str.len() > 0).all(), "what a total lacks is named"
 
-    def test_what_it_computes_is_right(self, here: Platform, tmp_path: Path) -> None:
-        frame = self._measure(tmp_path / "r.db").frame
+    def test_what_it_computes_is_right(self, here: Platform, store: Path) -> None:
+        frame = self._measure(store).frame
         known = frame[frame["output_error"].notna() & (frame["executed_precision"] == "fp32")]
         assert (known["output_error"] < 1e-3).all(), known[["subject", "output_error"]]
 
@@ -126,9 +132,9 @@ class PlatformContract:
         assert list(frame["status"]) == ["unsupported"] * len(others)
         assert (frame["reason"].str.len() > 0).all()
 
-    def test_what_is_known_is_not_measured_again(self, here: Platform, tmp_path: Path) -> None:
-        first = self._measure(tmp_path / "r.db").frame
-        again = self._measure(tmp_path / "r.db").frame
+    def test_what_is_known_is_not_measured_again(self, here: Platform, store: Path) -> None:
+        first = self._measure(store).frame
+        again = self._measure(store).frame
         assert list(again["session"]) == list(first["session"])
 
     def test_what_is_exact_is_the_same_again(self, here: Platform, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_layers_can_be_given_and_a_dense_layer_has_nothing_between() -> None:
         ([], "nothing to measure"),
         ([("convolution", "relu")], "unknown operator 'convolution'"),
         ([("conv", "relu7")], "unknown operator 'relu7'"),
-        ([(nb.Layer(op="dense", in_channels=64, out_channels=64), "relu")], "give the layer"),
+        ([(nb.Layer(op="dense", in_channels=64, out_channels=64), "maxpool")], "but layer 0 gives"),
     ],
 )
 def test_pairs_that_cannot_be_measured_are_refused(pairs: list, says: str) -> None:
