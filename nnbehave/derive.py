@@ -31,6 +31,7 @@ FEWEST_ANCHORS = 8  # points that two sessions must share before their latencies
 
 Row = dict[str, Any]
 _WRONG = 1e-3  # of TensorFlow's output; runtimes that compute the same differ by some 1e-6
+_NOTHING = 1.0  # at any precision: an output that is further off than one of zeros
 _RELATIVE = ("relative_latency", "relative_low", "relative_high")
 _CHECKED = ("output_error", "output_cosine", "largest_error")
 _LATENCIES = ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
@@ -301,7 +302,7 @@ def _session_row(
         load = load | {"executed_precision": executed_precision(alone), "placement": placement(alone)}
     checked = session.checks.get(name, {})
     check = {key: np.nan if checked.get(key) is None else checked[key] for key in _CHECKED}
-    wrong = asked == "fp32" and check["output_error"] > _WRONG
+    wrong = check["output_error"] > (_WRONG if asked == "fp32" else _NOTHING)
     if wrong:
         verdict = None
     row: Row = {

@@ -28,7 +28,14 @@ def test_every_cell_has_a_row_and_every_shortcoming_a_reason(results: nb.Results
     frame = results.frame
     cells = set(zip(frame["platform"], frame["op"], frame["precision"], strict=True))
     assert cells == {(name, op, precision) for name in PLATFORMS for op in OPERATORS for precision in PRECISIONS}
-    assert set(frame["status"]) == {"ok", "unsupported"}
+    assert set(frame["status"]) == {"ok", "unsupported", "failed"}
+    # From the same file that TensorFlow Lite computes right, OpenVINO makes an output that has nothing to do with it.
+    lost = frame[frame["status"] == "failed"]
+    assert set(zip(lost["platform"], lost["op"], lost["precision"], strict=True)) == {
+        ("openvino", "se", "int8"),
+        ("openvino", "se", "uint8"),
+    }
+    assert lost["reason"].str.contains("off TensorFlow's").all()
     assert frame["latency_ms"].isna().all()
     table = results.support()
     assert len(table) == len(cells)
@@ -63,7 +70,7 @@ def test_integers_go_in_and_out_and_low_precisions_are_near(results: nb.Results)
     int8 = results.frame[results.frame["precision"] == "int8"]
     assert not int8["kernels"].str.contains("QUANTIZE").any()
     limits = {"fp16": 0.01, "bf16": 0.01, "dynamic_int8": 0.02, "int8": 0.06, "uint8": 0.06, "int16x8": 0.02}
-    errors = results.frame.groupby("precision")["output_error"].max()
+    errors = results.frame[results.frame["status"] == "ok"].groupby("precision")["output_error"].max()
     assert {precision for precision, limit in limits.items() if errors[precision] > limit} == set()
 
 
