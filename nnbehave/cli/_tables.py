@@ -32,26 +32,27 @@ def summary(results: Results) -> str:
 def steps_table(table: pd.DataFrame) -> str:
     """Lay out the steps for a terminal: a line a curve, then what to keep."""
     lines = []
+    wide = max([18, *table["platform"].str.len()])
     for (space, slot, dimension), rows in table.groupby(["space", "slot", "dimension"], sort=False):
         lines.append(f"{space}: {slot}, {dimension}")
-        lines.append(f"  {'platform':<18} {'kind':<17} {'width':>5} {'confidence':>10}  keep")
+        lines.append(f"  {'platform':<{wide}} {'kind':<17} {'width':>5} {'confidence':>10}  keep")
         for row in rows.to_dict("records"):
-            lines.append("  " + _steps_line(row))
+            lines.append("  " + _steps_line(row, wide))
     return "\n".join(lines)
 
 
-def _steps_line(row: dict[Any, Any]) -> str:
+def _steps_line(row: dict[Any, Any], wide: int) -> str:
     import pandas as pd
 
     if pd.isna(row["low"]):
-        return f"{row['platform']:<18} {'—':<17} {'':>5} {'':>10}  {row['note']}"
+        return f"{row['platform']:<{wide}} {'—':<17} {'':>5} {'':>10}  {row['note']}"
     width = "" if pd.isna(row["width"]) else str(row["width"])
     width += "" if pd.isna(row["outer_width"]) else f"/{row['outer_width']}"
     keep = row["keep"]
     shown = ", ".join(map(str, keep if len(keep) <= 16 else [*keep[:6], "…", *keep[-3:]]))
-    line = f"{row['platform']:<18} {row['kind']:<17} {width:>5} {row['confidence']:>10.2f}  "
+    line = f"{row['platform']:<{wide}} {row['kind']:<17} {width:>5} {row['confidence']:>10.2f}  "
     line += f"{len(keep)} of {row['candidates']} ({row['low']} to {row['high']}): {shown}"
-    return line + (f"\n  {'':<18} ({row['note']})" if row["note"] else "")
+    return line + (f"\n  {'':<{wide}} ({row['note']})" if row["note"] else "")
 
 
 def support_table(table: pd.DataFrame) -> str:
