@@ -119,6 +119,25 @@ def test_a_platform_without_a_curve_is_told_beside_the_others(space: Path, tmp_p
     assert re.search(r"fail_at=8.*no latencies in this curve \(\d+ unsupported\)", found.stdout)
 
 
+def test_a_space_is_pruned_and_exported(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    assert call("sweep", space, "--platform", "simulated?width=8", "--store", store, "-q").exit_code == Exit.OK
+    found = call("prune", space, store, "--export", "nni", "-o", tmp_path / "space.json")
+    assert found.exit_code == Exit.OK, found.output
+    assert "conv, out_channels: 35 removed, left 8, 16, 24, 32, 40" in found.stdout
+    assert '"_value"' in (tmp_path / "space.json").read_text()
+    refused = call("prune", space, store, "--export", "tfmot")
+    assert refused.exit_code == Exit.USAGE
+    assert "no exporter for 'tfmot'" in refused.stderr
+
+
+def test_a_latency_table_is_written(space: Path, tmp_path: Path) -> None:
+    made = call("lut", space, "--platform", "simulated", "--store", tmp_path / "r.db", "-o", tmp_path / "t.json", "-q")
+    assert made.exit_code == Exit.OK, made.output
+    assert "LatencyTable(40 layers on simulated, whole" in made.stdout
+    assert len(nb.LatencyTable.load(tmp_path / "t.json").entries) == 40
+
+
 def test_setup_of_what_needs_none() -> None:
     found = call("setup", "simulated")
     assert found.exit_code == Exit.OK

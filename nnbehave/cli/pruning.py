@@ -46,6 +46,6 @@ def prune(
         typer.echo(f"{slot}, {dimension}: whole ({why})")
     typer.echo(repr(pruned))
     if export is not None:
-        pruned.export(export, output)
-        typer.echo(f"wrote {output}" if output else str(pruned.export(export)))
+        data = pruned.export(export, output)
+        typer.echo(f"wrote {output}" if output else data)
     return Exit.OK
