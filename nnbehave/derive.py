@@ -31,9 +31,10 @@ FEWEST_ANCHORS = 8  # points that two sessions must share before their latencies
 
 Row = dict[str, Any]
 _WRONG = 1e-3  # of TensorFlow's output; runtimes that compute the same differ by some 1e-6
+_ROUNDING = 10  # times what rounding does to TensorFlow's own output, where that is more
 _NOTHING = 1.0  # at any precision: an output that is further off than one of zeros
 _RELATIVE = ("relative_latency", "relative_low", "relative_high")
-_CHECKED = ("output_error", "output_cosine", "largest_error")
+_CHECKED = ("output_error", "output_cosine", "largest_error", "rounding_error")
 _LATENCIES = ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
 # fmt: off
 _LAYER = (
@@ -46,7 +47,7 @@ COLUMNS = [
     "complete", "energy_mj", "power_w", "ops", "mac", "padding", "bias", "kernels", "seed", "environment",
     "interval_asked", "session_finished", "join_factor", "relative_low", "relative_high", "processes",
     "discarded_blocks", "disturbed_blocks", "first_latency_ms", "estimator", "output_error", "mac_bytes", "layers",
-    "output_cosine", "largest_error", "cycles", "instructions", "counts", "left_out",
+    "output_cosine", "largest_error", "cycles", "instructions", "counts", "left_out", "rounding_error",
 ]
 # fmt: on
 
@@ -302,7 +303,8 @@ def _session_row(
         load = load | {"executed_precision": executed_precision(alone), "placement": placement(alone)}
     checked = session.checks.get(name, {})
     check = {key: np.nan if checked.get(key) is None else checked[key] for key in _CHECKED}
-    wrong = check["output_error"] > (_WRONG if asked == "fp32" else _NOTHING)
+    most = np.fmax(_WRONG, _ROUNDING * check["rounding_error"]) if asked == "fp32" else _NOTHING
+    wrong = check["output_error"] > most
     if wrong:
         verdict = None
     row: Row = {

@@ -35,9 +35,11 @@ class Results:
         ``executed_precision``, ``placement`` and ``output_error`` are of the layer run alone: what its kernels computed
         in, whether they ran where the platform means them to, and the root mean square difference of its output from
         TensorFlow's in fp32, over that of the latter; ``output_cosine`` is that of the angle between the two outputs,
-        ``largest_error`` the largest difference over TensorFlow's largest magnitude. ``reason`` says where this is not
-        what was asked for. ``complete`` is False where a total leaves operators out, those in ``left_out``: no analyser
-        takes it for a latency. ``cycles``, ``instructions`` and ``counts`` (JSON) are what an exact one rests on.
+        ``largest_error`` the largest difference over TensorFlow's largest magnitude, ``rounding_error`` what
+        ``output_error`` is of TensorFlow's own output where its inputs are 1e-5 off: in fp32 a layer is ``failed`` past
+        1e-3, or ten times that where this is more. ``reason`` says where this is not what was asked for. ``complete``
+        is False where a total leaves operators out, those in ``left_out``: no analyser takes it for a latency.
+        ``cycles``, ``instructions`` and ``counts`` (JSON) are what an exact one rests on.
     environments : dict of str to dict
         Of each environment the ``machine`` and the ``versions`` of packages; empty in results from a file.
     """

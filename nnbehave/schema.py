@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-VERSION = 4  # raised with every change that an older nnbehave could not read
+VERSION = 5  # raised with every change that an older nnbehave could not read
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -111,6 +111,7 @@ checks = sa.Table(
     sa.Column("output_error", sa.Float, nullable=False),
     sa.Column("output_cosine", sa.Float),  # these two since version 4
     sa.Column("largest_error", sa.Float),
+    sa.Column("rounding_error", sa.Float),  # since version 5
 )
 blocks = sa.Table(
     "blocks",

@@ -35,4 +35,5 @@ def row(of: nb.Layer | str, ms: float, error: float = 0.005, **changes: Any) -> 
         "output_error": 0.0,
         "output_cosine": 1.0,
         "largest_error": 0.0,
+        "rounding_error": 0.0,
     } | changes

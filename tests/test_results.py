@@ -183,6 +183,8 @@ def test_a_layer_that_computes_something_else_has_no_latency(store: Store, space
     name = space.layers[3].id
     store.add_event(key, Checked(name, error, 0.9, error))
     store.add_event(key, Checked(space.layers[4].id, 1e-6, 1.0, 2e-6))
+    store.add_event(key, Checked(space.layers[6].id, 4e-3, 1.0, 4e-3, rounding_error=5e-4))
+    store.add_event(key, Checked(space.layers[7].id, 6e-3, 1.0, 6e-3, rounding_error=5e-4))
     results = Results.from_store(store)
     rows = results.frame.set_index("subject")
     assert rows.loc[name, "status"] == "failed"
@@ -191,9 +193,11 @@ def test_a_layer_that_computes_something_else_has_no_latency(store: Store, space
     told = ["status", "output_error", "output_cosine", "largest_error"]
     assert rows.loc[space.layers[4].id, told].tolist() == ["ok", 1e-6, 1.0, 2e-6]
     assert rows.loc[space.layers[5].id, told[1:]].isna().all()
+    assert rows.loc[space.layers[6].id, "status"] == "ok"  # a graph that makes as much of rounding
+    assert rows.loc[space.layers[7].id, "status"] == "failed"
     (step,) = results.steps().to_dict("records")
     assert space.layers[3].out_channels not in step["keep"]
-    assert "1 without a latency left out" in step["note"]
+    assert "2 without a latency left out" in step["note"]
 
 
 def test_a_plot_over_names_draws_a_point_for_each() -> None:

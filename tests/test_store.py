@@ -213,7 +213,7 @@ def test_columns_that_came_later_are_added_when_an_older_store_is_written_to(tmp
     path = tmp_path / "old.db"
     nb.sweep(space, platforms="simulated", store=path, progress=False)
     with sqlite3.connect(path) as raw:
-        for column in ("output_cosine", "largest_error"):
+        for column in ("output_cosine", "largest_error", "rounding_error"):
             raw.execute(f"alter table checks drop column {column}")
         raw.execute("insert into checks (session, subject, output_error) values (1, 'some', 0.5)")
         raw.execute("update meta set value = '3' where key = 'schema_version'")

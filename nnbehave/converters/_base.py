@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from nnbehave.errors import MissingExtraError
 from nnbehave.graph import Graph
 from nnbehave.precisions import PRECISIONS
-from nnbehave.runner.reference import Quantisation, random_inputs, save_reference
+from nnbehave.runner.reference import Quantisation, nudged, random_inputs, save_reference
 
 
 class Converter(ABC):
@@ -75,15 +75,16 @@ def keep_reference(
     inputs: Sequence[Quantisation],
     outputs: Sequence[Quantisation],
 ) -> None:
-    """Run a TensorFlow function once and keep what a runtime's output is to be compared with.
+    """Run a TensorFlow function and keep what a runtime's output is to be compared with.
 
     A graph of several outputs has none, since runtimes order them as they like.
     """
     import tensorflow as tf
 
     if len(graph.outputs) == 1:
-        (output,) = function(*map(tf.constant, random_inputs(graph.input_shapes, seed)))
-        save_reference(folder, output.numpy(), inputs, outputs)
+        given = random_inputs(graph.input_shapes, seed)
+        (output,), (moved,) = (function(*map(tf.constant, each)) for each in (given, nudged(given)))
+        save_reference(folder, output.numpy(), moved.numpy(), inputs, outputs)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ class FrozenGraphConverter(Converter):
 
     name = "frozen_graph"
     file = "graph.pb"
+    revision = 2
     packages = {"tensorflow": "tensorflow"}
     precisions = ("fp32",)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from nnbehave.converters._base import Converter, timed
 from nnbehave.graph import Graph
-from nnbehave.runner.reference import random_inputs, save_reference
+from nnbehave.runner.reference import nudged, random_inputs, save_reference
 
 # The oldest that has HardSwish: compilers of accelerators lag behind ONNX, and take no newer file.
 _OPSET, _IR_VERSION = 14, 7
@@ -22,6 +22,7 @@ class ONNXConverter(Converter):
 
     name = "onnx"
     file = "model.onnx"
+    revision = 2
     packages = {"tensorflow": "tensorflow", "onnx": "onnx"}
     precisions = ("fp32", "fp16", "int8")
 
@@ -47,11 +48,13 @@ def _keep_reference(translation: Any, function: Any, seed: int, folder: Path) ->
     from nnbehave.converters._onnx_graph import channels_first, channels_last, first_shape, reordered
 
     inputs = random_inputs([first_shape(x) for x in function.inputs], seed)
-    (output,) = function(*(tf.constant(channels_last(x)) for x in inputs))
+    (output,), (moved,) = (
+        function(*(tf.constant(channels_last(x)) for x in each)) for each in (inputs, nudged(inputs))
+    )
     image = translation.flattened.get(translation.name(function.outputs[0]))
-    expected = reordered(output.numpy(), image) if image else channels_first(output.numpy())
+    expected, shifted = (reordered(x.numpy(), image) if image else channels_first(x.numpy()) for x in (output, moved))
     exact = [(0.0, 0)]
-    save_reference(folder, expected, exact * len(inputs), exact)
+    save_reference(folder, expected, shifted, exact * len(inputs), exact)
 
 
 def _model(translation: Any, function: Any) -> Any:

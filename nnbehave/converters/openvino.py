@@ -22,7 +22,7 @@ class OpenVINOConverter(Converter):
 
     name = "openvino"
     file = "model.xml"
-    revision = 3
+    revision = 4
     precisions = ("fp32", "fp16", "bf16")
     packages = {"tensorflow": "tensorflow", "openvino": "openvino"}
 

@@ -19,7 +19,7 @@ class TFLiteConverter(Converter):
 
     name = "tflite"
     file = "model.tflite"
-    revision = 3
+    revision = 4
     packages = {"tensorflow": "tensorflow"}
     precisions = ("fp32", "fp16", "dynamic_int8", "int8", "uint8", "int16x8")
 

@@ -50,7 +50,7 @@ class Checked:
     ----------
     subject : str
         The part.
-    output_error, output_cosine, largest_error : float
+    output_error, output_cosine, largest_error, rounding_error : float
         As of :class:`nnbehave.runner.reference.Fidelity`.
     """
 
@@ -58,6 +58,7 @@ class Checked:
     output_error: float
     output_cosine: float
     largest_error: float
+    rounding_error: float = float("nan")
 
 
 @dataclass(frozen=True)

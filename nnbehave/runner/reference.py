@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 FILE = "reference.npz"
 _MOST_ELEMENTS = 2000
+_ROUNDING = np.float32(1e-5)  # of sums over some hundreds of channels, through some tens of layers
 
 Quantisation = Tuple[float, int]  # scale and zero point; a scale of 0 for a tensor that is not quantised
 
@@ -30,11 +31,15 @@ class Fidelity(NamedTuple):
         Of the angle between the two, as vectors.
     largest_error : float
         The largest difference, over TensorFlow's largest magnitude.
+    rounding_error : float
+        What ``output_error`` is of TensorFlow's own output for inputs that are off by 1e-5 of themselves, about what
+        rounding in fp32 makes of a network: large where a graph makes much of little. NaN where it is not known.
     """
 
     output_error: float
     output_cosine: float
     largest_error: float
+    rounding_error: float = float("nan")
 
 
 def random_inputs(shapes: Sequence[Sequence[int]], seed: int) -> list[npt.NDArray[np.float32]]:
@@ -45,6 +50,12 @@ def random_inputs(shapes: Sequence[Sequence[int]], seed: int) -> list[npt.NDArra
     """
     rng = np.random.default_rng([seed, 1])
     return [rng.standard_normal(tuple(shape), dtype=np.float32) for shape in shapes]
+
+
+def nudged(inputs: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+    """Return inputs that are off by as much as rounding makes of them on their way through a network."""
+    rng = np.random.default_rng(0)
+    return [x * (1 + _ROUNDING * rng.standard_normal(x.shape, dtype=np.float32)) for x in inputs]
 
 
 def quantise(x: npt.NDArray[np.float32], quantisation: Quantisation, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -58,15 +69,24 @@ def quantise(x: npt.NDArray[np.float32], quantisation: Quantisation, dtype: npt.
 
 
 def save_reference(
-    folder: Path, output: npt.NDArray[np.float32], inputs: Sequence[Quantisation], outputs: Sequence[Quantisation]
+    folder: Path,
+    output: npt.NDArray[np.float32],
+    moved: npt.NDArray[np.float32],
+    inputs: Sequence[Quantisation],
+    outputs: Sequence[Quantisation],
 ) -> None:
-    """Keep elements of an output, and how the artifact's inputs and output are quantised."""
+    """Keep elements of an output, how far inputs that are :func:`nudged` move it, and how both ends are quantised."""
     flat = output.ravel()
     positions = np.arange(flat.size)
     if flat.size > _MOST_ELEMENTS:
         positions = np.sort(np.random.default_rng(0).choice(flat.size, _MOST_ELEMENTS, replace=False))
     np.savez(
-        folder / FILE, positions=positions, values=flat[positions], inputs=np.array(inputs), outputs=np.array(outputs)
+        folder / FILE,
+        positions=positions,
+        values=flat[positions],
+        rounding_error=compared(moved.astype(np.float64), output.astype(np.float64)).output_error,
+        inputs=np.array(inputs),
+        outputs=np.array(outputs),
     )
 
 
@@ -84,10 +104,11 @@ def fidelity(path: str, output: npt.NDArray[Any]) -> Fidelity:
     with np.load(Path(path).with_name(FILE)) as kept:
         positions, expected = kept["positions"], kept["values"].astype(np.float64)
         scale, zero_point = kept["outputs"][0]
+        rounding_error = float(kept["rounding_error"])
     found = output.ravel()[positions].astype(np.float64)
     if scale:
         found = (found - zero_point) * scale
-    return compared(found, expected)
+    return compared(found, expected)._replace(rounding_error=rounding_error)
 
 
 def compared(found: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> Fidelity:

@@ -213,6 +213,6 @@ def _ask(worker: Worker, command: str, **fields: Any) -> dict[str, Any]:
 
 
 def _damage(found: Array, expected: Array) -> dict[str, float]:
-    error, cosine, largest = compared(found.astype(float).ravel(), expected.astype(float).ravel())
+    error, cosine, largest, _ = compared(found.astype(float).ravel(), expected.astype(float).ravel())
     sqnr_db = math.inf if not error else -20 * math.log10(error) if error < math.inf else math.nan
     return {"sqnr_db": sqnr_db, "output_cosine": cosine, "largest_error": largest}
