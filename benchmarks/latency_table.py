@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import timeit
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,11 @@ def main() -> None:
     measured, again = (frame["latency_ms"].to_numpy() for frame in (first, second))
     good = np.isfinite(measured) & np.isfinite(again)
     span = f"{measured[good].min():.3g} to {measured[good].max():.3g} ms"
+    micros = (
+        min(timeit.repeat(lambda: [table.latency(network) for network in networks], number=10)) / len(networks) * 1e5
+    )
     print(f"\n{table}; {good.sum()} of {len(networks)} networks of {space.name} have a latency, {span}")
+    print(f"  pricing a network takes {micros:.1f} microseconds")
 
     def report(name: str, predicted: np.ndarray) -> None:
         """Print how far predictions are off."""

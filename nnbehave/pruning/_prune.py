@@ -82,7 +82,8 @@ def prune(
         raise InvalidInputError("space: expected a Space with slots; load one with nnbehave.load_space")
     if combine not in ("all", "any"):
         raise InvalidInputError(f"combine: expected 'all' or 'any', got {combine!r}")
-    by_platform = _by_platform(_flat(findings), dimension)
+    found, environments = _flat(findings)
+    by_platform = _by_platform(found, dimension)
     wanted = [platforms] if isinstance(platforms, str) else platforms
     if wanted is not None and (foreign := [name for name in by_platform if name and name not in wanted]):
         others = ", ".join(foreign)
@@ -104,7 +105,7 @@ def prune(
             f"no finding speaks of any choice of {space.name}: sweep this space, or allow transfer=True", stacklevel=2
         )
     stages = tuple(replace(stage, slots=tuple(slots[slot.name] for slot in stage.slots)) for stage in space.stages)
-    return PrunedSpace(space, replace(space, stages=stages), tuple(removed), tuple(left_whole))
+    return PrunedSpace(space, replace(space, stages=stages), tuple(removed), tuple(left_whole), environments)
 
 
 _NO_FINDING = "no finding speaks of it"
@@ -161,15 +162,17 @@ def _without(slot: Slot, removed: list[Removed]) -> Slot:
     return replace(slot, choices=choices, base=slot.base.replace(**lost) if lost else slot.base)
 
 
-def _flat(findings: Any) -> list[Finding]:
-    """Return all findings, those in Results among them."""
+def _flat(findings: Any) -> tuple[list[Finding], dict[str, dict[str, Any]]]:
+    """Return all findings, those in Results among them, and what is known of the environments they come from."""
     if isinstance(findings, (*_KINDS, Results)):
         findings = [findings]
     if isinstance(findings, str) or not isinstance(findings, Iterable):
         raise InvalidInputError(f"findings: expected findings or Results, got {type(findings).__name__}")
     found: list[Finding] = []
+    known: dict[str, dict[str, Any]] = {}
     for each in findings:
         if isinstance(each, Results):
+            known |= each.environments
             found += each.step_maps()
             for analyse in _ANALYSERS:
                 try:
@@ -182,7 +185,13 @@ def _flat(findings: Any) -> list[Finding]:
             raise InvalidInputError(f"findings: nothing can be removed by {type(each).__name__}")
     if not found:
         raise InvalidInputError("findings: there are none; sweep the space first")
-    return found
+    return found, {name: known.get(name, {}) for name in sorted(set().union(*map(_environments_of, found)))}
+
+
+def _environments_of(found: Finding) -> set[str]:
+    if isinstance(found, StepMap):
+        return {found.origin.environment} if found.origin else set()
+    return set(found.frame["environment"]) if "environment" in found.frame else set()
 
 
 def _by_platform(findings: Sequence[Finding], dimension: str | None) -> dict[str, list[Finding]]:

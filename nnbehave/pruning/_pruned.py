@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
 from pathlib import Path
@@ -38,12 +38,15 @@ class PrunedSpace:
     removals : tuple of Removed
     left_whole : tuple of (str, str, str)
         Slot, dimension and reason of each choice of which nothing was removed.
+    environments : dict of str to dict
+        Of each environment that findings come from, the ``machine`` and the ``versions`` of packages, where known.
     """
 
     original: Space
     space: Space
     removals: tuple[Removed, ...]
     left_whole: tuple[tuple[str, str, str], ...]
+    environments: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
 
     @property
     def size(self) -> int:

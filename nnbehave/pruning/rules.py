@@ -11,13 +11,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from nnbehave.analysers import Accuracy, Activations, Blocks, Fusion, Precisions, Scaling, StepMap
 from nnbehave.analysers._frames import records
 from nnbehave.errors import InvalidInputError
 from nnbehave.layer import Layer
 from nnbehave.space import Slot
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHANNELS = ("in_channels", "out_channels")
 _MUST_MATCH = ("op", "height", "width", "kernel", "stride", "precision", "batch", "groups", "dilation", "expansion")
@@ -234,10 +237,12 @@ class DropPrecisions(Rule):
             return None
         judgement = Judgement()
         spoken = False
+        of_operator = [row for f in findings if isinstance(f, Precisions) for row in _rows(f.frame, op=slot.base.op)]
+        of_models = [row for f in findings if isinstance(f, Accuracy) for row in _rows(f.frame)]
         for precision in slot.choices["precision"]:
-            rows = [row for found in findings for row in records(found.frame) if row["precision"] == precision]
-            speeds = [row for row in rows if row.get("op") == slot.base.op]
-            scores = [row for row in rows if "drop" in row]
+            speeds, scores = (
+                [row for row in rows if row["precision"] == precision] for rows in (of_operator, of_models)
+            )
             spoken = spoken or bool(speeds or scores)
             if lost := [row for row in scores if row["verdict"] == "loses"]:
                 row = lost[0]
@@ -271,9 +276,8 @@ class BindKernels(Rule):
             return None
         layers: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
         for i, found in enumerate(findings):
-            for row in records(found.points):
-                if (row["dimension"], row["op"], row["precision"]) == ("kernel", slot.base.op, slot.base.precision):
-                    layers.setdefault((i, row["method"], row["layer"]), {})[int(row["value"])] = row
+            for row in _rows(found.points, dimension="kernel", op=slot.base.op, precision=slot.base.precision):
+                layers.setdefault((i, row["method"], row["layer"]), {})[int(row["value"])] = row
         choices = sorted(slot.choices["kernel"])
         if not any(sum(kernel in layer for kernel in choices) > 1 for layer in layers.values()):
             return None
@@ -299,6 +303,13 @@ RULES: tuple[Rule, ...] = (
     DropPrecisions(),
     BindKernels(),
 )
+
+
+def _rows(frame: pd.DataFrame, **equal: str) -> list[dict[str, Any]]:
+    """Return the rows that have these values, as dictionaries: of thousands few, so that they are chosen before."""
+    for name, value in equal.items():
+        frame = frame[frame[name] == value]
+    return records(frame)
 
 
 # ---------------------------------------------------------------------- step maps
@@ -338,7 +349,8 @@ def _numeric(slot: Slot) -> list[str]:
 
 def _named(found: StepMap) -> str:
     where = f"{found.origin.platform}, " if found.origin else ""
-    return f"{where}{found.kind}" + (f" of width {found.width}" if found.width else "")
+    width = f" of width {found.width}" if found.width else ""
+    return f"{where}{found.kind}{width} (confidence {found.confidence:.2f})"
 
 
 def _told(found: StepMap) -> str:
@@ -356,10 +368,9 @@ def _told(found: StepMap) -> str:
 def _by_shape(found: Blocks, precision: str) -> list[dict[str, dict[str, Any]]]:
     """Return the rows of each shape, by operator."""
     shapes: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
-    for row in records(found.frame):
-        if row["precision"] == precision:
-            key = tuple(row[name] for name in (*_SHAPE, "environment", "method"))
-            shapes.setdefault(key, {})[row["op"]] = row
+    for row in _rows(found.frame, precision=precision):
+        key = tuple(row[name] for name in (*_SHAPE, "environment", "method"))
+        shapes.setdefault(key, {})[row["op"]] = row
     return list(shapes.values())
 
 

@@ -35,6 +35,7 @@ class JSONExporter(Exporter):
             "nnbehave": version("nnbehave"),
             "platforms": sorted({row.platform for row in pruned.removals}),
             "rules": sorted({row.rule for row in pruned.removals}),
+            "environments": pruned.environments,
         }
         return {
             "format": "nnbehave.pruned_space",
@@ -91,6 +92,7 @@ def load_pruned_space(path: str | Path) -> PrunedSpace:
                 space_from_document(data["space"], "space"),
                 tuple(_rows(data["removals"])),
                 tuple((slot, dimension, why) for slot, dimension, why in data["left_whole"]),
+                data["provenance"]["environments"],
             )
     except (OSError, ValueError, KeyError, AttributeError, TypeError, yaml.YAMLError, RecursionError) as error:
         raise InvalidInputError(f"{path} is not a saved pruned space: {error}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,10 @@ def test_a_pruned_space_survives_its_file(
 
 
 def test_it_says_where_it_comes_from() -> None:
-    data = SMALL.export("json")
-    assert data["provenance"] == {"nnbehave": nb.__version__, "platforms": ["tflite"], "rules": ["KeepPareto"]}
+    here = {"a1": {"machine": {"cpu": "some"}, "versions": {"ai-edge-litert": "2.3.0"}}}
+    data = replace(SMALL, environments=here).export("json")
+    told = {"platforms": ["tflite"], "rules": ["KeepPareto"], "environments": here}
+    assert data["provenance"] == {"nnbehave": nb.__version__, **told}
     assert data["removals"][0]["values"][0] == [1, "8 is as fast", "0.1 ms at 1"]
 
 
