@@ -16,6 +16,7 @@ import argparse
 import numpy as np
 
 import nnbehave as nb
+from nnbehave.pruning import KeepPareto
 from nnbehave.space import Slot, Space, Stage
 
 LAYER = nb.Layer(op="conv", height=14, in_channels=512, out_channels=512, kernel=1, activation="relu6")
@@ -38,12 +39,14 @@ def ideal(width: int) -> nb.StepMap:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", action="append", default=[], help="a platform to measure; may be repeated")
+    parser.add_argument("--tolerance", type=float, default=0.0, help="how much slower still counts as just as fast")
     parser.add_argument("--store", default=None, help="where to keep the measurements")
     given = parser.parse_args()
     spaces = paper_space(), nb.load_space("metapruning_mobilenet_v1")
     print(f"{'step map':<44} {'paper, 30 candidates':>21} {'MetaPruning, its own':>21}")
+    rules = [KeepPareto(tolerance=given.tolerance)]
     for width in (8, 16, 32, 64):
-        line(f"staircase of width {width}", ideal(width), spaces, dimension="out_channels")
+        line(f"staircase of width {width}", ideal(width), spaces, rules=rules, dimension="out_channels")
     for platform in given.platform:
         results = nb.sweep(
             layer=LAYER,
@@ -54,7 +57,7 @@ def main() -> None:
             store=given.store,
         )
         found = results.step_map(platform=platform)
-        line(f"{platform}: {found.kind} {found.width or ''}", found, spaces, transfer=True)
+        line(f"{platform}: {found.kind} {found.width or ''}", found, spaces, rules=rules, transfer=True)
 
 
 def line(name: str, found: nb.StepMap, spaces: tuple[Space, ...], **how: object) -> None:

@@ -126,6 +126,7 @@ def test_a_space_is_pruned_and_exported(space: Path, tmp_path: Path) -> None:
     assert found.exit_code == Exit.OK, found.output
     assert "conv, out_channels: 35 removed, left 8, 16, 24, 32, 40" in found.stdout
     assert '"_value"' in (tmp_path / "space.json").read_text()
+    assert "39 removed, left 40\n" in call("prune", space, store, "--tolerance", 99).stdout
     refused = call("prune", space, store, "--export", "tfmot")
     assert refused.exit_code == Exit.USAGE
     assert "no exporter for 'tfmot'" in refused.stderr

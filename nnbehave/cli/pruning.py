@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,9 @@ def prune(
     transfer: Annotated[
         bool, typer.Option("--transfer", help="Let step maps speak of layers unlike those they were measured on.")
     ] = False,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="A larger width also counts as fast if it takes up to this share more time.")
+    ] = 0.0,
     export: Annotated[
         str | None, typer.Option(help="A tool's format, such as optuna, nni, yaml. [default: none]")
     ] = None,
@@ -29,12 +33,13 @@ def prune(
     Example: nnbehave prune metapruning_mobilenet_v1 results.db --transfer --export optuna -o space.json
     """
     from nnbehave.analysers import load_step_map
-    from nnbehave.pruning import prune
+    from nnbehave.pruning import RULES, KeepPareto, prune
     from nnbehave.results import load_results
     from nnbehave.space import load_space
 
     found = [load_step_map(path) if path.endswith(".json") else load_results(path) for path in stores]
-    pruned = prune(load_space(space), found, combine=combine, transfer=transfer)
+    rules = [replace(rule, tolerance=tolerance) if isinstance(rule, KeepPareto) else rule for rule in RULES]
+    pruned = prune(load_space(space), found, rules=rules, combine=combine, transfer=transfer)
     for slot, choices in pruned.choices().items():
         for dimension, left in choices.items():
             gone = [row for row in pruned.removals if (row.slot, row.dimension) == (slot, dimension)]

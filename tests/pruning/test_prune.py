@@ -99,6 +99,12 @@ def test_a_map_speaks_of_layers_like_its_own_and_of_others_only_where_asked(meas
     assert not evidence.loc["like"].str.contains("transferred").any()
 
 
+def test_it_knows_where_its_findings_were_measured(measured: nb.Results) -> None:
+    (environment,) = measured.environments
+    assert nb.prune(space_of(conv()), measured).environments == measured.environments
+    assert nb.prune(space_of(conv()), measured.step_maps()).environments == {environment: {}}
+
+
 def test_the_map_of_the_very_layer_goes_before_that_of_one_like_it(measured: nb.Results) -> None:
     other = swept("simulated?width=16&noise=0.001", in_channels=8)
     maps = [*other.step_maps(), *measured.step_maps()]
