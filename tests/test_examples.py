@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +57,32 @@ def test_a_search_is_as_good_in_what_is_left() -> None:
     told = run("optuna_latency_aware_nas.py", "--platform", "simulated?width=8&noise=0.002", "--seeds", "1")
     assert "conv1: [8, 16, 24, 32]" in told
     assert told.count("trials at the median") == 2
+
+
+@pytest.mark.slow
+def test_torch_pruning_prunes_to_widths_that_are_left() -> None:
+    reason = "pip install torch torch-pruning scikit-learn to prune with Torch-Pruning"
+    for module in ("torch", "torch_pruning", "sklearn"):
+        pytest.importorskip(module, reason=reason)
+    told = run("prune_with_torch_pruning.py", "--platform", "simulated?width=8&noise=0.002")
+    left = [ast.literal_eval(line.split(": ")[1]) for line in told.splitlines() if line.startswith("  conv")]
+    assert left == [list(range(8, widest + 1, 8)) for widest in (64, 96, 128)]
+    table = {line[:14].strip(): line[14:].split() for line in told.partition("channels")[2].splitlines()[1:]}
+    widths = {name: [int(width) for width in row[0].split("+")] for name, row in table.items()}
+    assert widths["not pruned"] == [64, 96, 128]
+    assert widths["uniform ratio"] == [35, 52, 70]  # int(0.55 of each)
+    assert widths["worth keeping"] == [32, 56, 72]  # of what is left, the nearest to 35.2, 52.8 and 70.4
+    # What was measured has these widths: 40 us a step of each layer, of the pool as wide and the 10 classes too.
+    for name, of in widths.items():
+        steps = sum(-(-width // 8) for width in (*of, of[-1], 10))
+        assert float(table[name][3]) == pytest.approx(0.04 * steps, rel=0.005)
+        assert float(table[name][2]) > 0.9
+
+
+def test_without_torch_the_example_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    script = str(EXAMPLES / "prune_with_torch_pruning.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "No module named 'torch': pip install torch torch-pruning scikit-learn\n"
