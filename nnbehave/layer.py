@@ -192,14 +192,10 @@ class Layer(BaseModel):
 
         Fields at their default are left out, so that a field added later renames no layer.
         """
-        parts = [self.op]
-        parts += [f"{short}{getattr(self, field)}" for field, short in SHORT.items()]
-        parts.append(self.precision)
-        for field in ("batch", "padding", "bias", "activation", "groups", "dilation", "expansion"):
-            value = getattr(self, field)
-            if value != type(self).model_fields[field].default:
-                parts.append(f"{field}={value}")
-        return "_".join(parts)
+        of = self.__dict__  # a search asks for the ids of thousands of new networks
+        sizes = "_".join([f"{short}{of[field]}" for field, short in SHORT.items()])
+        others = "".join([f"_{field}={of[field]}" for field, default in _LEFT_OUT.items() if of[field] != default])
+        return f"{self.op}_{sizes}_{self.precision}{others}"
 
     @classmethod
     def from_id(cls, text: str) -> Layer:
@@ -275,3 +271,10 @@ def _problems(error: ValidationError) -> list[tuple[str, str]]:
             message = item["msg"][0].lower() + item["msg"][1:]
             found.append((field, f"{message}, got {item['input']!r}"))
     return found
+
+
+# Of the fields that an id leaves out at their defaults, those defaults.
+_LEFT_OUT = {
+    field: Layer.model_fields[field].default
+    for field in ("batch", "padding", "bias", "activation", "groups", "dilation", "expansion")
+}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from nnbehave.analysers import LAYER, Origin, StepMap, detect_steps, support_matrix
+from nnbehave.analysers import LAYER, Lost, Origin, StepMap, detect_steps, support_matrix
 from nnbehave.derive import COLUMNS, FEWEST_ANCHORS, derive_blocks, derive_rows
 from nnbehave.errors import InvalidInputError
 from nnbehave.store import Store
@@ -74,6 +74,19 @@ class Results:
                     value = getattr(graphs[subject].layers[0], dimension)
                     candidates.setdefault((label, slot, dimension), []).append(value)
         return cls(pd.DataFrame(list(rows), columns=COLUMNS), candidates, store.environments())
+
+    def of_platforms(self, platforms: Collection[str]) -> Results:
+        """Return the results of some platforms alone.
+
+        Raises
+        ------
+        InvalidInputError
+            There are none of one of them.
+        """
+        there = sorted(set(self.frame["platform"]))
+        if foreign := [name for name in platforms if name not in there]:
+            raise InvalidInputError(f"no results of {foreign[0]}; these are of {', '.join(there)}")
+        return Results(self.frame[self.frame["platform"].isin(platforms)], self._candidates, self.environments)
 
     # ------------------------------------------------------------------ findings
 
@@ -296,7 +309,9 @@ def _with_origin(found: StepMap, what: dict[str, Any], curve: pd.DataFrame) -> S
     plain = {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
     layer = {name: None if value != value else value for name, value in plain.items()}
     where = {name: what[name] for name in ("platform", "environment", "method", "dimension")}
-    return replace(found, origin=Origin(**where, layer=layer))
+    without = curve.drop(usable(curve).index)[[what["dimension"], "status", "reason"]]
+    lost = tuple(Lost(int(n), str(status), str(reason)) for n, status, reason in without.itertuples(index=False))
+    return replace(found, origin=Origin(**where, layer=layer, lost=lost))
 
 
 def _step_map(curve: pd.DataFrame, dimension: str) -> StepMap:

@@ -126,10 +126,48 @@ def test_a_space_is_pruned_and_exported(space: Path, tmp_path: Path) -> None:
     assert found.exit_code == Exit.OK, found.output
     assert "conv, out_channels: 35 removed, left 8, 16, 24, 32, 40" in found.stdout
     assert '"_value"' in (tmp_path / "space.json").read_text()
-    assert "39 removed, left 40\n" in call("prune", space, store, "--tolerance", 99).stdout
-    refused = call("prune", space, store, "--export", "tfmot")
+    assert "38 removed, left 8, 40\n" in call("prune", space, store, "--tolerance", 99).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--export", "tfmot", "-o", "space.json"], "no exporter for 'tfmot'"),
+        (["--export", "optuna", "-o", "space.csv"], "optuna is written as .json, not 'space.csv'"),
+        (["--export", "optuna", "-o", "no/space.json"], "there is no folder 'no'"),
+        (["--export", "optuna"], "--export and --output go together"),
+        (["-o", "space.json"], "--export and --output go together"),
+        (["--platform", "tflite"], "no results of tflite; these are of simulated?width=8"),
+        (["--dimension", "kernels"], "dimension: step maps speak of in_channels, out_channels, height, width, not of"),
+        (["--tolerance", "-1"], "Invalid value"),
+    ],
+)
+def test_what_prune_cannot_do_is_told_before_anything_else(
+    space: Path, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    store = tmp_path / "r.db"
+    assert call("sweep", space, "--platform", "simulated?width=8", "--store", store, "-q").exit_code == Exit.OK
+    refused = call("prune", space, store, *arguments)
     assert refused.exit_code == Exit.USAGE
-    assert "no exporter for 'tfmot'" in refused.stderr
+    assert says in refused.stderr
+    assert not refused.stdout
+
+
+def test_a_space_is_pruned_for_some_of_the_platforms_that_were_measured(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    names = ["--platform", "simulated?width=8", "--platform", "simulated?width=20"]
+    assert call("sweep", space, *names, "--store", store, "-q").exit_code == Exit.OK
+    assert "left 8, 20, 40" in call("prune", space, store, "--platform", "simulated?width=20").stdout
+    assert "left 8, 16, 20, 24, 32, 40" in call("prune", space, store, "--combine", "any").stdout
+    assert "left 8, 40" in call("prune", space, store).stdout
+
+
+def test_a_table_that_cannot_be_written_is_not_measured(space: Path, tmp_path: Path) -> None:
+    store = tmp_path / "r.db"
+    refused = call("lut", space, "--platform", "simulated", "--store", store, "-o", tmp_path / "t.txt")
+    assert refused.exit_code == Exit.USAGE
+    assert "saved as .json or .parquet" in refused.stderr
+    assert not store.exists()
 
 
 def test_a_latency_table_is_written(space: Path, tmp_path: Path) -> None:

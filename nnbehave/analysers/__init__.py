@@ -13,7 +13,7 @@ from nnbehave.analysers.platform_comparison import PlatformComparison, compare_p
 from nnbehave.analysers.precision import Precisions, compare_precisions
 from nnbehave.analysers.roofline import Roofline, fit_roofline
 from nnbehave.analysers.scaling import Scaling, fit_scaling
-from nnbehave.analysers.step_map import Origin, StepMap, load_step_map
+from nnbehave.analysers.step_map import Lost, Origin, StepMap, load_step_map
 from nnbehave.analysers.steps import detect_steps
 from nnbehave.analysers.support import support_matrix
 
@@ -25,6 +25,7 @@ __all__ = [
     "Blocks",
     "Card",
     "Fusion",
+    "Lost",
     "Origin",
     "PlatformComparison",
     "Precisions",

@@ -1,11 +1,11 @@
-"""The finding about one sweep: how latency follows a dimension. Needs only the standard library."""
+"""The finding about one sweep: how latency follows a dimension. Needs the standard library, to be read pydantic."""
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -27,6 +27,14 @@ class Piece(NamedTuple):
     std_error_ms: float
 
 
+class Lost(NamedTuple):
+    """A value of the dimension that has no latency: its status, and the reason."""
+
+    n: int
+    status: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where a curve was measured, and of what.
@@ -38,6 +46,8 @@ class Origin:
         What ``n`` is.
     layer : dict of str to value
         The other fields of the layer.
+    lost : tuple of Lost
+        What has no latency there.
     """
 
     platform: str
@@ -45,6 +55,7 @@ class Origin:
     method: str
     dimension: str
     layer: dict[str, Any] = field(hash=False)
+    lost: tuple[Lost, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,13 +263,23 @@ class StepMap:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> StepMap:
-        """Return the map that ``dataclasses.asdict`` made plain, also where it has been through JSON since."""
-        plain = {each.name: data[each.name] for each in fields(cls)}
-        plain = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
-        plain["pieces"] = tuple(Piece(begin, tuple(law), error) for begin, law, error in plain["pieces"])
-        plain["measured"] = tuple((n, latency) for n, latency in plain["measured"])
-        plain["origin"] = Origin(**plain["origin"]) if plain["origin"] else None
-        return cls(**plain)
+        """Return the map that ``dataclasses.asdict`` made plain, also where it has been through JSON since.
+
+        Raises
+        ------
+        InvalidInputError
+            It is none.
+        """
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            found = TypeAdapter(cls).validate_python(data)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InvalidInputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        if not found.measured or (not found.pieces and found.kind != "unexplained"):
+            raise InvalidInputError("a step map without points or without a law")
+        return found
 
     def save(self, path: str | Path) -> None:
         """Write the map as JSON; ``load_step_map`` reads it back."""
@@ -360,7 +381,7 @@ def load_step_map(path: str | Path) -> StepMap:
         kind, version = data.pop("format"), data.pop("version")
         if kind == "nnbehave.step_map" and version in _READABLE:
             return StepMap.from_dict({"origin": None, **data})
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # ours is a ValueError
         raise InvalidInputError(f"{path} is not a saved step map: {error}") from None
     known = " and ".join(map(str, _READABLE))
     raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps of version {known}")

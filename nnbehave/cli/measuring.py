@@ -163,6 +163,7 @@ def lut(
     from nnbehave.space import load_space
     from nnbehave.sweep import sweep
 
+    LatencyTable.check_file(output)
     layers = load_space(space).unrolled()
     results = sweep(layers, platforms=platform, store=store, sampling=sampling, interval=interval, progress=not quiet)
     table = LatencyTable.from_results(results)

@@ -16,7 +16,13 @@ from nnbehave.cli._app import Exit, app, reports
 def prune(
     space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
     stores: Annotated[list[str], typer.Argument(help="What 'nnbehave sweep' wrote: stores, saved .csv or step maps.")],
+    platform: Annotated[
+        list[str] | None, typer.Option(help="Prune for this one alone; may be repeated. [default: all that are there]")
+    ] = None,
     combine: Annotated[str, typer.Option(help="Of several platforms, keep what is good on all, or on any.")] = "all",
+    dimension: Annotated[
+        str | None, typer.Option(help="What a step map from arrays speaks of. [default: out_channels, with a warning]")
+    ] = None,
     transfer: Annotated[
         bool, typer.Option("--transfer", help="Let step maps speak of layers unlike those they were measured on.")
     ] = False,
@@ -24,7 +30,7 @@ def prune(
         float, typer.Option(min=0, help="A larger width also counts as fast if it takes up to this share more time.")
     ] = 0.0,
     export: Annotated[
-        str | None, typer.Option(help="A tool's format, such as optuna, nni, yaml. [default: none]")
+        str | None, typer.Option(help="A tool's format for --output, such as optuna, nni, yaml. [default: none]")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to export to.")] = None,
 ) -> Exit:
@@ -33,13 +39,29 @@ def prune(
     Example: nnbehave prune metapruning_mobilenet_v1 results.db --transfer --export optuna -o space.json
     """
     from nnbehave.analysers import load_step_map
+    from nnbehave.errors import InvalidInputError
     from nnbehave.pruning import RULES, KeepPareto, prune
-    from nnbehave.results import load_results
+    from nnbehave.pruning.exporters import get_exporter
+    from nnbehave.results import Results, load_results
     from nnbehave.space import load_space
 
+    if (export is None) != (output is None):
+        raise InvalidInputError("--export and --output go together: a format, and the file to write it to")
+    if export is not None and output is not None:
+        get_exporter(export).check_file(output)
     found = [load_step_map(path) if path.endswith(".json") else load_results(path) for path in stores]
+    if platform:
+        found = [each.of_platforms(platform) if isinstance(each, Results) else each for each in found]
     rules = [replace(rule, tolerance=tolerance) if isinstance(rule, KeepPareto) else rule for rule in RULES]
-    pruned = prune(load_space(space), found, rules=rules, combine=combine, transfer=transfer)
+    pruned = prune(
+        load_space(space),
+        found,
+        rules=rules,
+        platforms=platform,
+        combine=combine,
+        dimension=dimension,
+        transfer=transfer,
+    )
     for slot, choices in pruned.choices().items():
         for dimension, left in choices.items():
             gone = [row for row in pruned.removals if (row.slot, row.dimension) == (slot, dimension)]
@@ -51,6 +73,6 @@ def prune(
         typer.echo(f"{slot}, {dimension}: whole ({why})")
     typer.echo(repr(pruned))
     if export is not None:
-        data = pruned.export(export, output)
-        typer.echo(f"wrote {output}" if output else data)
+        pruned.export(export, output)
+        typer.echo(f"wrote {output}")
     return Exit.OK

@@ -24,7 +24,7 @@ from nnbehave.analysers import (
 from nnbehave.analysers.step_map import Origin
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning._pruned import PrunedSpace, Removed
-from nnbehave.pruning.rules import CHANNELS, RULES, KeepPareto, Rule
+from nnbehave.pruning.rules import RULES, SIZES, KeepPareto, Rule
 from nnbehave.results import Results
 from nnbehave.space import Slot, Space
 
@@ -55,7 +55,8 @@ def prune(
     platforms : str or sequence of str, optional
         The platforms to prune for; a finding from another is refused. By default those of the findings.
     combine : {"all", "any"}
-        Of several platforms, keep what is worth keeping on all of them, or on any.
+        Of several platforms, keep what is worth keeping on every one of them, or on any. With ``any`` no platform loses
+        what it has a use for; with ``all`` less is left, and each platform loses what only it has a use for.
     dimension : str, optional
         What a step map speaks of that was found from arrays; by default every slot's output channels, with a warning.
     transfer : bool
@@ -65,30 +66,41 @@ def prune(
     Returns
     -------
     PrunedSpace
-        A slot keeps its own size (the channels of its base layer), and of every choice at least one value. What no
-        finding speaks of is whole, and listed in ``left_whole``.
+        A slot keeps its own size (the channels and the resolution of its base layer), and of every choice at least one
+        value. What no finding speaks of is whole, and listed in ``left_whole``.
 
     Raises
     ------
     InvalidInputError
-        The space has no slots; there are no findings, or one from another platform or of no use here.
+        The space has no slots; there are no findings, or one from another platform or of no use here; an argument is
+        none of those named.
 
     Warns
     -----
     UserWarning
-        No finding speaks of any choice of this space, or a step map has no origin and ``dimension`` is not given.
+        No finding speaks of any choice of this space; a step map has no origin and ``dimension`` is not given; or a
+        platform's findings come from several environments, where only what holds in each is removed.
+
+    Notes
+    -----
+    A slot is judged by its own latency. Where the next one reads its channels (``in_channels: previous``), fewer of
+    them would have made that one faster too, and the fastest networks may go: :func:`nnbehave.what_was_lost` says how
+    much that is.
     """
     if not isinstance(space, Space) or not space.slots:
         raise InvalidInputError("space: expected a Space with slots; load one with nnbehave.load_space")
     if combine not in ("all", "any"):
         raise InvalidInputError(f"combine: expected 'all' or 'any', got {combine!r}")
+    if dimension is not None and dimension not in SIZES:
+        raise InvalidInputError(f"dimension: step maps speak of {', '.join(SIZES)}, not of {dimension!r}")
+    if wrong := [rule for rule in _listed(rules) if not isinstance(rule, Rule)]:
+        raise InvalidInputError(f"rules: expected rules such as KeepPareto(tolerance=0.02), got {wrong[0]!r}")
     found, environments = _flat(findings)
-    by_platform = _by_platform(found, dimension)
     wanted = [platforms] if isinstance(platforms, str) else platforms
-    if wanted is not None and (foreign := [name for name in by_platform if name and name not in wanted]):
-        others = ", ".join(foreign)
-        raise InvalidInputError(f"findings from {others}, but pruning for {', '.join(wanted)}: leave these out")
-    used = [replace(rule, transfer=True) if transfer and isinstance(rule, KeepPareto) else rule for rule in rules]
+    by_platform = _by_platform(found, dimension, wanted)
+    used = [
+        replace(rule, transfer=True) if transfer and isinstance(rule, KeepPareto) else rule for rule in _listed(rules)
+    ]
     removed: list[Removed] = []
     left_whole: list[tuple[str, str, str]] = []
     slots: dict[str, Slot] = {}
@@ -117,14 +129,19 @@ class _Judged:
     why_whole: str = ""
 
 
+def _listed(rules: Any) -> list[Any]:
+    return list(rules) if isinstance(rules, Iterable) else [rules]
+
+
 def _judge(
     slot: Slot, dimension: str, by_platform: dict[str, list[Finding]], rules: Sequence[Rule], combine: str
 ) -> _Judged:
     """Judge one choice on every platform, and put the judgements together."""
     rows: dict[str, dict[Any, Removed]] = {}
-    spoken, reasons = False, []
+    silent, reasons = [], []
     for platform, findings in by_platform.items():
         rows[platform] = {}
+        spoken = False
         for rule in rules:
             of = [found for found in findings if isinstance(found, rule.findings)]
             judgement = rule.judge(slot, dimension, of) if of else None
@@ -135,19 +152,22 @@ def _judge(
             for value, (why, evidence) in judgement.removed.items():
                 row = Removed(slot.name, dimension, value, type(rule).__name__, platform, why, evidence)
                 rows[platform].setdefault(value, row)
+        silent += [] if spoken else [platform]
     gone = [
         value
         for value in slot.choices[dimension]
         if (any if combine == "all" else all)(value in of for of in rows.values())
     ]
-    own = getattr(slot.base, dimension) if dimension in CHANNELS else None
+    own = getattr(slot.base, dimension) if dimension in SIZES else None
     gone = [value for value in gone if value != own]
     if len(gone) == len(slot.choices[dimension]):
         return _Judged([], "the findings together would leave nothing of it")
     if gone:
         return _Judged([next(of[value] for of in rows.values() if value in of) for value in gone])
-    if not spoken:
+    if len(silent) == len(by_platform):
         return _Judged([], _NO_FINDING)
+    if combine == "any":
+        reasons += [f"no finding from {platform} speaks of it" for platform in silent]
     return _Judged([], "; ".join(dict.fromkeys(reasons)) or "all of it is worth keeping")
 
 
@@ -166,7 +186,7 @@ def _flat(findings: Any) -> tuple[list[Finding], dict[str, dict[str, Any]]]:
     """Return all findings, those in Results among them, and what is known of the environments they come from."""
     if isinstance(findings, (*_KINDS, Results)):
         findings = [findings]
-    if isinstance(findings, str) or not isinstance(findings, Iterable):
+    if not isinstance(findings, Iterable) or type(findings).__name__ in ("str", "dict", "DataFrame"):
         raise InvalidInputError(f"findings: expected findings or Results, got {type(findings).__name__}")
     found: list[Finding] = []
     known: dict[str, dict[str, Any]] = {}
@@ -194,8 +214,13 @@ def _environments_of(found: Finding) -> set[str]:
     return set(found.frame["environment"]) if "environment" in found.frame else set()
 
 
-def _by_platform(findings: Sequence[Finding], dimension: str | None) -> dict[str, list[Finding]]:
-    """Return the findings of each platform, each finding with its rows of that platform alone."""
+def _by_platform(
+    findings: Sequence[Finding], dimension: str | None, wanted: Sequence[str] | None
+) -> dict[str, list[Finding]]:
+    """Return the findings of each platform, each finding with its rows of that platform alone.
+
+    Those that name no platform stand for every one.
+    """
     found: dict[str, list[Finding]] = {}
     for each in findings:
         if isinstance(each, StepMap):
@@ -214,4 +239,16 @@ def _by_platform(findings: Sequence[Finding], dimension: str | None) -> dict[str
             if isinstance(part, Scaling):
                 part = replace(part, points=part.points[part.points["platform"] == platform])
             found.setdefault(str(platform), []).append(part)
-    return found
+    if wanted is not None and (foreign := [name for name in found if name and name not in wanted]):
+        others = ", ".join(foreign)
+        raise InvalidInputError(f"findings from {others}, but pruning for {', '.join(wanted)}: leave these out")
+    named = {name: found.get(name, []) for name in wanted or found if name}
+    for platform, some in named.items():
+        if len(several := set().union(*map(_environments_of, some))) > 1:
+            told = ", ".join(sorted(several))
+            warnings.warn(
+                f"findings from {platform} come from several environments ({told}): only what holds in each goes",
+                stacklevel=3,
+            )
+    nameless = found.get("", [])
+    return {name: [*some, *nameless] for name, some in named.items()} or {"": nameless}

@@ -68,8 +68,7 @@ class PrunedSpace:
         """One row a value: ``slot dimension value rule platform why evidence``."""
         import pandas as pd
 
-        frame = pd.DataFrame([row._asdict() for row in self.removals], columns=list(Removed._fields))
-        return frame.astype({"value": object})
+        return pd.DataFrame(list(self.removals), columns=list(Removed._fields), dtype=object)
 
     def choices(self) -> dict[str, dict[str, list[Any]]]:
         """Return what is left of each slot that has a choice: dimension to values, all plain Python."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from pydantic import Field
 
 from nnbehave.analysers import StepMap
 from nnbehave.errors import InvalidInputError, MissingExtraError
@@ -27,8 +30,8 @@ _FORMAT, _VERSION = "nnbehave.latency_table", 1
 class Entry(NamedTuple):
     """What a layer takes: latency and its standard error in ms."""
 
-    latency_ms: float
-    std_error_ms: float
+    latency_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    std_error_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class UnknownLayerError(InvalidInputError, KeyError):
@@ -69,19 +72,26 @@ class LatencyTable:
     missing: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_results(cls, results: Results, platform: str | None = None) -> LatencyTable:
+    def from_results(
+        cls,
+        results: Results,
+        platform: str | None = None,
+        environment: str | None = None,
+        method: str | None = None,
+    ) -> LatencyTable:
         """Make the table of what was measured on one platform, of layers measured more than once the newest.
 
         Raises
         ------
         InvalidInputError
-            The results are of several platforms, environments or methods, or none of them has a latency.
+            The arguments leave several platforms, environments or methods, or nothing that has a latency.
         """
-        frame = results.frame[results.frame["arrangement"] == "single"]
-        frame = frame if platform is None else frame[frame["platform"] == platform]
-        for name in ("platform", "environment", "method"):
+        frame = results.frame[(results.frame["arrangement"] == "single") & (results.frame["method"] != "none")]
+        for name, wanted in {"platform": platform, "environment": environment, "method": method}.items():
+            frame = frame if wanted is None else frame[frame[name] == wanted]
             if len(several := sorted(set(frame[name].astype(str)))) > 1:
-                raise InvalidInputError(f"a latency table is of one {name}; these results are of {', '.join(several)}")
+                told = ", ".join(_told(one, results.environments.get(one, {})) for one in several)
+                raise InvalidInputError(f"a latency table is of one {name}, and these results are of {told}: give one")
         good = frame["status"].isin(["ok", "noisy"]) & (frame["latency_ms"] > 0) & frame["complete"].ne(False)
         if not good.any():
             raise InvalidInputError("no layer of these results has a latency")
@@ -114,20 +124,22 @@ class LatencyTable:
             The table has no latency of one of them, and no step map along which it could be interpolated.
         """
         entries = self.entries
-        layers = network.layers if isinstance(network, Graph) else network
+        layers = _layers(network)
         try:
             return math.fsum([entries[layer.id][0] for layer in layers])
         except KeyError:
             return math.fsum([self.of_layer(layer) for layer in layers])
 
-    def latency_interval(self, network: Graph) -> tuple[float, float]:
+    def latency_interval(self, network: Graph | Iterable[Layer]) -> tuple[float, float]:
         """Return the 95 % interval of a network's latency, as far as its measured layers' own errors make it.
 
-        What layers do to one another in a network is not in it.
+        What layers do to one another in a network is not in it. Raises UnknownLayerError as ``latency``.
         """
-        latency = self.latency(network)
-        squares = [self.entries[layer.id].std_error_ms ** 2 for layer in network.layers if layer.id in self.entries]
-        half = 1.96 * math.sqrt(math.fsum(squares))
+        layers = _layers(network)
+        latency = self.latency(layers)
+        counts = Counter(layer.id for layer in layers)  # a layer that is there twice is off by the same twice
+        errors = [count * self.entries[name].std_error_ms for name, count in counts.items() if name in self.entries]
+        half = 1.96 * math.hypot(*errors)
         return latency - half, latency + half
 
     def of_layer(self, layer: Layer) -> float:
@@ -139,6 +151,8 @@ class LatencyTable:
         for found in self.maps:
             origin = found.origin
             if origin and all(getattr(layer, name) == value for name, value in origin.layer.items()):
+                if found.kind == "unexplained":  # there is no law to interpolate by
+                    continue
                 n = getattr(layer, origin.dimension)
                 if found.low <= n <= found.high:
                     return found.latency(n)
@@ -147,9 +161,12 @@ class LatencyTable:
             "(nnbehave.measure, nnbehave lut) and make the table again"
         )
 
-    def interpolated(self, network: Graph) -> list[str]:
-        """Return the ids of a network's layers that were not measured, but lie on a step map."""
-        return [layer.id for layer in network.layers if layer.id not in self.entries and self.of_layer(layer)]
+    def interpolated(self, network: Graph | Iterable[Layer]) -> list[str]:
+        """Return the ids of a network's layers that were not measured, but lie on a step map.
+
+        Raises UnknownLayerError as ``latency``.
+        """
+        return [layer.id for layer in _layers(network) if layer.id not in self.entries and self.of_layer(layer)]
 
     # ------------------------------------------------------------------ files
 
@@ -192,16 +209,23 @@ class LatencyTable:
             Parquet needs pyarrow.
         """
         path = Path(path)
+        self.check_file(path)
         about = {"format": _FORMAT, "version": _VERSION, **{k: v for k, v in asdict(self).items() if k != "entries"}}
         try:
             if path.suffix == ".json":
                 path.write_text(json.dumps(about | {"entries": self.entries}, indent=1) + "\n", encoding="utf-8")
-            elif path.suffix == ".parquet":
-                _parquet().write(self.to_frame(), about, path)
             else:
-                raise InvalidInputError(f"a latency table is saved as .json or .parquet, not {path.name!r}")
+                _parquet().write(self.to_frame(), about, path)
         except OSError as error:
             raise InvalidInputError(f"cannot write {path}: {error.strerror}") from None
+
+    @staticmethod
+    def check_file(path: Path) -> None:
+        """Raise InvalidInputError for a file that a table is not saved to."""
+        if path.suffix not in (".json", ".parquet"):
+            raise InvalidInputError(f"a latency table is saved as .json or .parquet, not {path.name!r}")
+        if not path.parent.is_dir():
+            raise InvalidInputError(f"cannot write {path}: there is no folder {str(path.parent)!r}")
 
     @classmethod
     def load(cls, path: str | Path) -> LatencyTable:
@@ -217,20 +241,22 @@ class LatencyTable:
         UserWarning
             A package is here in another version than the latencies were measured with.
         """
+        from pydantic import TypeAdapter
+
         path = Path(path)
         try:
-            if path.suffix == ".parquet":
-                about, entries = _parquet().read(path)
-            else:
-                about = json.loads(path.read_text(encoding="utf-8"))
-                entries = about.pop("entries")
-            if (about.pop("format"), number := about.pop("version")) != (_FORMAT, _VERSION):
-                raise InvalidInputError(f"{path}: version {number}; this nnbehave reads latency tables of {_VERSION}")
-            about["maps"] = tuple(map(StepMap.from_dict, about["maps"]))
-            table = cls(entries={name: Entry(*entry) for name, entry in entries.items()}, **about)
+            data = _parquet().read(path) if path.suffix == ".parquet" else json.loads(path.read_text(encoding="utf-8"))
+            kind, number = data.pop("format"), data.pop("version")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, InvalidInputError):
-                raise
+            raise InvalidInputError(f"{path} is no latency table: {error}") from None
+        if (kind, number) != (_FORMAT, _VERSION):
+            raise InvalidInputError(
+                f"{path}: {kind} version {number}; this nnbehave reads latency tables of version {_VERSION}"
+            )
+        try:
+            data["maps"] = tuple(map(StepMap.from_dict, data["maps"]))
+            table = TypeAdapter(cls).validate_python(data)
+        except (ValueError, KeyError, TypeError) as error:  # a ValidationError of pydantic is a ValueError
             raise InvalidInputError(f"{path} is no latency table: {error}") from None
         for package, measured in table.versions.items():
             try:
@@ -250,6 +276,17 @@ class LatencyTable:
         )
 
 
+def _layers(network: Graph | Iterable[Layer]) -> Sequence[Layer]:
+    if isinstance(network, Layer):
+        raise InvalidInputError("expected a Graph or layers; of_layer takes one layer")
+    return network.layers if isinstance(network, Graph) else list(network)
+
+
+def _told(name: str, environment: dict[str, Any]) -> str:
+    versions = ", ".join(f"{package} {number}" for package, number in environment.get("versions", {}).items())
+    return f"{name} ({versions})" if versions else name
+
+
 class _Parquet:
     """The entries as rows, all else as metadata of the file."""
 
@@ -260,13 +297,13 @@ class _Parquet:
         table = pa.Table.from_pandas(entries, preserve_index=False)
         pq.write_table(table.replace_schema_metadata({_FORMAT: json.dumps(about)}), path)
 
-    def read(self, path: Path) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
+    def read(self, path: Path) -> dict[str, Any]:
         import pyarrow.parquet as pq
 
         table = pq.read_table(path)
-        about = json.loads(table.schema.metadata[_FORMAT.encode()])
+        about: dict[str, Any] = json.loads(table.schema.metadata[_FORMAT.encode()])
         columns = (table.column(name).to_pylist() for name in ("layer", *Entry._fields))
-        return about, {name: (ms, error) for name, ms, error in zip(*columns, strict=True)}
+        return about | {"entries": {name: (ms, error) for name, ms, error in zip(*columns, strict=True)}}
 
 
 def _parquet() -> _Parquet:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nnbehave.pruning.table import LatencyTable
 
 _BLOCKS = ("mobilenet_v2", "mobilenet_v2_se")
+_ACTIVATIONS = (None, "relu", "relu6", "hardswish")  # of Once-for-All's networks
 
 
 def once_for_all(table: LatencyTable) -> dict[str, dict[str, float]]:
@@ -31,14 +32,18 @@ def once_for_all(table: LatencyTable) -> dict[str, dict[str, float]]:
     Raises
     ------
     InvalidInputError
-        A layer is nothing that its networks have; the message names it.
+        A layer is nothing that its networks have, or two are one by its names; the message names them.
     """
     found = {}
+    called: dict[str, str] = {}
     for name, entry in table.entries.items():
         layer = Layer.from_id(name)
         key = _once_for_all(layer)
         if key is None:
             raise InvalidInputError(f"Once-for-All's networks have nothing like {name}: leave it out of the table")
+        if key in found:
+            raise InvalidInputError(f"Once-for-All calls {called[key]} and {name} the same, {key}: leave one out")
+        called[key] = name
         found[key] = {"mean": entry.latency_ms, "std": entry.std_error_ms, "count": 1}
     return found
 
@@ -46,6 +51,8 @@ def once_for_all(table: LatencyTable) -> dict[str, dict[str, float]]:
 def _once_for_all(layer: Layer) -> str | None:
     before, after = (_sizes(shape) for shape in (layer.input_shape, layer.output_shape))
     shapes = f"input:{before}-output:{after}"
+    if layer.batch != 1 or layer.activation not in _ACTIVATIONS:
+        return None
     if layer.op in _BLOCKS:
         ratio = layer.expansion or 1
         inside = round(layer.in_channels * ratio)
@@ -53,7 +60,7 @@ def _once_for_all(layer: Layer) -> str | None:
         flags = f"idskip:{int(same)}-se:{int(layer.op == _BLOCKS[1])}-hs:{int(layer.activation == 'hardswish')}"
         return f"expanded_conv-{shapes}-expand:{inside}-kernel:{layer.kernel}-stride:{layer.stride}-{flags}"
     if layer.op == "dense":
-        return f"Logits-{shapes}"
+        return f"Logits-input:{before}-output:{layer.out_channels}"
     if layer.op == "globalavgpool":
         return f"AvgPool2D-{shapes}"
     if layer.op == "conv" and layer.kernel == 1:
@@ -87,15 +94,22 @@ def nn_meter(table: LatencyTable) -> dict[str, dict[str, Any]]:
     """Return the data that nn-Meter builds predictors from (Zhang et al., MobiSys 2021): its two files as one dict.
 
     ``config`` and ``profiled`` hold, by kernel and by the layer's id, the shape and the latency in ms, as
-    ``"37.53 +- 0.314"``. Kernels that it has no name for are left out, and listed in ``left_out``.
+    ``"37.53 +- 0.314"``. Kernels that it has no name for are left out, and listed in ``left_out``, as are batches.
+
+    Raises
+    ------
+    InvalidInputError
+        The table has several precisions, of which such data say nothing.
     """
+    if len(several := sorted({Layer.from_id(name).precision for name in table.entries})) > 1:
+        raise InvalidInputError(f"nn-Meter's data are of one precision; this table has {', '.join(several)}")
     config: dict[str, Any] = {}
     profiled: dict[str, Any] = {}
     left_out = []
     for name, entry in table.entries.items():
         layer = Layer.from_id(name)
         kernel = _KERNELS.get((layer.op, layer.activation))
-        if kernel is None:
+        if kernel is None or layer.batch != 1:
             left_out.append(name)
             continue
         sizes = {"HW": layer.height, "CIN": layer.in_channels, "COUT": layer.out_channels}

@@ -113,6 +113,10 @@ class Stage:
     slots: tuple[Slot, ...]
     depth: tuple[int, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if self.depth is not None:
+            object.__setattr__(self, "depth", tuple(map(_plain, self.depth)))
+
     @property
     def size(self) -> int:
         """Number of different stages: with a choice of depth, the sum over the depths."""
@@ -138,6 +142,12 @@ class Space:
     stages: tuple[Stage, ...]
     source: str = ""
     unknown: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [slot.name for slot in self.slots]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidInputError(f"space {self.name!r}: two slots are called {twice!r}")
 
     @classmethod
     def from_layer(cls, layer: Layer, dimension: str, values: Sequence[Any], name: str | None = None) -> Space:

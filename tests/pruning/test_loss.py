@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
-from nnbehave.pruning import prune, what_was_lost
+from nnbehave.pruning import loss, prune, what_was_lost
 from nnbehave.space import Slot, Space, Stage
 
 
@@ -77,6 +77,34 @@ def test_it_is_what_all_networks_say(
         assert row.pruned == by_brute_force(pruned.space, latency, counted, row.budget_ms)
 
 
+@given(SMALL, st.integers(1, 20), st.integers(1, 9))
+@settings(deadline=None, max_examples=40)
+def test_rounding_flatters_nobody_and_by_no_more_than_it_says(
+    candidates: list[set[int]], width: int, seed: int
+) -> None:
+    space = network_space([tuple(sorted(values)) for values in candidates], False)
+    pruned = prune(space, staircase(width), dimension="out_channels")
+    cost = np.random.default_rng(seed).uniform(0.5, 2, 41)
+
+    def latency(layer: nb.Layer) -> float:
+        return float(cost[layer.out_channels] * layer.out_channels)
+
+    def counted(layer: nb.Layer) -> int:
+        return layer.out_channels
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loss, "_MOST_POINTS", 6)
+        lost = what_was_lost(pruned, latency, budgets=7)
+    for row in lost.frame.itertuples():
+        budget, wider = row.budget_ms, row.budget_ms * (1 + lost.rounding)
+        whole = [by_brute_force(space, latency, counted, ms) for ms in (budget, wider)]
+        left = [by_brute_force(pruned.space, latency, counted, ms) for ms in (budget / (1 + lost.rounding), budget)]
+        assert whole[0] <= row.original <= whole[1]
+        assert left[0] <= row.pruned <= left[1]
+        assert row.kept <= 1
+    assert ("rounded" in repr(lost)) == (lost.rounding > 0)
+
+
 @given(SMALL, st.integers(1, 20))
 @settings(deadline=None, max_examples=40)
 def test_the_pareto_set_of_each_layer_loses_nothing_where_layers_cost_by_their_own_channels(
@@ -124,6 +152,10 @@ def test_what_cannot_be_told_is_refused() -> None:
     pruned = prune(network_space([(1, 2)], False), staircase(8), dimension="out_channels")
     with pytest.raises(InvalidInputError, match="one of channels, ops, weights, got 'flops'"):
         what_was_lost(pruned, lambda layer: 1.0, "flops")
+    with pytest.raises(InvalidInputError, match="the latency of conv_h7.* is nan ms"):
+        what_was_lost(pruned, lambda layer: float("nan"))
+    with pytest.raises(InvalidInputError, match="expected a LatencyTable or a function of a layer, got 3"):
+        what_was_lost(pruned, 3)
     mnasnet = nb.load_space("mnasnet")
     from nnbehave.pruning import PrunedSpace
 

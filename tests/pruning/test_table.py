@@ -124,7 +124,9 @@ def test_another_file_is_refused(tmp_path: Path, text: str, says: str) -> None:
 def test_two_platforms_make_no_table(tmp_path: Path) -> None:
     layers = [nb.Layer(op="conv", height=7, in_channels=8, out_channels=8, kernel=3)]
     both = nb.measure(layers, platforms=["simulated", "simulated?width=8"], method="estimated", progress=False)
-    with pytest.raises(InvalidInputError, match="of one platform; these results are of"):
+    with pytest.raises(
+        InvalidInputError, match="of one platform, and these results are of simulated, simulated.width=8: give one"
+    ):
         nb.LatencyTable.from_results(both)
     assert nb.LatencyTable.from_results(both, "simulated").platform == "simulated"
 

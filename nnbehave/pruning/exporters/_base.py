@@ -37,8 +37,8 @@ class Exporter(ABC):
             suffix or cannot be written.
         """
         file = None if path is None else Path(path)
-        if file is not None and file.suffix.lower() not in self.suffixes:
-            raise InvalidInputError(f"{self.name} is written as {' or '.join(self.suffixes)}, not {file.name!r}")
+        if file is not None:
+            self.check_file(file)
         try:
             inspect.signature(self.convert).bind(pruned, **options)
         except TypeError as error:
@@ -50,6 +50,13 @@ class Exporter(ABC):
             except OSError as error:
                 raise InvalidInputError(f"cannot write {str(file)!r}: {error.strerror or error}") from None
         return data
+
+    def check_file(self, file: Path) -> None:
+        """Raise InvalidInputError for a file that this format is not written to."""
+        if file.suffix.lower() not in self.suffixes:
+            raise InvalidInputError(f"{self.name} is written as {' or '.join(self.suffixes)}, not {file.name!r}")
+        if not file.parent.is_dir():
+            raise InvalidInputError(f"cannot write {str(file)!r}: there is no folder {str(file.parent)!r}")
 
     @abstractmethod
     def convert(self, pruned: PrunedSpace, *args: Any, **options: Any) -> Any:

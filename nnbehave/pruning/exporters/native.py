@@ -33,7 +33,7 @@ class JSONExporter(Exporter):
     def convert(self, pruned: PrunedSpace) -> dict[str, Any]:
         provenance = {
             "nnbehave": version("nnbehave"),
-            "platforms": sorted({row.platform for row in pruned.removals}),
+            "platforms": sorted({row.platform for row in pruned.removals} - {""}),
             "rules": sorted({row.rule for row in pruned.removals}),
             "environments": pruned.environments,
         }

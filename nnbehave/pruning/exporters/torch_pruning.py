@@ -8,7 +8,7 @@ from typing import Any
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning._pruned import PrunedSpace
-from nnbehave.pruning.exporters._base import Exporter, Widths, check_slots, widths
+from nnbehave.pruning.exporters._base import Exporter, Widths, check_slots, refusal, widths
 
 
 class TorchPruningExporter(Exporter):
@@ -58,6 +58,8 @@ class TorchPruningExporter(Exporter):
             raise InvalidInputError(f"pruning_ratio: expected a share from 0 to under 1, got {pruning_ratio!r}")
         ratios = {}
         for slot, each in left.items():
+            if each.kept[-1] > each.original:
+                raise refusal("Torch-Pruning", slot, "out_channels", f"widens no layer, and {each.kept[-1]} is wider")
             wanted = channels.get(slot, _at_least(each, pruning_ratio))
             if wanted not in each.kept:
                 raise InvalidInputError(f"channels: {slot!r} may have {_listed(each.kept)}, not {wanted!r}")
