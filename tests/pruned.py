@@ -1,11 +1,13 @@
-"""Pruned spaces that the exporters' tests share."""
+"""Spaces, findings and pruned spaces that the tests of pruning share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 import nnbehave as nb
@@ -86,3 +88,33 @@ def pruned_spaces(draw: st.DrawFn) -> PrunedSpace:
         depth = draw(st.none() | some_of(range(1, len(slots) + 1)).map(tuple))
         stages.append(Stage(f"stage{i}", tuple(slots), depth))
     return pruned_to(Space("drawn", tuple(stages), "nowhere"), keep)
+
+
+# ---------------------------------------------------------------------- findings of known truth
+
+
+@lru_cache
+def staircase(width: int, high: int = 1024) -> nb.StepMap:
+    n = np.arange(1, high + 1)
+    return nb.detect_steps(n, 0.05 + 0.1 * np.ceil(n / width), np.full(n.size, 1e-5))
+
+
+def space_of(*slots: Slot, name: str = "some") -> Space:
+    return Space(name, (Stage("all", tuple(slots)),))
+
+
+def conv(name: str = "conv", values: tuple[int, ...] = tuple(range(1, 33)), **fields: object) -> Slot:
+    layer = {"op": "conv", "height": 28, "in_channels": 16, "out_channels": 32, "kernel": 3, **fields}
+    return Slot(name, nb.Layer(**layer), {"out_channels": values})
+
+
+def swept(platform: str = "simulated?width=8&noise=0.001", **fields: object) -> nb.Results:
+    layer = nb.Layer(**{"op": "conv", "height": 28, "in_channels": 16, "out_channels": 8, "kernel": 3, **fields})
+    return nb.sweep(
+        layer=layer,
+        dimension="out_channels",
+        values=range(1, 65),
+        platforms=platform,
+        method="estimated",
+        progress=False,
+    )

@@ -390,3 +390,16 @@ def test_some_of_its_values() -> None:
     assert some.name == space.name
     with pytest.raises(InvalidInputError, match="'conv' has none of them for out_channels"):
         space.among([1000])
+
+
+def test_two_slots_of_one_name_are_refused_from_python_too() -> None:
+    slot = Slot("conv", nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=3))
+    with pytest.raises(InvalidInputError, match="space 'twice': two slots are called 'conv'"):
+        Space("twice", (Stage("one", (slot,)), Stage("two", (slot,))))
+
+
+def test_a_depth_is_held_as_plain_numbers() -> None:
+    slot = Slot("conv", nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=3))
+    stage = Stage("one", (slot,), tuple(np.array([1])))
+    assert stage.depth == (1,)
+    assert type(stage.depth[0]) is int

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nnbehave.errors import InvalidInputError
 from nnbehave.space import Space
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class PrunedSpace:
         Slot, dimension and reason of each choice of which nothing was removed.
     environments : dict of str to dict
         Of each environment that findings come from, the ``machine`` and the ``versions`` of packages, where known.
+
+    Raises
+    ------
+    InvalidInputError
+        ``space`` has another stage, slot, choice or value than ``original``.
     """
 
     original: Space
@@ -47,6 +53,17 @@ class PrunedSpace:
     removals: tuple[Removed, ...]
     left_whole: tuple[tuple[str, str, str], ...]
     environments: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        before, after = ([(stage.name, stage.depth) for stage in each.stages] for each in (self.original, self.space))
+        slots = ([(slot.name, list(slot.choices)) for slot in each.slots] for each in (self.original, self.space))
+        if before != after or next(slots) != next(slots):
+            raise InvalidInputError("a pruned space has the stages, the slots and the choices of its original")
+        for whole, slot in zip(self.original.slots, self.space.slots, strict=True):
+            for dimension, values in slot.choices.items():
+                if foreign := set(values) - set(whole.choices[dimension]):
+                    told = ", ".join(sorted(map(str, foreign)))
+                    raise InvalidInputError(f"slot {slot.name!r}, {dimension}: {told} is not in the original space")
 
     @property
     def size(self) -> int:

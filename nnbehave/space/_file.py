@@ -170,11 +170,10 @@ def _build(document: Any, problems: _Problems) -> Space | None:
         if stage.depth and slots and max(stage.depth) > len(slots):
             problems.append((("stages", i, "depth"), f"a depth over the {len(slots)} slots of the stage"))
         stages.append(Stage(stage.name, slots, tuple(stage.depth) if stage.depth else None))
-    space = Space(parsed.name, tuple(stages), parsed.source, tuple(parsed.unknown))
-    names = [slot.name for slot in space.slots]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        problems.append(((), f"two slots are called {name!r}"))
-    return space
+    names = [slot.name for stage in stages for slot in stage.slots]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems += [((), f"two slots are called {name!r}") for name in twice]
+    return None if twice else Space(parsed.name, tuple(stages), parsed.source, tuple(parsed.unknown))
 
 
 def _slots(raw_slots: list[Any], loc: _Location, before: Slot | None, problems: _Problems) -> tuple[Slot, ...]:

@@ -102,6 +102,28 @@ def test_other_files_are_refused(tmp_path: Path, content: str, says: str) -> Non
         load_step_map(tmp_path / "missing.json")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"measured": []},
+        {"measured": [[1]]},
+        {"measured": "points"},
+        {"pieces": []},
+        {"pieces": [[1, 2, 3]]},
+        {"confidence": "high"},
+        {"edges": [1.5]},
+        {"origin": {"platform": "p"}},
+        {"width": "8"} | {"levels": None},
+    ],
+)
+def test_a_damaged_file_is_refused(stairs: StepMap, tmp_path: Path, change: dict[str, object]) -> None:
+    stairs.save(tmp_path / "map.json")
+    data = json.loads((tmp_path / "map.json").read_text())
+    (tmp_path / "map.json").write_text(json.dumps(data | change))
+    with pytest.raises(InvalidInputError, match="is not a saved step map"):
+        load_step_map(tmp_path / "map.json")
+
+
 def test_the_repr_reads_as_a_sentence(stairs: StepMap) -> None:
     text = repr(stairs)
     assert text.startswith("StepMap(staircase of width 16, 64 points from 1 to 64, confidence 1.00")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import UnknownLayerError
+from nnbehave.pruning.table import Entry
 
 SPACE = nb.load_space("ofa_mobilenet_v3")
 
@@ -94,8 +97,6 @@ def test_a_table_with_maps_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_of_another_runtime_version_it_warns(table: nb.LatencyTable, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     replace(table, versions={"numpy": "0.1"}).save(tmp_path / "t.json")
     with pytest.warns(UserWarning, match=r"measured with numpy 0\.1, and .* is here: measure it again"):
         nb.LatencyTable.load(tmp_path / "t.json")
@@ -175,3 +176,127 @@ def test_what_a_tool_cannot_take_in_is_named(tmp_path: Path) -> None:
         table.export("nni")
     with pytest.raises(InvalidInputError, match="written as .json or .yaml"):
         table.export("nn_meter", tmp_path / "t.txt")
+
+
+# ---------------------------------------------------------------------- what must not be priced silently
+
+
+def convs(*channels: int) -> list[nb.Layer]:
+    return [nb.Layer(op="conv", height=7, in_channels=8, out_channels=n, kernel=3) for n in channels]
+
+
+def measured(*layers: nb.Layer, platform: str = "simulated") -> nb.LatencyTable:
+    return nb.LatencyTable.from_results(nb.measure(layers, platforms=platform, method="estimated", progress=False))
+
+
+def test_layers_may_come_from_anything_that_yields_them() -> None:
+    table = measured(*convs(8, 16))
+    assert table.latency(layer for layer in convs(8, 16)) == table.latency(convs(8, 16))
+    with pytest.raises(UnknownLayerError, match="cout99"):
+        table.latency(layer for layer in convs(8, 99))
+    with pytest.raises(InvalidInputError, match="of_layer takes one layer"):
+        table.latency(convs(8)[0])
+
+
+def test_a_layer_that_is_there_twice_is_off_by_the_same_twice() -> None:
+    table = replace(measured(*convs(8)), entries={convs(8)[0].id: Entry(1.0, 0.1)})
+    assert table.latency_interval(convs(8) * 9) == pytest.approx((9 - 1.96 * 0.9, 9 + 1.96 * 0.9))
+
+
+def test_nothing_is_interpolated_where_there_is_no_law() -> None:
+    results = nb.sweep(
+        layer=convs(8)[0],
+        dimension="out_channels",
+        values=[1, 64],
+        platforms="simulated?width=32",
+        method="estimated",
+        progress=False,
+    )
+    table = nb.LatencyTable.from_results(results)
+    assert table.maps[0].kind == "unexplained"
+    with pytest.raises(UnknownLayerError, match="lies on no step map"):
+        table.of_layer(convs(33)[0])
+
+
+def test_what_was_only_loaded_is_left_out_and_a_method_can_be_chosen(tmp_path: Path) -> None:
+    for method in ("none", "estimated", "whole"):
+        nb.measure(convs(8), platforms="simulated", method=method, store=tmp_path / "r.db", progress=False)
+    results = nb.load_results(tmp_path / "r.db")
+    with pytest.raises(InvalidInputError, match="of one method, and these results are of estimated, whole: give one"):
+        nb.LatencyTable.from_results(results)
+    assert nb.LatencyTable.from_results(results, method="whole").method == "whole"
+
+
+def test_of_several_environments_it_names_their_versions() -> None:
+    results = nb.measure(convs(8), platforms="simulated", method="estimated", progress=False)
+    (here,) = results.environments
+    other = results.frame.assign(environment="e2")
+    facts = {**results.environments, "e2": {"versions": {"ai-edge-litert": "1.0"}}}
+    both = nb.Results(pd.concat([results.frame, other]), environments=facts)
+    with pytest.raises(InvalidInputError, match=r"of one environment, .* e2 \(ai-edge-litert 1\.0\): give one"):
+        nb.LatencyTable.from_results(both)
+    assert nb.LatencyTable.from_results(both, environment="e2").versions == {"ai-edge-litert": "1.0"}
+    assert nb.LatencyTable.from_results(both, environment=here).versions != {"ai-edge-litert": "1.0"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"entries": {"conv": [float("nan"), 0.1]}},
+        {"entries": {"conv": [0.0, 0.1]}},
+        {"entries": {"conv": [-1.0, 0.1]}},
+        {"entries": {"conv": ["a", 0.1]}},
+        {"entries": {"conv": [1.0]}},
+        {"entries": None},
+        {"versions": ["numpy"]},
+        {"missing": 3},
+        {"maps": [{"kind": "flat"}]},
+    ],
+)
+def test_a_damaged_file_is_refused(table: nb.LatencyTable, tmp_path: Path, change: dict[str, object]) -> None:
+    table.save(tmp_path / "t.json")
+    data = json.loads((tmp_path / "t.json").read_text())
+    (tmp_path / "t.json").write_text(json.dumps(data | change))
+    with pytest.raises(InvalidInputError, match="is no latency table"):
+        nb.LatencyTable.load(tmp_path / "t.json")
+
+
+# ---------------------------------------------------------------------- other tools
+
+
+def test_once_for_all_finds_the_end_of_a_network() -> None:
+    """``Logits`` has the bare number of classes, as its code asks."""
+    layers = [
+        nb.Layer(op="globalavgpool", height=7, in_channels=960),
+        nb.Layer(op="conv", height=1, in_channels=960, out_channels=1280, kernel=1, activation="hardswish"),
+        nb.Layer(op="dense", in_channels=1280, out_channels=1000),
+    ]
+    assert list(measured(*layers).export("ofa")) == [
+        "AvgPool2D-input:7x7x960-output:1x1x960",
+        "Conv_2-input:1x1x960-output:1x1x1280",
+        "Logits-input:1x1x1280-output:1000",
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"precision": "int8"}, {"kernel": 5}, {"activation": "relu"}])
+def test_two_layers_that_a_tool_calls_the_same_are_named(changes: dict[str, object]) -> None:
+    (layer,) = convs(8)
+    other = layer.replace(**changes)
+    with pytest.raises(InvalidInputError, match=f"calls {layer.id} and {other.id} the same, Conv-input:7x7x8"):
+        measured(layer, other).export("ofa")
+
+
+@pytest.mark.parametrize("changes", [{"batch": 4}, {"activation": "swish"}])
+def test_once_for_all_has_no_batches_and_no_other_activations(changes: dict[str, object]) -> None:
+    layer = convs(8)[0].replace(**changes)
+    with pytest.raises(InvalidInputError, match="have nothing like"):
+        measured(layer).export("ofa")
+
+
+def test_nn_meter_s_data_are_of_one_precision_and_of_no_batch() -> None:
+    (layer,) = convs(8)
+    with pytest.raises(InvalidInputError, match="of one precision; this table has fp32, int8"):
+        measured(layer, layer.replace(precision="int8")).export("nn_meter")
+    assert measured(layer, layer.replace(batch=2)).export("nn_meter")["left_out"]["layers"] == [
+        layer.replace(batch=2).id
+    ]

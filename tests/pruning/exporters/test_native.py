@@ -16,6 +16,12 @@ from nnbehave.pruning import PrunedSpace
 from tests.pruned import chain, pruned_spaces
 
 SMALL = chain((32, (8, 16, 24, 32)))
+BASE = {"op": "conv", "height": 8, "in_channels": 8, "out_channels": 32, "kernel": 3}
+
+
+def space_with(values: list[int]) -> dict[str, object]:
+    slot = {"name": "conv1", "base": BASE, "choices": {"out_channels": values}}
+    return {"name": "chain", "stages": [{"name": "all", "slots": [slot]}]}
 
 
 @settings(max_examples=50, deadline=None)
@@ -45,6 +51,8 @@ def test_it_says_where_it_comes_from() -> None:
         ({"format": "nnbehave.card"}, "nnbehave.card version 1"),
         ({"space": None}, "is not a saved pruned space"),
         ({"original": {"name": "x", "slots": [{"name": "a"}]}}, "original: slots.0.base: missing"),
+        ({"space": {"name": "chain", "slots": [{"name": "conv2", "base": BASE}]}}, "the slots and the choices of"),
+        ({"space": space_with([8, 33])}, "slot 'conv1', out_channels: 33 is not in the original space"),
         ({"removals": [{"slot": "conv1"}]}, "is not a saved pruned space: 'dimension'"),
         ({"left_whole": 3}, "is not a saved pruned space"),
     ],

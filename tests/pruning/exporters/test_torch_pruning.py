@@ -8,9 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import nnbehave as nb
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import PrunedSpace
-from tests.pruned import chain, chains
+from nnbehave.space import Slot
+from tests.pruned import chain, chains, space_of
 
 SMALL = chain((32, (8, 16, 24, 32)), (64, (16, 32, 64)))
 
@@ -65,6 +67,13 @@ def test_a_width_of_a_layer_s_own_does_not_spoil_the_common_step() -> None:
 def test_bad_options_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         SMALL.export("torch_pruning", **options)
+
+
+def test_it_widens_no_layer() -> None:
+    base = nb.Layer(op="conv", height=8, in_channels=8, out_channels=32, kernel=3)
+    space = space_of(Slot("conv1", base, {"out_channels": (16, 32, 64)}))
+    with pytest.raises(InvalidInputError, match="slot 'conv1', out_channels: Torch-Pruning widens no layer, and 64"):
+        PrunedSpace(space, space, (), ()).export("torch_pruning")
 
 
 @pytest.mark.slow
