@@ -64,11 +64,18 @@ class _Plan:
     measured: set[str]
     missing: list[str]
     references: dict[str, Graph] = field(default_factory=dict)
+    session: Session | EstimatingSession | None = None  # begun to find out what is there, for the first run to go on in
 
     def terms(self, subject: str) -> tuple[Term, ...]:
         """Return what is run for a subject or, by its name, for a reference."""
         graph = self.references[subject] if subject in self.references else self.graphs[subject]
         return terms(graph, self.method)
+
+    def end_session(self) -> None:
+        """End the session that nobody has gone on in."""
+        if self.session is not None:
+            self.session.close()
+            self.session = None
 
 
 class Pipeline:
@@ -126,7 +133,10 @@ class Pipeline:
         if not any(curves):
             raise InvalidInputError("nothing to measure: no layers")
         platforms = self.platforms if platforms is None else platforms
-        for plan in [plan for platform in platforms for plan in self._plans(platform, curves)]:
+        plans = [plan for platform in platforms for plan in self._plans(platform, curves)]
+        for plan in plans[1:]:  # whose runner would lie idle all the time that the others take
+            plan.end_session()
+        for plan in plans:
             shards = list(_shards(plan, len(plan.missing) if self._uncut else _LAYERS_PER_SHARD))
             for i, shard in enumerate(shards):
                 label = f"{plan.platform}" + (f" {i + 1}/{len(shards)}" if len(shards) > 1 else "")
@@ -155,12 +165,18 @@ class Pipeline:
             _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._retry)
             for how, some in self._by_method(platform, by_curve)
         ]
+        for plan in plans:
+            self._open.callback(plan.end_session)
         self._environments |= {plan.environment for plan in plans}
         self._methods |= {plan.method for plan in plans}
         return plans
 
     def _run(self, plan: _Plan, label: str) -> Run:
-        return Run(plan, self._target, self._store, self._pool, self._cache, self._settings, label, self._progress)
+        session = plan.session or _session(plan.platform, plan.method, self._target, self._settings, plan.references)
+        plan.session = None
+        return Run(
+            plan, session, self._target, self._store, self._pool, self._cache, self._settings, label, self._progress
+        )
 
     def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> Iterator[tuple[str, list[list[Graph]]]]:
         """Yield the methods to measure a platform by, each with its curves: whole networks ``whole`` by default."""
@@ -203,23 +219,34 @@ def _plan(
     retry: bool,
 ) -> _Plan:
     """Find what the store lacks for this platform here."""
-    session = Session(platform, target, {}, {}, settings)
-    try:
-        hello = session.start()
-    finally:
-        session.close()
-    environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
+    references = {} if method in ("none", *EXACT) else {REFERENCE + graph.id: graph for graph in _references()}
     graphs = {graph.id: graph for curve in curves for graph in curve}
     wanted = None if space_id else list(graphs)
-    rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
+    session = _session(platform, method, target, settings, references)
+    with ExitStack() as opening:
+        opening.callback(session.close)
+        hello = session.start()
+        environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
+        rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
+        opening.pop_all()
     unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
     settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry)}
     done = settled.keys() - unlinked
     measured = {subject for subject in done if not isnan(settled[subject])}
     names = [[graph.id for graph in curve] for curve in curves]
     missing = [subject for subject in graphs if subject not in done]
-    references = {} if method in ("none", *EXACT) else {REFERENCE + graph.id: graph for graph in _references()}
-    return _Plan(platform, method, environment, graphs, names, measured & done, missing, references)
+    plan = _Plan(platform, method, environment, graphs, names, measured & done, missing, references, session)
+    if not missing:
+        plan.end_session()
+    return plan
+
+
+def _session(
+    platform: Platform, method: str, target: Target, settings: Settings, references: Iterable[str]
+) -> Session | EstimatingSession:
+    if method in EXACT:
+        return EstimatingSession(platform, target, settings)
+    return Session(platform, target, {}, {}, settings, method, list(references))
 
 
 def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
@@ -364,6 +391,7 @@ class Run:
     def __init__(
         self,
         plan: _Plan,
+        session: Session | EstimatingSession,
         target: Target,
         store: Store,
         pool: ConversionPool,
@@ -373,12 +401,7 @@ class Run:
         progress: bool,
     ) -> None:
         self._plan, self._store, self._pool, self._cache, self._label = plan, store, pool, cache, label
-        self._session: Session | EstimatingSession = (
-            EstimatingSession(plan.platform, target, settings)
-            if plan.method in EXACT
-            else Session(plan.platform, target, {}, {}, settings, plan.method, list(plan.references))
-        )
-        self._settings, self._target, self._progress = settings, target, progress
+        self._session, self._settings, self._target, self._progress = session, settings, target, progress
         self._key: int | None = None
         self._subjects: dict[str, None] = {}
         self._anchors: set[str] = set()  # the same for every batch, so that they are loaded once
@@ -443,7 +466,7 @@ class Run:
 
     def _begin_session(self) -> int:
         if self._key is None:
-            plan, hello = self._plan, self._session.start()
+            plan, hello = self._plan, self._session.hello or self._session.start()
             platform = str(plan.platform)
             self._store.add_subjects(plan.references.values())
             self._key = self._store.begin_session(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from tensorflow.python.eager import context  # the one way to the graph that is executed
-
 from nnbehave.runner.backends.base import Backend, Model
 from nnbehave.runner.kernels import Kernel
 from nnbehave.runner.protocol import Unsupported
+
+# TensorFlow imports all of Keras for those who might use it, half of the time that it takes; a frozen graph does not.
+sys.modules.setdefault("keras", None)  # type: ignore[arg-type]
+
+import tensorflow as tf  # noqa: E402
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: E402
+from tensorflow.python.eager import context  # noqa: E402 (the one way to the graph that is executed)
 
 _PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 _NOT_RUN = {"Const", "_Arg", "_Retval", "NoOp", "Identity"}
