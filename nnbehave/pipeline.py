@@ -161,12 +161,11 @@ class Pipeline:
         graphs = [graph for curve in by_curve for graph in curve]
         self._store.add_subjects(graphs)
         self._subjects |= dict.fromkeys(graph.id for graph in graphs)
-        plans = [
-            _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._retry)
-            for how, some in self._by_method(platform, by_curve)
-        ]
-        for plan in plans:
+        plans = []
+        for how, some in self._by_method(platform, by_curve):
+            plan = _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._retry)
             self._open.callback(plan.end_session)
+            plans.append(plan)
         self._environments |= {plan.environment for plan in plans}
         self._methods |= {plan.method for plan in plans}
         return plans
@@ -174,9 +173,8 @@ class Pipeline:
     def _run(self, plan: _Plan, label: str) -> Run:
         session = plan.session or _session(plan.platform, plan.method, self._target, self._settings, plan.references)
         plan.session = None
-        return Run(
-            plan, session, self._target, self._store, self._pool, self._cache, self._settings, label, self._progress
-        )
+        settings, progress = self._settings, self._progress
+        return Run(plan, session, self._target, self._store, self._pool, self._cache, settings, label, progress)
 
     def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> Iterator[tuple[str, list[list[Graph]]]]:
         """Yield the methods to measure a platform by, each with its curves: whole networks ``whole`` by default."""

@@ -9,8 +9,10 @@ import pytest
 import nnbehave as nb
 from nnbehave import pipeline
 from nnbehave.graph import Graph
-from nnbehave.platforms import get_platform
+from nnbehave.platforms import Platform, get_platform
 from nnbehave.space import Space
+from nnbehave.targets import LocalTarget
+from nnbehave.worker import Worker
 
 
 def test_more_layers_than_a_session_takes_are_dealt_out_and_joined(
@@ -21,6 +23,27 @@ def test_more_layers_than_a_session_takes_are_dealt_out_and_joined(
     assert results.frame["session"].nunique() > 1
     assert results.frame["join_factor"].notna().all()
     assert results.step_map().width == 4
+
+
+def test_a_session_goes_on_in_the_runner_that_told_what_is_there(
+    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Worker] = []
+    start = LocalTarget.start
+
+    def counted(self: LocalTarget, platform: Platform, number: int = 0) -> Worker:
+        started.append(start(self, platform, number))
+        return started[-1]
+
+    monkeypatch.setattr(LocalTarget, "start", counted)
+    many, few = ["simulated", "simulated?width=8"], Space.from_layer(space.sweeps()[0].layers[0], "kernel", [1])
+    counts = []
+    for one, platforms, method in [(space, many[:1], None), (space, many[:1], None), (few, many, "estimated")]:
+        nb.sweep(one, platforms=platforms, method=method, store=tmp_path / "r.db", progress=False)
+        counts.append(len(started))
+        assert all(worker._process.poll() is not None for worker in started)
+    # A session's three processes; one to find that nothing is missing; a platform whose turn comes later starts anew.
+    assert counts == [3, 3 + 1, 3 + 1 + 3]
 
 
 def test_shards_hold_what_a_runner_has_memory_for_and_every_layer_once(monkeypatch: pytest.MonkeyPatch) -> None:
