@@ -140,7 +140,7 @@ def test_real_steps_are_found_by_few_measurements(tmp_path: Path) -> None:
     """Without a guess at the width, which is the machine's: what is kept must cost what all values say it does."""
     base = nb.Layer(op="conv", height=14, in_channels=32, out_channels=8, kernel=3)
     space = space_of(Slot("conv", base, {"out_channels": tuple(range(1, 81))}))
-    arguments = {"platforms": "tflite", "interval": 0.05, "progress": False}
+    arguments = {"platforms": "tflite", "method": "whole", "interval": 0.05, "progress": False}
     some = nb.sweep(space, sampling="adaptive", store=tmp_path / "some.db", **arguments).step_map()
     every = nb.sweep(space, store=tmp_path / "all.db", **arguments).step_map()
     assert len(some.measured) < 80
@@ -152,10 +152,14 @@ def test_real_steps_are_found_by_few_measurements(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("op", "dimension", "values"),
-    [("conv", "in_channels", range(1, 65)), ("dwconv", "height", range(3, 41)), ("dwconv", "batch", range(1, 33))],
+    ("op", "dimension", "values", "method"),
+    [
+        ("conv", "in_channels", range(1, 65), "stacked"),
+        ("dwconv", "height", range(3, 41), "whole"),
+        ("dwconv", "batch", range(1, 33), "whole"),
+    ],
 )
-def test_other_dimensions_are_searched_on_a_real_platform(op: str, dimension: str, values: range) -> None:
+def test_other_dimensions_are_searched_on_a_real_platform(op: str, dimension: str, values: range, method: str) -> None:
     """One analyser for all: what few values say must be what was measured, and operations must tell the trend."""
     fields = {"height": 14, "in_channels": 32, "kernel": 3} | ({"out_channels": 64} if op == "conv" else {})
     base = nb.Layer(op=op, **fields)
@@ -166,6 +170,7 @@ def test_other_dimensions_are_searched_on_a_real_platform(op: str, dimension: st
         platforms="tflite",
         sampling="adaptive",
         budget=32,
+        method=method,
         interval=0.05,
         progress=False,
     )
