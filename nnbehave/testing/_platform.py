@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
 import pytest
 
 from nnbehave.converters import get_converter
 from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.layer import Layer
-from nnbehave.measurement import EXACT, METHODS
+from nnbehave.measurement import EXACT, METHODS, Settings
+from nnbehave.pipeline import Pipeline
 from nnbehave.platforms import Platform, get_platform, platforms
 from nnbehave.precisions import PRECISIONS
-from nnbehave.results import Results
 from nnbehave.sweep import measure
 from nnbehave.targets import LocalTarget
+from nnbehave.worker import Worker
 
 _LATENCIES = ["latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms"]
 
@@ -33,6 +35,8 @@ class PlatformContract:
         Its name, as users give it: ``name[:variant][?key=value]``.
     layers : sequence of Layer
         Small ones, of which it supports at least one.
+    max_rounds : int
+        Of measuring a layer that is not known within a half: fewer where a round takes long, of layers large enough.
 
     Examples
     --------
@@ -48,28 +52,47 @@ class PlatformContract:
         Layer(op="dense", in_channels=16, out_channels=8),
         Layer(op="gelu", height=7, in_channels=8),
     )
+    max_rounds: ClassVar[int] = 60
 
     @cached_property
     def _it(self) -> Platform:
         return get_platform(self.platform)
 
-    @pytest.fixture
-    def here(self) -> Platform:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def here(cls) -> Platform:
         """Return the platform, where it can be used on this machine."""
+        it = get_platform(cls.platform)
         try:
-            self._it.version()
+            it.version()
         except MissingExtraError as error:
             pytest.skip(str(error))
-        return self._it
+        return it
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def runner(cls, here: Platform) -> Iterator[Worker]:
+        """Start a runner of the platform, and end it after the last test."""
+        with LocalTarget().start(here) as worker:
+            yield worker
 
     @pytest.fixture(scope="class")
     @classmethod
     def store(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """Return where what the tests measure is kept, so that it is measured once."""
+        """Return where what the tests measure is kept."""
         return tmp_path_factory.mktemp("contract") / "r.db"
 
-    def _measure(self, store: Path) -> Results:
-        return measure(self.layers, self.platform, store, interval=0.5, progress=False)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def measured(cls, here: Platform, store: Path) -> pd.DataFrame:
+        """Return what measuring the layers gives; it is done once."""
+        return cls._measure(store)
+
+    @classmethod
+    def _measure(cls, store: Path) -> pd.DataFrame:
+        settings = Settings(interval=0.5, max_rounds=cls.max_rounds)
+        with Pipeline(None, cls.platform, store, None, settings, retry=False, progress=False) as pipeline:
+            return pipeline.measure([[layer] for layer in cls.layers]).frame
 
     # ------------------------------------------------------------------ what it says of itself
 
@@ -98,14 +121,13 @@ class PlatformContract:
 
     # ------------------------------------------------------------------ what it does
 
-    def test_its_runner_says_hello(self, here: Platform) -> None:
-        with LocalTarget().start(here) as worker:
-            hello = worker.request("hello", 120)
+    def test_its_runner_says_hello(self, runner: Worker) -> None:
+        hello = runner.request("hello", 120)
         assert hello["ok"], hello
         assert hello["versions"], "versions: what a latency depends on, so that results of two are never mixed"
 
-    def test_every_layer_has_a_row_and_no_latency_comes_from_nothing(self, here: Platform, store: Path) -> None:
-        frame = self._measure(store).frame
+    def test_every_layer_has_a_row_and_no_latency_comes_from_nothing(self, measured: pd.DataFrame) -> None:
+        frame = measured
         assert list(frame["subject"]) == [layer.id for layer in self.layers]
         ran = frame["status"].isin(["ok", "noisy"])
         assert ran.any(), f"none of these layers runs: {list(frame['reason'])}"
@@ -118,9 +140,8 @@ class PlatformContract:
             assert (frame.loc[whole, "latency_ms"] > 0).all(), "a latency is never zero"
         assert (frame.loc[~frame["complete"].ne(False), "left_out"].str.len() > 0).all(), "what a total lacks is named"
 
-    def test_what_it_computes_is_right(self, here: Platform, store: Path) -> None:
-        frame = self._measure(store).frame
-        known = frame[frame["output_error"].notna() & (frame["executed_precision"] == "fp32")]
+    def test_what_it_computes_is_right(self, measured: pd.DataFrame) -> None:
+        known = measured[measured["output_error"].notna() & (measured["executed_precision"] == "fp32")]
         assert (known["output_error"] < 1e-3).all(), known[["subject", "output_error"]]
 
     def test_another_precision_is_a_row_with_a_reason(self, here: Platform, tmp_path: Path) -> None:
@@ -132,27 +153,24 @@ class PlatformContract:
         assert list(frame["status"]) == ["unsupported"] * len(others)
         assert (frame["reason"].str.len() > 0).all()
 
-    def test_what_is_known_is_not_measured_again(self, here: Platform, store: Path) -> None:
-        first = self._measure(store).frame
-        again = self._measure(store).frame
-        assert list(again["session"]) == list(first["session"])
+    def test_what_is_known_is_not_measured_again(self, measured: pd.DataFrame, store: Path) -> None:
+        again = self._measure(store)
+        assert list(again["session"]) == list(measured["session"])
 
-    def test_what_is_exact_is_the_same_again(self, here: Platform, tmp_path: Path) -> None:
+    def test_what_is_exact_is_the_same_again(self, here: Platform, measured: pd.DataFrame, tmp_path: Path) -> None:
         if here.methods[0] not in EXACT:
             pytest.skip(f"it is measured by {here.methods[0]}")
         columns: list[Any] = ["subject", "latency_ms", "counts", "left_out", "kernels", "reason"]
-        one, two = (self._measure(tmp_path / name).frame[columns] for name in ("1.db", "2.db"))
-        assert one.equals(two)
+        assert self._measure(tmp_path / "r.db")[columns].equals(measured[columns])
 
     def test_an_artifact_that_is_no_model_is_refused_and_the_runner_goes_on(
-        self, here: Platform, tmp_path: Path
+        self, here: Platform, runner: Worker, tmp_path: Path
     ) -> None:
         spoiled = tmp_path / "spoiled"
         spoiled.write_bytes(b"no model")
-        with LocalTarget().start(here) as worker:
-            asked = {"path": str(spoiled), "precision": here.precisions[0], "seed": 0}
-            answer = worker.request("load", 120, handle="spoiled", **asked)
-            if answer["ok"]:  # to be told when it is estimated
-                answer = worker.request("estimate", 120, handles=["spoiled"])
-            assert not answer["ok"] or "refused" in answer
-            assert worker.request("hello", 120)["ok"]
+        asked = {"path": str(spoiled), "precision": here.precisions[0], "seed": 0}
+        answer = runner.request("load", 120, handle="spoiled", **asked)
+        if answer["ok"]:  # to be told when it is estimated
+            answer = runner.request("estimate", 120, handles=["spoiled"])
+        assert not answer["ok"] or "refused" in answer
+        assert runner.request("hello", 120)["ok"]

@@ -37,6 +37,14 @@ class TestOnnxRuntime(PlatformContract):
 @pytest.mark.slow
 class TestTensorFlow(PlatformContract):
     platform = "tensorflow"
+    layers = (  # of a ten times smaller one its executor's own time, tens of µs a node, leaves little to be seen
+        nb.Layer(op="conv", height=28, in_channels=32, out_channels=64, kernel=3),
+        nb.Layer(op="conv", height=28, in_channels=64, out_channels=32, kernel=3, activation="relu"),
+        nb.Layer(op="dwconv", height=56, in_channels=64, kernel=3),
+        nb.Layer(op="dense", in_channels=1024, out_channels=1024),
+        nb.Layer(op="gelu", height=56, in_channels=64),
+    )
+    max_rounds = 12
 
 
 @pytest.fixture(scope="class")
