@@ -309,7 +309,7 @@ def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(tmp_path: Path, 
 
     before = workers()
     layer = base.replace(in_channels=3)
-    results = nb.measure([layer], platforms=["tflite", "openvino"], store=tmp_path / "r.db", progress=False)
+    results = nb.measure([layer], ["tflite", "openvino"], tmp_path / "r.db", interval=0.5, progress=False)
     assert results.frame["latency_ms"].notna().all()
     assert workers() <= before
 
