@@ -134,7 +134,7 @@ def test_all_networks_run_and_compute_what_tensorflow_does(
 ) -> None:
     pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
     pytest.importorskip({"tflite": "ai_edge_litert"}.get(platform, platform), reason="needs nnbehave[litert,openvino]")
-    # A network leaves more behind than a process may keep; one in a row do not, and each process takes seconds to start.
+    # What a network leaves behind is more than a process may keep, and the next takes seconds to start.
     monkeypatch.setattr("nnbehave.converters.pool._LARGEST_BYTES", 2 << 30)
     subjects = [load_network(name, precision) for name in NETWORKS]
     frame = nb.measure(subjects, platform, method="none", progress=False).frame
