@@ -16,8 +16,10 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError, StoreError
+from nnbehave.platforms import get_platform
 from nnbehave.space import Space
 from nnbehave.store import Store
+from nnbehave.targets import LocalTarget
 
 LOUD = "simulated?noise=2.0"  # never within two per cent, so that a sweep takes all sixty rounds
 
@@ -304,10 +306,14 @@ def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(tmp_path: Path, 
         pytest.importorskip(module, reason="needs nnbehave[all]")
 
     def workers() -> set[int]:
-        found = psutil.process_iter(["cmdline"])
-        return {p.pid for p in found if "nnbehave." in " ".join(p.info["cmdline"] or [])}
+        ours = os.environ["NNBEHAVE_CACHE_DIR"]  # which tells these tests' processes from another sweep's
+        found = psutil.process_iter(["cmdline", "environ"])
+        mine = [p for p in found if (p.info["environ"] or {}).get("NNBEHAVE_CACHE_DIR") == ours]
+        return {p.pid for p in mine if "nnbehave." in " ".join(p.info["cmdline"] or [])}
 
     before = workers()
+    with LocalTarget().start(get_platform("simulated")) as worker:
+        assert worker.pid in workers()
     layer = base.replace(in_channels=3)
     results = nb.measure([layer], ["tflite", "openvino"], tmp_path / "r.db", interval=0.5, progress=False)
     assert results.frame["latency_ms"].notna().all()
@@ -347,9 +353,6 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(spac
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
 def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
-    from nnbehave.platforms import get_platform
-    from nnbehave.targets import LocalTarget
-
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     with LocalTarget().start(get_platform("tflite")) as worker:
         worker.request("hello", 60)
@@ -357,8 +360,6 @@ def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
 
 
 def test_sweeps_that_take_wall_clock_wait_for_one_another() -> None:
-    from nnbehave.targets import LocalTarget
-
     told: list[str] = []
     code = (
         "from nnbehave.targets import LocalTarget\n"

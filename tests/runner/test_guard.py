@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import nnbehave
+from nnbehave.errors import WorkerDied
 from nnbehave.worker import PythonWorker
 
 psutil = pytest.importorskip("psutil", reason="needs psutil: pip install 'nnbehave[dev]'")
@@ -58,6 +59,6 @@ def test_its_exit_code_tells_what_the_runner_died_of(tmp_path: Path, how: int, c
 def test_a_runner_that_cannot_start_says_why(tmp_path: Path) -> None:
     with (
         start(tmp_path, "no.such:Thing") as worker,
-        pytest.raises(nnbehave.errors.WorkerDied, match=r"exit code 1\): ModuleNotFoundError: No module named 'no'"),
+        pytest.raises(WorkerDied, match=r"exit code 1\): ModuleNotFoundError: No module named 'no'"),
     ):
         worker.request("hello", 20)
