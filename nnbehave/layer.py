@@ -192,10 +192,9 @@ class Layer(BaseModel):
 
         Fields at their default are left out, so that a field added later renames no layer.
         """
-        of = self.__dict__  # a search asks for the ids of thousands of new networks
-        sizes = "_".join([f"{short}{of[field]}" for field, short in SHORT.items()])
-        others = "".join([f"_{field}={of[field]}" for field, default in _LEFT_OUT.items() if of[field] != default])
-        return f"{self.op}_{sizes}_{self.precision}{others}"
+        of = self.__dict__  # a search asks for the ids of thousands of new layers
+        others = [f"_{field}={of[field]}" for field, default in _LEFT_OUT.items() if of[field] != default]
+        return _ID.format_map(of) + "".join(others)
 
     @classmethod
     def from_id(cls, text: str) -> Layer:
@@ -273,6 +272,7 @@ def _problems(error: ValidationError) -> list[tuple[str, str]]:
     return found
 
 
+_ID = "{op}_" + "_".join(f"{short}{{{field}}}" for field, short in SHORT.items()) + "_{precision}"
 # Of the fields that an id leaves out at their defaults, those defaults.
 _LEFT_OUT = {
     field: Layer.model_fields[field].default
