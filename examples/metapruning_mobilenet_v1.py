@@ -43,11 +43,12 @@ def main() -> None:
     parser.add_argument("--platform", action="append", default=[], help="a platform to measure; may be repeated")
     parser.add_argument("--lost", action="store_true", help="say what the smaller space has lost")
     parser.add_argument("--tolerance", type=float, default=0.0, help="how much slower still counts as just as fast")
+    parser.add_argument("--keep-smallest", action="store_true", help="keep the smallest width of each layer too")
     parser.add_argument("--store", default=None, help="where to keep the measurements")
     given = parser.parse_args()
     spaces = paper_space(), nb.load_space("metapruning_mobilenet_v1")
     print(f"{'step map':<44} {'paper, 30 candidates':>21} {'MetaPruning, its own':>21}")
-    rules = [KeepPareto(tolerance=given.tolerance)]
+    rules = [KeepPareto(tolerance=given.tolerance, keep_smallest=given.keep_smallest)]
     for width in (8, 16, 32, 64):
         _, pruned = line(f"staircase of width {width}", ideal(width), spaces, rules=rules, dimension="out_channels")
         if given.lost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +28,9 @@ def prune(
     tolerance: Annotated[
         float, typer.Option(min=0, help="A larger width also counts as fast if it takes up to this share more time.")
     ] = 0.0,
+    keep_smallest: Annotated[
+        bool, typer.Option("--keep-smallest", help="Keep the smallest width too, for the layer that reads it.")
+    ] = False,
     export: Annotated[
         str | None, typer.Option(help="A tool's format for --output, such as optuna, nni, yaml. [default: none]")
     ] = None,
@@ -52,7 +54,8 @@ def prune(
     found = [load_step_map(path) if path.endswith(".json") else load_results(path) for path in stores]
     if platform:
         found = [each.of_platforms(platform) if isinstance(each, Results) else each for each in found]
-    rules = [replace(rule, tolerance=tolerance) if isinstance(rule, KeepPareto) else rule for rule in RULES]
+    pareto = KeepPareto(tolerance=tolerance, keep_smallest=keep_smallest)
+    rules = [pareto if isinstance(rule, KeepPareto) else rule for rule in RULES]
     pruned = prune(
         load_space(space),
         found,

@@ -67,7 +67,7 @@ def prune(
     -----
     A slot is judged by its own latency. Where the next one reads its channels (``in_channels: previous``), fewer of
     them would have made that one faster too, and the fastest networks may go: :func:`nnbehave.what_was_lost` says how
-    much that is.
+    much that is, and ``rules=[KeepPareto(keep_smallest=True), …]`` keeps the smallest of each as well.
     """
     if not isinstance(space, Space) or not space.slots:
         raise InvalidInputError("space: expected a Space with slots; load one with nnbehave.load_space")

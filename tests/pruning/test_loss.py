@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
-from nnbehave.pruning import loss, prune, what_was_lost
+from nnbehave.pruning import KeepPareto, loss, prune, what_was_lost
 from nnbehave.space import Slot, Space, Stage
 
 
@@ -117,6 +117,39 @@ def test_the_pareto_set_of_each_layer_loses_nothing_where_layers_cost_by_their_o
     lost = what_was_lost(pruned, lambda layer: found.latency(layer.out_channels))
     assert lost.worst >= 1
     assert lost.pruned_fastest_ms == pytest.approx(lost.fastest_ms)
+
+
+@given(SMALL, st.integers(1, 20))
+@settings(deadline=None, max_examples=40)
+def test_with_the_smallest_kept_the_fastest_network_stays_where_layers_pay_for_what_they_read(
+    candidates: list[set[int]], width: int
+) -> None:
+    found = staircase(width)
+    space = network_space([tuple(sorted(values)) for values in candidates], True)
+    pruned = prune(space, found, dimension="out_channels", rules=KeepPareto(keep_smallest=True))
+    lost = what_was_lost(pruned, lambda layer: found.latency(layer.out_channels) * layer.in_channels)
+    assert lost.pruned_fastest_ms == pytest.approx(lost.fastest_ms)
+    assert (lost.frame["pruned"] > 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [8, 64])
+def test_of_a_large_space_whose_layers_pay_for_what_they_read_nearly_all_channels_stay(
+    width: int,
+) -> None:
+    def latency(layer: nb.Layer) -> float:
+        reads = 1 if layer.op == "dwconv" else layer.in_channels
+        return -(-layer.out_channels // width) * width * reads * (layer.kernel * layer.height / layer.stride) ** 2
+
+    kept = {}
+    for smallest in (False, True):
+        rule = KeepPareto(keep_smallest=smallest)
+        pruned = prune(
+            nb.load_space("metapruning_mobilenet_v1"), staircase(width), dimension="out_channels", rules=rule
+        )
+        kept[smallest] = what_was_lost(pruned, latency).worst
+    assert kept[False] == 0  # budgets that no network left keeps to
+    assert kept[True] >= 0.97
 
 
 @pytest.mark.parametrize("width", [8, 64])

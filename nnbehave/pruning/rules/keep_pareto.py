@@ -38,6 +38,9 @@ class KeepPareto(Rule):
         Let a map speak of every slot with that dimension, not only of those like the layer it was measured on.
     extrapolate : bool
         Price sizes past the measured range too, where the law goes on (:meth:`nnbehave.StepMap.latency`).
+    keep_smallest : bool
+        Keep the smallest that runs too: the layer that reads these channels is fastest with it, which a map of this one
+        does not show, and without it the fastest networks are lost (:func:`nnbehave.what_was_lost`).
 
     Raises
     ------
@@ -50,6 +53,7 @@ class KeepPareto(Rule):
     min_confidence: float = 0.5
     transfer: bool = False
     extrapolate: bool = False
+    keep_smallest: bool = False
 
     def __post_init__(self) -> None:
         check_threshold("tolerance", self.tolerance)
@@ -98,6 +102,8 @@ class KeepPareto(Rule):
             removed[n] = Removal(
                 f"{better} is as fast", "; ".join(self._told(slot, found, n, better) for found in maps)
             )
+        if self.keep_smallest and (run := [n for n in candidates if n not in lost]):
+            removed.pop(min(run), None)
         unpriced = [n for n in candidates if n not in known and n not in removed]
         told = f"{len(unpriced)} of its values lie outside what was measured" if unpriced else ""
         return Judgement(removed, told)

@@ -103,6 +103,14 @@ def test_what_failed_to_be_measured_stays_and_makes_nothing_else_go(measured: nb
     assert left == [8, 15, 16, 24, 32]
 
 
+def test_the_smallest_that_runs_stays_where_it_is_asked_for() -> None:
+    results = swept("simulated?width=8&fail_at=3&noise=0.001")
+    slot = conv(values=tuple(range(3, 33)))
+    pruned = prune(space_of(slot), results, rules=KeepPareto(keep_smallest=True))
+    assert pruned.choices()["conv"]["out_channels"] == [4, 8, 16, 24, 32]
+    assert prune(space_of(slot), results).choices()["conv"]["out_channels"] == [8, 16, 24, 32]
+
+
 def test_only_of_sizes_a_larger_one_can_do_more() -> None:
     """With more groups a layer does less: none of them is as good as another."""
     n = np.arange(1, 65)
