@@ -40,6 +40,7 @@ def test_a_busy_runner_and_what_it_started_end_with_the_input(tmp_path: Path) ->
     while len(family := psutil.Process(worker.pid).children(recursive=True)) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert len(family) == 2  # the runner and what it started
+    time.sleep(0.5)  # until it surely is in the call that holds Python's lock
     worker._to.close()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert not alive

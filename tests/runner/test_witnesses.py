@@ -12,8 +12,10 @@ from nnbehave.runner.witnesses import Witnesses, clock_proxy_ns
 
 def test_a_block_is_witnessed_and_what_cannot_be_read_is_none() -> None:
     witnesses = Witnesses([0])
-    result, seen = witnesses.around(lambda: time.sleep(0.02) or 42)
-    assert result == 42
+    # The least of some: threads of what other tests have imported may be busy for a while yet.
+    tries = [witnesses.around(lambda: time.sleep(0.02) or 42) for _ in range(10)]
+    assert {result for result, _ in tries} == {42}
+    seen = min((seen for _, seen in tries), key=lambda each: each["cpu_ns"])
     assert seen["wall_ns"] >= 20_000_000 > 5 * seen["cpu_ns"]
     available = witnesses.available()
     assert set(available) < set(seen)

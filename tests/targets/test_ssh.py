@@ -162,7 +162,11 @@ def test_an_ssh_client_that_is_killed_costs_no_layer(server: Server, space: Spac
     before, path = there(), tmp_path / "r.db"
 
     def kill() -> None:
-        clients = [p for p in psutil.Process().children() if p.name() == "ssh" and "nnbehave.runner.guard" in _line(p)]
+        deadline = time.monotonic() + 10
+        clients: list[psutil.Process] = []
+        while not clients and time.monotonic() < deadline:  # between two processes there is none
+            children = psutil.Process().children()
+            clients = [p for p in children if p.name() == "ssh" and "nnbehave.runner.guard" in _line(p)]
         assert len(clients) == 1
         clients[0].kill()
 
