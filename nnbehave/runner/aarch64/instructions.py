@@ -25,7 +25,7 @@ _DOT_PRODUCT = {"sdot", "udot"}
 _MULTIPLY = re.compile(r"(sq|sqr|s|u|f|fn)?(d?mul|ml[as])")
 _BRANCH = re.compile(r"(b|bl|br|blr|ret|[ct]bn?z|b\..*)$")
 _VECTOR = re.compile(r"(\{|[qdshbv]\d)")
-_INVALID = re.compile(r"<stdin>:(\d+):\d+: warning: ")
+_INVALID = re.compile(r"<stdin>:(\d+):\d+: warning: invalid instruction encoding")
 
 
 def words(block: str) -> List[str]:
