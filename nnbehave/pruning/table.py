@@ -86,19 +86,20 @@ class LatencyTable:
         InvalidInputError
             The arguments leave several platforms, environments or methods, or nothing that has a latency.
         """
+        from nnbehave.results import usable
+
         frame = results.frame[(results.frame["arrangement"] == "single") & (results.frame["method"] != "none")]
         for name, wanted in {"platform": platform, "environment": environment, "method": method}.items():
             frame = frame if wanted is None else frame[frame[name] == wanted]
             if len(several := sorted(set(frame[name].astype(str)))) > 1:
                 told = ", ".join(_told(one, results.environments.get(one, {})) for one in several)
                 raise InvalidInputError(f"a latency table is of one {name}, and these results are of {told}: give one")
-        good = frame["status"].isin(["ok", "noisy"]) & (frame["latency_ms"] > 0) & frame["complete"].ne(False)
-        if not good.any():
+        rows = usable(frame)
+        if rows.empty:
             raise InvalidInputError("no layer of these results has a latency")
-        rows = frame[good]
         known = zip(rows["subject"], rows["latency_ms"], rows["std_error_ms"], strict=True)
         entries = {subject: Entry(float(ms), float(error)) for subject, ms, error in known}
-        lost = frame[~good & ~frame["subject"].isin(entries)]
+        lost = frame[~frame["subject"].isin(entries)]
         missing = dict(zip(lost["subject"], lost["reason"].fillna("").astype(str), strict=True))
         where = results.environments.get(str(rows["environment"].iloc[0]), {})
         return cls(

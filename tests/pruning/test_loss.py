@@ -134,9 +134,7 @@ def test_with_the_smallest_kept_the_fastest_network_stays_where_layers_pay_for_w
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [8, 64])
-def test_of_a_large_space_whose_layers_pay_for_what_they_read_nearly_all_channels_stay(
-    width: int,
-) -> None:
+def test_of_a_large_space_whose_layers_pay_for_what_they_read_nearly_all_channels_stay(width: int) -> None:
     def latency(layer: nb.Layer) -> float:
         reads = 1 if layer.op == "dwconv" else layer.in_channels
         return -(-layer.out_channels // width) * width * reads * (layer.kernel * layer.height / layer.stride) ** 2

@@ -203,6 +203,16 @@ def test_a_layer_that_is_there_twice_is_off_by_the_same_twice() -> None:
     assert table.latency_interval(convs(8) * 9) == pytest.approx((9 - 1.96 * 0.9, 9 + 1.96 * 0.9))
 
 
+def test_a_latency_of_which_nothing_is_sure_is_none(tmp_path: Path) -> None:
+    results = nb.measure(convs(8, 16), platforms="simulated", method="estimated", progress=False)
+    unsure = results.frame["subject"] == convs(8)[0].id
+    results.frame.loc[unsure, ["std_error_ms", "reason"]] = float("inf"), "one round alone"
+    table = nb.LatencyTable.from_results(results)
+    assert table.missing == {convs(8)[0].id: "one round alone"}
+    table.save(tmp_path / "t.json")
+    assert nb.LatencyTable.load(tmp_path / "t.json") == table
+
+
 def test_nothing_is_interpolated_where_there_is_no_law() -> None:
     results = nb.sweep(
         layer=convs(8)[0],
