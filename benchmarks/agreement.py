@@ -17,11 +17,11 @@ import numpy as np
 from peers import peer_of
 
 import nnbehave as nb
-from nnbehave.converters import CONVERTERS, ArtifactCache, convert_all
-from nnbehave.graph import Graph
-from nnbehave.platforms import get_platform
-from nnbehave.targets import LocalTarget
-from nnbehave.worker import Worker
+from nnbehave.design.graph import Graph
+from nnbehave.measurement.converters import CONVERTERS, ArtifactCache, convert_all
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.targets import LocalTarget
+from nnbehave.measurement.worker import Worker
 
 
 def layers() -> list[nb.Layer]:

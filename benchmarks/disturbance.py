@@ -16,14 +16,15 @@ import tempfile
 import threading
 import time
 
-from nnbehave.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.design.graph import Graph
+from nnbehave.design.layer import Layer
 from nnbehave.errors import WorkerError
-from nnbehave.graph import Graph
-from nnbehave.layer import Layer
-from nnbehave.measurement import block_ms, bound
-from nnbehave.platforms import get_platform
-from nnbehave.targets import LocalTarget
-from nnbehave.worker import PythonWorker, Worker
+from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.measurement.isolation import bound
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.statistics import block_ms
+from nnbehave.measurement.targets import LocalTarget
+from nnbehave.measurement.worker import PythonWorker, Worker
 
 LAYERS = [
     Layer(op="conv", height=14, in_channels=64, out_channels=64, kernel=3),
@@ -46,7 +47,7 @@ class Converter(threading.Thread):
         self.may = threading.Event()
         self.done = 0
         self._cache = str(cache.root)
-        self.worker = PythonWorker("nnbehave.converters")
+        self.worker = PythonWorker("nnbehave.measurement.converters")
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(self.worker.pid, cores[:-1] or cores)
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 import nnbehave as nb
-from nnbehave.analysers.support import support_matrix
-from nnbehave.operators import OPERATORS, get_operator
-from nnbehave.operators.blocks import Block
+from nnbehave.analysis.support import support_matrix
+from nnbehave.design.operators import OPERATORS, get_operator
+from nnbehave.design.operators.blocks import Block
 
 ROWS = 10_000
 

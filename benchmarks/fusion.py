@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 import nnbehave as nb
-from nnbehave.measurement import call_alone
-from nnbehave.store import Store
+from nnbehave.measurement.isolation import call_alone
+from nnbehave.measurement.store.store import Store
 from nnbehave.studies.fusion import ACTIVATIONS, PAIRS
 
 APART = tuple((first, second) for first in ("softmax", "shuffle") for second in ACTIVATIONS)  # nobody folds these

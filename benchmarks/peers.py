@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from nnbehave.platforms import Platform
+from nnbehave.measurement.platforms import Platform
 
 BIN = Path(sys.executable).parent
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import nnbehave as nb
-from nnbehave import analysers
+from nnbehave import analysis as analysers
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning.exporters import EXPORTERS
 

@@ -17,11 +17,11 @@ import numpy as np
 from peers import peer_of
 
 import nnbehave as nb
-from nnbehave.converters import CONVERTERS, ArtifactCache, convert_all
-from nnbehave.graph import Graph
-from nnbehave.platforms import get_platform
+from nnbehave.design.graph import Graph
+from nnbehave.measurement.converters import CONVERTERS, ArtifactCache, convert_all
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.targets import LocalTarget
 from nnbehave.studies.roofline import machine_peaks
-from nnbehave.targets import LocalTarget
 
 
 def shapes() -> list[nb.Layer]:

@@ -18,8 +18,8 @@ import argparse
 import numpy as np
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.pruning import KeepPareto
-from nnbehave.space import Slot, Space, Stage
 
 LAYER = nb.Layer(op="conv", height=14, in_channels=512, out_channels=512, kernel=1, activation="relu6")
 HIGH = 1024  # channels of the widest layer

@@ -23,9 +23,9 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.pruning import KeepPareto
 from nnbehave.pruning.exporters.optuna import suggest
-from nnbehave.space import Slot, Space, Stage
 
 Latency = Callable[[tuple[int, ...]], float]
 CHANNELS = tuple(range(4, 33, 2))

@@ -19,8 +19,8 @@ from itertools import pairwise
 from typing import Any
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.pruning import KeepPareto
-from nnbehave.space import Slot, Space, Stage
 
 try:
     import torch

@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # These two are a module and a function of one name: bound here and now, the function is what the name means.
-from nnbehave.platforms import platforms
+from nnbehave.measurement.platforms import platforms
 from nnbehave.sweep import measure, sweep
 
 if TYPE_CHECKING:
-    from nnbehave.analysers import (
+    from nnbehave.analysis import (
         Accuracy,
         Activations,
         Batches,
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
         load_step_map,
         rank_activations,
     )
+    from nnbehave.analysis.results import Results, load_blocks, load_results
+    from nnbehave.design.graph import Graph
+    from nnbehave.design.layer import Layer
+    from nnbehave.design.networks import load_network
+    from nnbehave.design.space import Space, load_space
     from nnbehave.errors import NNBehaveError
-    from nnbehave.graph import Graph
-    from nnbehave.layer import Layer
-    from nnbehave.networks import load_network
     from nnbehave.pruning import LatencyTable, PrunedSpace, load_pruned_space, prune, what_was_lost
-    from nnbehave.results import Results, load_blocks, load_results
-    from nnbehave.space import Space, load_space
     from nnbehave.studies import (
         accuracy_by_precision,
         check_composition,
@@ -60,53 +60,53 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
-    "Accuracy": "analysers",
-    "Activations": "analysers",
-    "Batches": "analysers",
-    "Blocks": "analysers",
-    "Card": "analysers",
-    "Fusion": "analysers",
-    "Graph": "graph",
+    "Accuracy": "analysis",
+    "Activations": "analysis",
+    "Batches": "analysis",
+    "Blocks": "analysis",
+    "Card": "analysis",
+    "Fusion": "analysis",
+    "Graph": "design.graph",
     "LatencyTable": "pruning",
-    "Layer": "layer",
+    "Layer": "design.layer",
     "NNBehaveError": "errors",
-    "PlatformComparison": "analysers",
-    "Precisions": "analysers",
+    "PlatformComparison": "analysis",
+    "Precisions": "analysis",
     "PrunedSpace": "pruning",
-    "Results": "results",
-    "Roofline": "analysers",
-    "Scaling": "analysers",
-    "Space": "space",
-    "Statement": "analysers",
-    "StepMap": "analysers",
+    "Results": "analysis.results",
+    "Roofline": "analysis",
+    "Scaling": "analysis",
+    "Space": "design.space",
+    "Statement": "analysis",
+    "StepMap": "analysis",
     "accuracy_by_precision": "studies",
     "check_composition": "studies",
     "check_fusion": "studies",
     "compare": "studies",
-    "compare_batches": "analysers",
-    "compare_blocks": "analysers",
-    "compare_cards": "analysers",
-    "compare_platforms": "analysers",
-    "compare_precisions": "analysers",
-    "detect_fusion": "analysers",
-    "detect_steps": "analysers",
+    "compare_batches": "analysis",
+    "compare_blocks": "analysis",
+    "compare_cards": "analysis",
+    "compare_platforms": "analysis",
+    "compare_precisions": "analysis",
+    "detect_fusion": "analysis",
+    "detect_steps": "analysis",
     "diagnose": "studies",
-    "find_steps": "analysers",
-    "fit_roofline": "analysers",
-    "fit_scaling": "analysers",
-    "judge_accuracy": "analysers",
-    "load_blocks": "results",
-    "load_card": "analysers",
-    "load_network": "networks",
+    "find_steps": "analysis",
+    "fit_roofline": "analysis",
+    "fit_scaling": "analysis",
+    "judge_accuracy": "analysis",
+    "load_blocks": "analysis.results",
+    "load_card": "analysis",
+    "load_network": "design.networks",
     "load_pruned_space": "pruning",
-    "load_results": "results",
-    "load_space": "space",
-    "load_step_map": "analysers",
+    "load_results": "analysis.results",
+    "load_space": "design.space",
+    "load_step_map": "analysis",
     "make_card": "studies",
     "measure_roofline": "studies",
     "measure_scaling": "studies",
     "prune": "pruning",
-    "rank_activations": "analysers",
+    "rank_activations": "analysis",
     "what_was_lost": "pruning",
 }
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnbehave.graph import Graph
-    from nnbehave.layer import Layer
-    from nnbehave.results import Results
-    from nnbehave.space import Space
+    from nnbehave.analysis.results import Results
+    from nnbehave.design.graph import Graph
+    from nnbehave.design.layer import Layer
+    from nnbehave.design.space import Space
 
 
 def sweep(
@@ -44,7 +44,7 @@ def sweep(
     space : str, path or Space
         A shipped space's name, a YAML file, or a space; or give ``layer``, ``dimension`` and ``values``.
     platforms : str or sequence of str
-        ``name[:variant][?key=value&…]``; :func:`nnbehave.platforms` lists them.
+        ``name[:variant][?key=value&…]``; :func:`nnbehave.measurement.platforms` lists them.
     store : str or path, optional
         A database URL or the path of a SQLite file, made where there is none; by default nothing is kept.
     layer, dimension, values
@@ -52,7 +52,7 @@ def sweep(
         all that it has.
     sampling : {"exhaustive", "adaptive"}
         Which of the values to measure: all; or of each curve over whole numbers as few as show its steps, in batches
-        that each depend on what is known so far (:mod:`nnbehave.analysers.active`).
+        that each depend on what is known so far (:mod:`nnbehave.analysis.steps.search`).
     budget : int, optional
         How many values of a curve to measure at most, when adaptively; by default as many as it takes.
     method : {"stacked", "whole", "profiled", "none"}, optional
@@ -71,7 +71,7 @@ def sweep(
         Show progress bars.
     target : str
         Where it is measured: ``local``; ``python:/path/to/python``, another Python on this machine; a host over SSH,
-        ``ssh://[user@]host[:port][?python=/path]`` (:func:`nnbehave.targets.get_target`). What is measured is
+        ``ssh://[user@]host[:port][?python=/path]`` (:func:`.measurement.targets.get_target`). What is measured is
         converted here.
 
     Returns
@@ -92,12 +92,12 @@ def sweep(
     ConnectionLost
         The connection to the target broke, and could not be made again for a minute; what was measured is in the store.
     """
-    from nnbehave.adaptive import measure_adaptively
+    from nnbehave.design.layer import Layer
+    from nnbehave.design.space import Space, load_space
     from nnbehave.errors import InvalidInputError
-    from nnbehave.layer import Layer
-    from nnbehave.measurement import Settings
-    from nnbehave.pipeline import Pipeline
-    from nnbehave.space import Space, load_space
+    from nnbehave.measurement.engine import Pipeline
+    from nnbehave.measurement.settings import Settings
+    from nnbehave.studies.adaptive import measure_adaptively
 
     if sampling not in ("exhaustive", "adaptive"):
         raise InvalidInputError(f"sampling: expected 'exhaustive' or 'adaptive', got {sampling!r}")
@@ -134,8 +134,8 @@ def measure(
     target: str = "local",
 ) -> Results:
     """Measure layers and graphs on some platforms. Parameters, returns and errors as in :func:`sweep`."""
-    from nnbehave.measurement import Settings
-    from nnbehave.pipeline import Pipeline
+    from nnbehave.measurement.engine import Pipeline
+    from nnbehave.measurement.settings import Settings
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     curves = [[subject] for subject in subjects]

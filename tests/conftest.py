@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import nnbehave as nb
+from nnbehave.design.space import Space
 from nnbehave.errors import SetupError
-from nnbehave.platforms import get_platform
-from nnbehave.platforms.preparation import Preparation
-from nnbehave.space import Space
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.platforms.preparation import Preparation
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.pruning import PrunedSpace
 from nnbehave.pruning._pruned import Removed
-from nnbehave.space import Slot, Space, Stage
 
 
 def pruned_to(space: Space, keep: Mapping[tuple[str, str], Iterable[Any]]) -> PrunedSpace:

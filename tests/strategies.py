@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from nnbehave.design.layer import Layer
+from nnbehave.design.operators import ACTIVATIONS, OPERATORS
+from nnbehave.design.precisions import PRECISIONS
 from nnbehave.errors import InvalidLayerError
-from nnbehave.layer import Layer
-from nnbehave.operators import ACTIVATIONS, OPERATORS
-from nnbehave.precisions import PRECISIONS
 
 sizes = st.integers(1, 64)
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner, Result
 import nnbehave as nb
 from nnbehave.cli import Exit, app
 from nnbehave.errors import InvalidInputError
-from nnbehave.schema import VERSION
-from nnbehave.store import Store
+from nnbehave.measurement.store.schema import VERSION
+from nnbehave.measurement.store.store import Store
 from tests.test_sweep import until
 
 SPACE = """\

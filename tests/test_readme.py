@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from nnbehave.cli import app
-from nnbehave.space import parse_space
+from nnbehave.design.space import parse_space
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import nnbehave as nb
-from nnbehave.operators import OPERATORS
-from nnbehave.precisions import PRECISIONS
+from nnbehave.design.operators import OPERATORS
+from nnbehave.design.precisions import PRECISIONS
 
 PLATFORMS = ["tflite", "tflite:builtin", "openvino"]
 NO_CELL = {"flatten", "shuffle"}  # which OpenVINO runs no kernel for
@@ -84,5 +84,5 @@ def test_a_second_run_tries_nothing_again(monkeypatch: pytest.MonkeyPatch, tmp_p
     first = measure()
     assert list(first["status"]) == ["ok", "ok"]
     assert first["latency_ms"].isna().all()
-    monkeypatch.setattr("nnbehave.pipeline.Run.begin", None)  # nothing is left for one
+    monkeypatch.setattr("nnbehave.measurement.engine.Run.begin", None)  # nothing is left for one
     pd.testing.assert_frame_equal(first, measure())

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import nnbehave as nb
+from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError, StoreError
-from nnbehave.platforms import get_platform
-from nnbehave.space import Space
-from nnbehave.store import Store
-from nnbehave.targets import LocalTarget
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.store.store import Store
+from nnbehave.measurement.targets import LocalTarget
 
 LOUD = "simulated?noise=2.0"  # never within two per cent, so that a sweep takes all sixty rounds
 
@@ -181,8 +181,8 @@ def test_a_bad_layer_is_a_row_and_the_rest_is_measured(
 
 
 def test_a_conversion_that_fails_is_a_row(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nnbehave.converters import CONVERTERS, ArtifactCache
-    from nnbehave.graph import Graph
+    from nnbehave.design.graph import Graph
+    from nnbehave.measurement.converters import CONVERTERS, ArtifactCache
 
     monkeypatch.setenv("NNBEHAVE_CACHE_DIR", str(tmp_path / "cache"))
     victim = ArtifactCache()._folder(CONVERTERS["layer_spec"], Graph([space.sweeps()[0].layers[6]]), 0)
@@ -362,7 +362,7 @@ def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
 def test_sweeps_that_take_wall_clock_wait_for_one_another() -> None:
     told: list[str] = []
     code = (
-        "from nnbehave.targets import LocalTarget\n"
+        "from nnbehave.measurement.targets import LocalTarget\n"
         "with LocalTarget().exclusive(print): print('in', flush=True); input()"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

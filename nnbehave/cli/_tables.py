@@ -12,7 +12,7 @@ from nnbehave.errors import InvalidInputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nnbehave.results import Results
+    from nnbehave.analysis.results import Results
 
 
 def summary(results: Results) -> str:
@@ -91,7 +91,7 @@ def _support_cell(cell: dict[Any, Any], notes: dict[str, int]) -> str:
 
 def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
     """Draw a picture of each curve of the table."""
-    from nnbehave.plots import pyplot
+    from nnbehave.analysis.plots import pyplot
 
     plt = pyplot()
     try:
@@ -113,7 +113,7 @@ def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
 
 def draw_platforms(results: Results, table: pd.DataFrame, file: Path) -> None:
     """Draw each platform's curves of the table in a panel of its own."""
-    from nnbehave.plots import panels
+    from nnbehave.analysis.plots import panels
 
     curves = list(dict.fromkeys(zip(table["platform"], table["dimension"], strict=True)))
     axes = panels(len(curves))

@@ -30,7 +30,7 @@ def steps(
 
     Example: nnbehave steps results.db --png pictures
     """
-    from nnbehave.results import load_results
+    from nnbehave.analysis.results import load_results
 
     results = load_results(store)
     table = results.steps(tolerance)
@@ -54,7 +54,7 @@ def support(
 
     Example: nnbehave sweep support --method none --platform tflite --store s.db && nnbehave support s.db
     """
-    from nnbehave.results import load_results
+    from nnbehave.analysis.results import load_results
 
     table = load_results(store).support()
     if table.empty:
@@ -73,7 +73,7 @@ def compare_cards_command(
 
     Example: nnbehave compare-cards old.json new.json
     """
-    from nnbehave.analysers import compare_cards, load_card
+    from nnbehave.analysis import compare_cards, load_card
 
     for row in compare_cards(load_card(first), load_card(second)).to_dict("records"):
         differs = f"differs in {row['changed']}" if row["changed"] else "no certain difference"

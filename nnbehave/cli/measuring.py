@@ -12,7 +12,7 @@ from nnbehave.cli._tables import draw_platforms, steps_table, summary
 from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from nnbehave.graph import Graph
+    from nnbehave.design.graph import Graph
 
 VALUES = typer.Option(help="Of every dimension over numbers take those from LOW to HIGH: 8:64, or 8:64:8.")
 
@@ -71,7 +71,7 @@ def sweep_command(
 
     Example: nnbehave sweep quickstart --platform tflite --platform openvino --store results.db
     """
-    from nnbehave.space import load_space
+    from nnbehave.design.space import load_space
     from nnbehave.sweep import sweep
 
     loaded = load_space(space)
@@ -123,7 +123,7 @@ def compare_platforms_command(
 
     Example: nnbehave compare-platforms fig4_conv_cout --values 3:256 --png platforms.png
     """
-    from nnbehave.platforms import available_platforms
+    from nnbehave.measurement.platforms import available_platforms
     from nnbehave.sweep import sweep
 
     names = platform or available_platforms()
@@ -159,8 +159,8 @@ def lut(
 
     Example: nnbehave lut ofa_mobilenet_v3 --platform tflite --output table.json
     """
+    from nnbehave.design.space import load_space
     from nnbehave.pruning import LatencyTable
-    from nnbehave.space import load_space
     from nnbehave.sweep import sweep
 
     LatencyTable.check_file(output)
@@ -224,7 +224,7 @@ def check_composition_command(
 
     Example: nnbehave check-composition mobilenet_v1 resnet18 --platform tflite
     """
-    from nnbehave.networks import NETWORKS
+    from nnbehave.design.networks import NETWORKS
     from nnbehave.studies import check_composition
 
     good = True
@@ -258,8 +258,8 @@ def _network(name: str) -> Graph:
     """Return a network by name, or what a function makes."""
     from importlib import import_module
 
-    from nnbehave.graph import Graph
-    from nnbehave.networks import load_network
+    from nnbehave.design.graph import Graph
+    from nnbehave.design.networks import load_network
 
     module, colon, function = name.partition(":")
     if not colon:

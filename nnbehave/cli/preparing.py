@@ -14,7 +14,7 @@ from nnbehave.cli._app import Exit, app, reports
 @reports
 def platforms_command() -> Exit:
     """List the platforms: available here or why not, versions, options."""
-    from nnbehave.platforms import platforms
+    from nnbehave.measurement.platforms import platforms
 
     table = platforms()
     for row in table.to_dict("records"):
@@ -37,7 +37,7 @@ def setup(
 
     Example: nnbehave setup tflite-runtime
     """
-    from nnbehave.platforms import platform_class
+    from nnbehave.measurement.platforms import platform_class
 
     prepared = platform_class(platform).preparation()
     if prepared is None:
@@ -64,7 +64,7 @@ def setup(
 @reports
 def spaces() -> Exit:
     """List the spaces that come with nnbehave."""
-    from nnbehave.space import load_space, shipped_spaces
+    from nnbehave.design.space import load_space, shipped_spaces
 
     for name in shipped_spaces():
         space = load_space(name)

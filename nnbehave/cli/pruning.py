@@ -40,12 +40,12 @@ def prune(
 
     Example: nnbehave prune metapruning_mobilenet_v1 results.db --transfer --export optuna -o space.json
     """
-    from nnbehave.analysers import load_step_map
+    from nnbehave.analysis import load_step_map
+    from nnbehave.analysis.results import Results, load_results
+    from nnbehave.design.space import load_space
     from nnbehave.errors import InvalidInputError
     from nnbehave.pruning import RULES, KeepPareto, prune
     from nnbehave.pruning.exporters import get_exporter
-    from nnbehave.results import Results, load_results
-    from nnbehave.space import load_space
 
     if (export is None) != (output is None):
         raise InvalidInputError("--export and --output go together: a format, and the file to write it to")

@@ -30,8 +30,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nnbehave.graph import Graph
-from nnbehave.layer import Layer
+from nnbehave.design.graph import Graph
+from nnbehave.design.layer import Layer
 from nnbehave.runner.kernels import Kernel
 
 METHODS = ("whole", "stacked", "profiled", "emulated", "estimated", "none")

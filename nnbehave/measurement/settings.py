@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nnbehave.design.layer import PositiveInt
 from nnbehave.errors import InvalidInputError
-from nnbehave.layer import PositiveInt
 
 
 class Settings(BaseModel):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nnbehave.analysers import (
+from nnbehave.analysis import (
     Accuracy,
     Activations,
     Blocks,
@@ -22,8 +22,8 @@ from nnbehave.analysers import (
     fit_scaling,
     rank_activations,
 )
+from nnbehave.analysis.results import Results
 from nnbehave.errors import InvalidInputError
-from nnbehave.results import Results
 
 Finding = StepMap | Activations | Fusion | Blocks | Precisions | Accuracy | Scaling
 _ANALYSERS = (rank_activations, detect_fusion, compare_blocks, compare_precisions, fit_scaling)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nnbehave.analysis.results import Results
+from nnbehave.design.space import Slot, Space
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning._findings import Finding, all_of, by_platform
 from nnbehave.pruning._pruned import PrunedSpace, Removed
 from nnbehave.pruning.rules import RULES, SIZES, KeepPareto, Rule
-from nnbehave.results import Results
-from nnbehave.space import Slot, Space
 
 
 def prune(

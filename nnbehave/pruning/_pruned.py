@@ -9,8 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError
-from nnbehave.space import Space
 
 if TYPE_CHECKING:
     import pandas as pd

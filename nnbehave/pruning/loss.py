@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.design.layer import Layer
+from nnbehave.design.space import Slot, Space
 from nnbehave.errors import InvalidInputError
-from nnbehave.layer import Layer
 from nnbehave.pruning._pruned import PrunedSpace
 from nnbehave.pruning.table import LatencyTable
-from nnbehave.space import Slot, Space
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ class Loss:
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the largest capacity within each budget, before and after; return the matplotlib Axes."""
-        from nnbehave import plots
+        from nnbehave.analysis import plots
 
         ax = plots.new_axes() if ax is None else ax
         ax.plot(self.frame["budget_ms"], self.frame["original"], label="original")

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from nnbehave.analysers import StepMap
+from nnbehave.analysis import StepMap
+from nnbehave.design.graph import Graph
+from nnbehave.design.layer import Layer
 from nnbehave.errors import InvalidInputError, MissingExtraError
-from nnbehave.graph import Graph
-from nnbehave.layer import Layer
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nnbehave.results import Results
+    from nnbehave.analysis.results import Results
 
 _FORMAT, _VERSION = "nnbehave.latency_table", 1
 
@@ -86,7 +86,7 @@ class LatencyTable:
         InvalidInputError
             The arguments leave several platforms, environments or methods, or nothing that has a latency.
         """
-        from nnbehave.results import usable
+        from nnbehave.analysis.results import usable
 
         frame = results.frame[(results.frame["arrangement"] == "single") & (results.frame["method"] != "none")]
         for name, wanted in {"platform": platform, "environment": environment, "method": method}.items():

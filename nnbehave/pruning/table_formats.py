@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from nnbehave.design.layer import Layer
 from nnbehave.errors import InvalidInputError
-from nnbehave.layer import Layer
 
 if TYPE_CHECKING:
     from nnbehave.pruning.table import LatencyTable

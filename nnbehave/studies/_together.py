@@ -7,25 +7,17 @@ from dataclasses import dataclass, field
 
 from tqdm.auto import tqdm
 
-from nnbehave.converters import Artifact, ArtifactCache, convert_all, get_converter
+from nnbehave.design.graph import Graph
 from nnbehave.errors import ConversionError, WorkerError
-from nnbehave.graph import Graph
-from nnbehave.measurement import (
-    Block,
-    Estimate,
-    Loaded,
-    Outcome,
-    Part,
-    Process,
-    Sample,
-    Session,
-    Settings,
-    bound,
-    terms,
-)
-from nnbehave.platforms import Platform
+from nnbehave.measurement.converters import Artifact, ArtifactCache, convert_all, get_converter
+from nnbehave.measurement.isolation import bound, terms
+from nnbehave.measurement.platforms import Platform
+from nnbehave.measurement.session.events import Block, Loaded, Outcome, Part, Process
+from nnbehave.measurement.session.session import Session
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.statistics import Estimate, Sample
+from nnbehave.measurement.targets import LocalTarget
 from nnbehave.runner.kernels import Kernel
-from nnbehave.targets import LocalTarget
 
 Parts = list[tuple[str, float]]
 

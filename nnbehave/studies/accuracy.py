@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from tqdm.auto import tqdm
 
-from nnbehave.analysers.accuracy import Accuracy, judge_accuracy
-from nnbehave.converters.quantisation import FLOAT_ENDS, ask_for_precision
+from nnbehave.analysis.accuracy import Accuracy, judge_accuracy
 from nnbehave.errors import InvalidInputError, MissingExtraError, WorkerError
-from nnbehave.platforms import Platform, get_platform
+from nnbehave.measurement.converters.quantisation import FLOAT_ENDS, ask_for_precision
+from nnbehave.measurement.platforms import Platform, get_platform
+from nnbehave.measurement.targets import LocalTarget
+from nnbehave.measurement.worker import Worker
 from nnbehave.runner.kernels import Kernel, executed_precision
 from nnbehave.runner.protocol import decode_array, encode_array
 from nnbehave.runner.reference import compared
-from nnbehave.targets import LocalTarget
-from nnbehave.worker import Worker
 
 Array = npt.NDArray[Any]
 Predict = Callable[[Any], Any]

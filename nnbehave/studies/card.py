@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from nnbehave.analysers import Accuracy, Card, fill_card
+from nnbehave.analysis import Accuracy, Card, fill_card
+from nnbehave.analysis.results import Results
+from nnbehave.design.space import Space, Stage, load_space
 from nnbehave.errors import InvalidInputError
-from nnbehave.platforms import get_platform
-from nnbehave.results import Results
-from nnbehave.space import Space, Stage, load_space
-from nnbehave.store import Store
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.store.store import Store
 from nnbehave.studies.fusion import FOLLOWERS, check_fusion
 from nnbehave.studies.roofline import measure_roofline
 from nnbehave.sweep import sweep
@@ -48,7 +48,7 @@ def make_card(
     minutes : float
         What measuring may take; what is under way is finished, a minute or two. 0 measures nothing.
     accuracy : Accuracy, optional
-        As in :func:`nnbehave.analysers.fill_card`.
+        As in :func:`nnbehave.analysis.fill_card`.
     seed : int
     progress : bool
 

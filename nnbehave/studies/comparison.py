@@ -11,13 +11,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
+from nnbehave.design.graph import Graph, as_graph
+from nnbehave.design.layer import Layer
 from nnbehave.errors import InvalidInputError
-from nnbehave.graph import Graph, as_graph
-from nnbehave.layer import Layer
-from nnbehave.measurement import Sample, Settings, estimate
-from nnbehave.platforms import get_platform
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.statistics import Sample, estimate
+from nnbehave.measurement.targets import LocalTarget
 from nnbehave.studies._together import Parts, measure_together
-from nnbehave.targets import LocalTarget
 
 Verdict = Literal["yes", "no", "cannot tell"]
 _LOG = logging.getLogger("nnbehave")

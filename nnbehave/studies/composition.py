@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nnbehave.design.graph import Graph
+from nnbehave.design.networks import NETWORKS, load_network
 from nnbehave.errors import InvalidInputError
-from nnbehave.graph import Graph
-from nnbehave.measurement import Settings, own_kernels
-from nnbehave.networks import NETWORKS, load_network
-from nnbehave.platforms import Platform, get_platform
+from nnbehave.measurement.isolation import own_kernels
+from nnbehave.measurement.platforms import Platform, get_platform
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.targets import LocalTarget
 from nnbehave.studies._together import measure_together
-from nnbehave.targets import LocalTarget
 
 _LOG = logging.getLogger("nnbehave")
 
@@ -68,7 +69,7 @@ def check_composition(
     Parameters
     ----------
     networks : sequence of str or Graph, or mapping of str to Graph, optional
-        Names (:data:`nnbehave.networks.NETWORKS`) or graphs; by default all that have a name.
+        Names (:data:`nnbehave.design.networks.NETWORKS`) or graphs; by default all that have a name.
     platforms : str or sequence of str
     rounds : int
         Of three calls of each stack, spread over three processes.

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from nnbehave.graph import Graph
-from nnbehave.layer import Layer
-from nnbehave.measurement import Sample, Settings, normalise, process_share
-from nnbehave.platforms import get_platform
+from nnbehave.design.graph import Graph
+from nnbehave.design.layer import Layer
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.statistics import Sample, normalise, process_share
+from nnbehave.measurement.targets import LocalTarget
 from nnbehave.studies._together import Together, measure_together
-from nnbehave.targets import LocalTarget
 
 _LOG = logging.getLogger("nnbehave")
 # A step between two layers is seen when it is four standard errors of their difference: one in some ten thousand

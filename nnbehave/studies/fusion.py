@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from nnbehave.analysers import Fusion, detect_fusion
+from nnbehave.analysis import Fusion, detect_fusion
+from nnbehave.design.graph import Graph
+from nnbehave.design.layer import Layer
+from nnbehave.design.operators import OPERATORS, ElementWise
 from nnbehave.errors import InvalidInputError, InvalidLayerError
-from nnbehave.graph import Graph
-from nnbehave.layer import Layer
-from nnbehave.measurement import Settings
-from nnbehave.operators import OPERATORS, ElementWise
-from nnbehave.pipeline import Pipeline
+from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.settings import Settings
 
 Pair = tuple[str | Layer, str | Layer]
 

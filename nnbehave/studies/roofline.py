@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from nnbehave.analysers.roofline import Roofline, fit_roofline
+from nnbehave.analysis.roofline import Roofline, fit_roofline
+from nnbehave.design.layer import Layer
+from nnbehave.design.precisions import BYTES, PRECISIONS
 from nnbehave.errors import InvalidInputError
-from nnbehave.layer import Layer
-from nnbehave.measurement import Settings
-from nnbehave.pipeline import Pipeline
-from nnbehave.precisions import BYTES, PRECISIONS
+from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.settings import Settings
 
 _SMALLEST, _LARGEST = 16 * 2**10, 64 * 2**20  # working sets in bytes, of layers that compute next to nothing
 _ACCESSES = {"relu": 2, "add": 3, "multiply": 3}  # to memory for each element of the output

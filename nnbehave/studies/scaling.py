@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nnbehave.analysers.scaling import Scaling, fit_scaling
+from nnbehave.analysis.scaling import Scaling, fit_scaling
+from nnbehave.design.layer import Layer
+from nnbehave.design.operators import OPERATORS
 from nnbehave.errors import InvalidInputError, InvalidLayerError
-from nnbehave.layer import Layer
-from nnbehave.measurement import Settings
-from nnbehave.operators import OPERATORS
-from nnbehave.pipeline import Pipeline
+from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.settings import Settings
 
 _BASE = {"height": 56, "in_channels": 32, "out_channels": 32, "kernel": 3, "groups": 4, "dilation": 2}  # Fig. 8
 _VALUES = {"kernel": (1, 3, 5, 7), "height": (7, 14, 28, 56, 112), "stride": (1, 2), "batch": (1, 2, 4, 8)}

@@ -10,16 +10,17 @@ from typing import Any, ClassVar
 import pandas as pd
 import pytest
 
-from nnbehave.converters import get_converter
+from nnbehave.design.layer import Layer
+from nnbehave.design.precisions import PRECISIONS
 from nnbehave.errors import InvalidInputError, MissingExtraError
-from nnbehave.layer import Layer
-from nnbehave.measurement import EXACT, METHODS, Settings
-from nnbehave.pipeline import Pipeline
-from nnbehave.platforms import Platform, get_platform, platforms
-from nnbehave.precisions import PRECISIONS
+from nnbehave.measurement.converters import get_converter
+from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.isolation import EXACT, METHODS
+from nnbehave.measurement.platforms import Platform, get_platform, platforms
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.targets import LocalTarget
+from nnbehave.measurement.worker import Worker
 from nnbehave.sweep import measure
-from nnbehave.targets import LocalTarget
-from nnbehave.worker import Worker
 
 _LATENCIES = ["latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms"]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 import nnbehave as nb
-from nnbehave.graph import Graph
-from nnbehave.measurement import bound, call_alone, terms
-from nnbehave.measurement.isolation import stack, stack_depth
-from nnbehave.operators import OPERATORS
+from nnbehave.design.graph import Graph
+from nnbehave.design.operators import OPERATORS
+from nnbehave.measurement.isolation import bound, call_alone, stack, stack_depth, terms
 from tests.strategies import sample
 
 

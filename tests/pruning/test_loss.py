@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import KeepPareto, loss, prune, what_was_lost
-from nnbehave.space import Slot, Space, Stage
 
 
 @lru_cache

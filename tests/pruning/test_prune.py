@@ -9,9 +9,9 @@ from fractions import Fraction
 import pytest
 
 import nnbehave as nb
+from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import KeepPareto, prune
-from nnbehave.space import Space
 from tests.pruned import conv, space_of, staircase, swept
 
 METAPRUNING = nb.load_space("metapruning_mobilenet_v1")

@@ -11,7 +11,7 @@ import pytest
 
 import nnbehave
 from nnbehave.errors import WorkerDied
-from nnbehave.worker import PythonWorker
+from nnbehave.measurement.worker import PythonWorker
 
 psutil = pytest.importorskip("psutil", reason="needs psutil: pip install 'nnbehave[dev]'")
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="hosts are POSIX systems; this is none")

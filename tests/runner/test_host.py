@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from nnbehave.measurement.worker import PythonWorker
 from nnbehave.runner.host import artifact_key, trim
 from nnbehave.runner.lock import MeasuringLock
-from nnbehave.worker import PythonWorker
 
 Start = Callable[[], PythonWorker]
 

@@ -12,10 +12,10 @@ import pytest
 
 import nnbehave
 from nnbehave.errors import WorkerDied, WorkerTimeout
-from nnbehave.platforms import get_platform
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.targets import LocalTarget
+from nnbehave.measurement.worker import PythonWorker, Worker
 from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array
-from nnbehave.targets import LocalTarget
-from nnbehave.worker import PythonWorker, Worker
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
-from nnbehave.measurement import Sample
+from nnbehave.measurement.statistics import Sample
 from nnbehave.studies.comparison import judge, ratio
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import nnbehave as nb
+from nnbehave.design.networks import NetworkBuilder
 from nnbehave.errors import InvalidInputError
-from nnbehave.networks import NetworkBuilder
 
 pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from nnbehave.design.precisions import PRECISIONS
 from nnbehave.errors import InvalidInputError
-from nnbehave.precisions import PRECISIONS
 from nnbehave.studies.roofline import family, machine_peaks, measure_roofline
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
+from nnbehave.design.space import space_from_document, space_to_document
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning._pruned import PrunedSpace, Removed
 from nnbehave.pruning.exporters._base import Exporter
-from nnbehave.space import space_from_document, space_to_document
 
 _FORMAT = 1
 _GROUP = ("slot", "dimension", "rule", "platform")  # what rows that follow one another mostly share

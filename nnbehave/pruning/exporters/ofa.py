@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from nnbehave.design.space import Slot, Stage
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning._pruned import PrunedSpace
 from nnbehave.pruning.exporters._base import Exporter, refusal
-from nnbehave.space import Slot, Stage
 
 _BLOCKS = ("mobilenet_v2", "mobilenet_v2_se")
 _DIMENSIONS = ("kernel", "expansion")

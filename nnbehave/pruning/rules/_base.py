@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from nnbehave.analysers._frames import records
+from nnbehave.analysis._frames import records
+from nnbehave.design.space import Slot
 from nnbehave.errors import InvalidInputError
-from nnbehave.space import Slot
 
 if TYPE_CHECKING:
     import pandas as pd

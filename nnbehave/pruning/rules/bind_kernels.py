@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnbehave.analysers import Scaling
+from nnbehave.analysis import Scaling
+from nnbehave.design.space import Slot
 from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold, rows_of
-from nnbehave.space import Slot
 
 Row = dict[str, Any]
 

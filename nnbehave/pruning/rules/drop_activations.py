@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from nnbehave.analysers import Activations, Fusion
-from nnbehave.layer import Layer
+from nnbehave.analysis import Activations, Fusion
+from nnbehave.design.layer import Layer
+from nnbehave.design.space import Slot
 from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold, rows_of
-from nnbehave.space import Slot
 
 
 class _Cost(NamedTuple):

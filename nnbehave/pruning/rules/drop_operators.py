@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from nnbehave.analysers import Blocks
-from nnbehave.layer import Layer
+from nnbehave.analysis import Blocks
+from nnbehave.design.layer import Layer
+from nnbehave.design.space import Slot
 from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold, rows_of
-from nnbehave.space import Slot
 
 _SHAPE = ("height", "width", "in_channels", "kernel", "stride", "batch")
 Shape = dict[str, dict[str, Any]]  # the rows of one shape in one environment, by operator

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nnbehave.analysers import Accuracy, Precisions
+from nnbehave.analysis import Accuracy, Precisions
+from nnbehave.design.space import Slot
 from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold, rows_of
-from nnbehave.space import Slot
 
 
 @dataclass(frozen=True)

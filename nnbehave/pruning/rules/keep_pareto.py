@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nnbehave.analysers import StepMap
+from nnbehave.analysis import StepMap
+from nnbehave.design.layer import Layer
+from nnbehave.design.space import Slot
 from nnbehave.errors import InvalidInputError, InvalidLayerError
-from nnbehave.layer import Layer
 from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold
-from nnbehave.space import Slot
 
 SIZES = ("in_channels", "out_channels", "height", "width")  # of which a larger one can do more
 _MUST_MATCH = ("op", "height", "width", "kernel", "stride", "precision", "batch", "groups", "dilation", "expansion")

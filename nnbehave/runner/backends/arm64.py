@@ -28,7 +28,7 @@ _NOT_COUNTED = ("python3", "libfaketime")  # what the files are called whose cod
 
 
 class Guest:
-    """The process that runs models under QEMU (``nnbehave/platforms/_arm64/guest.py`` has its protocol).
+    """The process that runs models under QEMU (``nnbehave/measurement/platforms/_arm64/guest.py`` has its protocol).
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class Arm64Model(Model):
 
 
 class Arm64Backend(Backend):
-    """Options: see :class:`nnbehave.platforms.arm64.Arm64`, which gives them.
+    """Options: see :class:`nnbehave.measurement.platforms.arm64.Arm64`, which gives them.
 
     Parameters
     ----------

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import PrunedSpace, prune
 from nnbehave.pruning.exporters import EXPORTERS, Exporter, get_exporter, registered_exporters
 from nnbehave.pruning.exporters._base import parameters
-from nnbehave.space import Slot, Space, Stage
 from tests.pruned import chain, pruned_spaces, pruned_to
 
 SMALL = chain((32, (8, 16, 24, 32)), (64, (16, 32, 64)))

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
-from nnbehave.space import Slot, Space, Stage
 from tests.pruned import chain, pruned_to, some_of
 
 CODE = nb.load_space("metapruning_mobilenet_v1_code")

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given, settings
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import PrunedSpace
 from nnbehave.pruning.exporters._base import parameters
-from nnbehave.space import Slot, Space, Stage
 from tests.pruned import chain, pruned_spaces, pruned_to
 
 

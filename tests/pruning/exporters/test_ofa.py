@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import PrunedSpace
-from nnbehave.space import Slot, Space, Stage
 from tests.pruned import pruned_to, some_of
 
 OFA = nb.load_space("ofa_mobilenet_v3")

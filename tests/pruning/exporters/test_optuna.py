@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 
 import nnbehave as nb
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.pruning import PrunedSpace
 from nnbehave.pruning.exporters._base import parameters
 from nnbehave.pruning.exporters.optuna import suggest
-from nnbehave.space import Slot, Space, Stage
 from tests.pruned import chain, pruned_spaces, pruned_to
 
 optuna = pytest.importorskip("optuna", reason="pip install 'nnbehave[dev]' to test against Optuna")

@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import nnbehave as nb
+from nnbehave.design.space import Slot
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import PrunedSpace
-from nnbehave.space import Slot
 from tests.pruned import chain, chains, space_of
 
 SMALL = chain((32, (8, 16, 24, 32)), (64, (16, 32, 64)))

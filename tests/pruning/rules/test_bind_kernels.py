@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 import nnbehave as nb
-from nnbehave.analysers import Scaling
+from nnbehave.analysis import Scaling
+from nnbehave.design.space import Slot
 from nnbehave.pruning import BindKernels, prune
-from nnbehave.space import Slot
 from tests.pruned import space_of
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 import nnbehave as nb
-from nnbehave.analysers import Activations, Fusion
+from nnbehave.analysis import Activations, Fusion
+from nnbehave.design.space import Slot
 from nnbehave.pruning import prune
-from nnbehave.space import Slot
 from tests.pruned import space_of
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 import nnbehave as nb
-from nnbehave.analysers import Blocks
+from nnbehave.analysis import Blocks
+from nnbehave.design.space import Slot
 from nnbehave.pruning import DropOperators, prune
-from nnbehave.space import Slot
 from tests.pruned import space_of
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 import nnbehave as nb
-from nnbehave.analysers import Precisions, judge_accuracy
+from nnbehave.analysis import Precisions, judge_accuracy
+from nnbehave.design.space import Slot
 from nnbehave.pruning import DropPrecisions, prune
-from nnbehave.space import Slot
 from tests.pruned import space_of
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnbehave as nb
-from nnbehave.analysers import Lost, Origin
+from nnbehave.analysis import Lost, Origin
+from nnbehave.design.space import Slot
 from nnbehave.pruning import KeepPareto, prune
-from nnbehave.space import Slot
 from tests.pruned import conv, space_of, staircase, swept
 
 

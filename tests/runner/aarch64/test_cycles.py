@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nnbehave.platforms._arm64.setup import Installed
-from nnbehave.platforms.preparation import Preparation
+from nnbehave.measurement.platforms._arm64.setup import Installed
+from nnbehave.measurement.platforms.preparation import Preparation
 from nnbehave.runner.aarch64.cycles import CycleModel
 
 pytestmark = pytest.mark.slow

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nnbehave.platforms._arm64.setup import Installed
-from nnbehave.platforms.preparation import Preparation
+from nnbehave.measurement.platforms._arm64.setup import Installed
+from nnbehave.measurement.platforms.preparation import Preparation
 from nnbehave.runner.aarch64.instructions import CLASSES, disassemble, instruction_class, words
 
 WORDS = st.integers(0, 2**32 - 1).map("{:08x}".format)

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 import nnbehave as nb
-from nnbehave.converters import ArtifactCache, get_converter
-from nnbehave.platforms import get_platform
-from nnbehave.platforms.preparation import Preparation
+from nnbehave.measurement.converters import ArtifactCache, get_converter
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.platforms.preparation import Preparation
 from nnbehave.runner.backends.arm64 import Arm64Backend, Arm64Model
 from nnbehave.runner.backends.base import quantised_inputs
 from nnbehave.runner.protocol import Unsupported

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nnbehave as nb
-from nnbehave.converters import CONVERTERS
-from nnbehave.graph import Graph
+from nnbehave.design.graph import Graph
+from nnbehave.measurement.converters import CONVERTERS
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.backends.base import Model
 from nnbehave.runner.kernels import executed_precision

@@ -1,0 +1,1 @@
+"""Which channel counts are worth keeping: the law of one curve, and the search for it."""

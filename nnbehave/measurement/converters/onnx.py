@@ -1,0 +1,75 @@
+"""TensorFlow graph → ONNX, channels first, as models come that were written in PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nnbehave.design.graph import Graph
+from nnbehave.measurement.converters._base import Converter, timed
+from nnbehave.runner.reference import nudged, random_inputs, save_reference
+
+# The oldest that has HardSwish: compilers of accelerators lag behind ONNX, and take no newer file.
+_OPSET, _IR_VERSION = 14, 7
+
+
+class ONNXConverter(Converter):
+    """Each operator of the traced TensorFlow graph as ONNX's, with the same weights, in (N, C, H, W).
+
+    The weights stay fp32: what is computed in is the matter of the runtime, or of the compiler that quantises.
+    Activation functions are what PyTorch's exporter writes (``HardSwish`` is one node, swish is two).
+    """
+
+    name = "onnx"
+    file = "model.onnx"
+    revision = 2
+    packages = {"tensorflow": "tensorflow", "onnx": "onnx"}
+    precisions = ("fp32", "fp16", "int8")
+
+    def convert(self, graph: Graph, seed: int, folder: Path) -> dict[str, float]:
+        from nnbehave.measurement.converters._onnx_operators import (
+            translate,  # with TensorFlow, whose seconds are not the graph's
+        )
+
+        phases: dict[str, float] = {}
+        with timed(phases, "graph"):
+            function = graph.concrete_function(seed)
+        with timed(phases, "convert"):
+            translation = translate(function)
+            (folder / self.file).write_bytes(_model(translation, function).SerializeToString())
+        with timed(phases, "reference"):
+            if len(graph.outputs) == 1:  # as keep_reference has it
+                _keep_reference(translation, function, seed, folder)
+        return phases
+
+
+def _keep_reference(translation: Any, function: Any, seed: int, folder: Path) -> None:
+    """Keep TensorFlow's output for inputs that are drawn channels first, in ONNX's order of elements."""
+    import tensorflow as tf
+
+    from nnbehave.measurement.converters._onnx_graph import channels_first, channels_last, first_shape, reordered
+
+    inputs = random_inputs([first_shape(x) for x in function.inputs], seed)
+    (output,), (moved,) = (
+        function(*(tf.constant(channels_last(x)) for x in each)) for each in (inputs, nudged(inputs))
+    )
+    image = translation.flattened.get(translation.name(function.outputs[0]))
+    expected, shifted = (reordered(x.numpy(), image) if image else channels_first(x.numpy()) for x in (output, moved))
+    exact = [(0.0, 0)]
+    save_reference(folder, expected, shifted, exact * len(inputs), exact)
+
+
+def _model(translation: Any, function: Any) -> Any:
+    """Return the ONNX model of a translated function."""
+    from onnx import TensorProto, helper
+
+    from nnbehave.measurement.converters._onnx_graph import first_shape
+
+    inputs, outputs = (
+        [helper.make_tensor_value_info(translation.name(x), TensorProto.FLOAT, first_shape(x)) for x in tensors]
+        for tensors in (function.inputs, function.outputs)
+    )
+    nodes, constants = translation.needed([output.name for output in outputs])
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, constants)
+    opset = helper.make_opsetid("", _OPSET)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="nnbehave")

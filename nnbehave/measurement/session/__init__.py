@@ -1,0 +1,1 @@
+"""One unbroken stretch of measuring on one machine."""

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.design.graph import Graph, as_graph
+from nnbehave.design.layer import Layer
+from nnbehave.errors import InvalidInputError
+
+
+def conv(**changes: int) -> nb.Layer:
+    return nb.Layer(**{"op": "conv", "height": 7, "in_channels": 8, "out_channels": 8, "kernel": 3, **changes})
+
+
+def test_a_single_graph_is_called_like_its_layer() -> None:
+    assert Graph([conv()]).id == conv().id
+    assert as_graph(conv()) == Graph([conv()])
+
+
+def test_costs_add_up() -> None:
+    graph = Graph([conv(), conv()])
+    assert (graph.arrangement, graph.depth) == ("chain", 2)
+    assert (graph.ops, graph.mac) == (2 * conv().ops, 2 * conv().mac)
+
+
+def test_ids_tell_arrangements_and_orders_apart() -> None:
+    a, b = conv(), conv(kernel=1)
+    ids = {Graph(layers, how).id for layers in ([a, b], [b, a]) for how in ("chain", "fan", "pair")}
+    assert len(ids) == 6
+    assert Graph([a, b]).id == Graph([conv(), conv(kernel=1)]).id == "chain_2_" + Graph([a, b]).id[-16:]
+
+
+@pytest.mark.parametrize("how", ["chain", "fan", "pair"])
+def test_a_graph_survives_being_plain_data(how: str) -> None:
+    graph = Graph([conv(), conv(kernel=1)], how)  # type: ignore[arg-type]
+    assert Graph.from_dict(graph.to_dict()) == graph
+
+
+@pytest.mark.parametrize(
+    ("layers", "how", "says"),
+    [
+        ([], None, "takes some layers, got 0"),
+        ([conv(), conv()], "single", "takes 1 layers, got 2"),
+        ([conv()] * 3, "pair", "takes 2 layers, got 3"),
+        (conv(), None, r"Graph\(\[layer, …\]\)"),
+        (["conv"], None, r"Graph\(\[layer, …\]\)"),
+        ([conv()], "ring", "must be one of single, chain, fan, pair"),
+        ([conv(out_channels=9), conv()], "chain", r"layer 1 .* takes \(1, 7, 7, 8\), but layer 0 gives \(1, 7, 7, 9\)"),
+        ([conv(), conv(in_channels=9)], "fan", "but input 0 of the graph is"),
+    ],
+)
+def test_what_does_not_fit_is_refused(layers: list[nb.Layer], how: str, says: str) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        Graph(layers, how)  # type: ignore[arg-type]
+
+
+def test_other_subjects_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="expected a Layer or a Graph, got str"):
+        as_graph("conv")  # type: ignore[arg-type]
+
+
+def test_fan_layers_may_differ_in_their_output() -> None:
+    assert Graph([conv(out_channels=3), conv(out_channels=9)], "fan").depth == 2
+
+
+ADD = Layer(op="add", height=7, in_channels=8)
+
+
+def test_a_network_reads_what_its_sources_say() -> None:
+    graph = Graph([conv(), conv(), ADD], "network", [(-1,), (0,), (0, 1)])
+    assert graph.outputs == (2,)
+    assert graph.input_shapes == ((1, 7, 7, 8),)
+    assert Graph.from_dict(graph.to_dict()) == graph
+    assert graph.id != Graph([conv(), conv(), ADD], "network", [(-1,), (0,), (1, 0)]).id
+
+
+def test_further_inputs_of_a_chain_are_inputs_of_the_graph_one_for_each_shape() -> None:
+    graph = Graph([conv(), ADD, ADD])
+    assert graph.sources == ((-1,), (0, -2), (1, -2))
+    assert graph.input_shapes == ((1, 7, 7, 8), (1, 7, 7, 8))
+
+
+@pytest.mark.parametrize(
+    ("layers", "sources", "message"),
+    [
+        ([conv(), conv()], None, "a 'network' needs them"),
+        ([conv()], [(-1,), (0,)], "2 of them for 1 layers"),
+        ([conv(), ADD], [(-1,), (0,)], "takes 2 inputs, not 1"),
+        ([conv(), conv()], [(1,), (0,)], "which does not come before it"),
+        ([conv(), conv()], [(-1,), (-3,)], "without gaps"),
+    ],
+)
+def test_sources_that_make_no_network_are_refused(layers: list[Layer], sources: list[tuple[int]], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        Graph(layers, "network", sources)
+
+
+def branches(*widths: int) -> list[Layer]:
+    return [conv(out_channels=width) for width in widths]
+
+
+def test_a_concat_takes_branches_of_any_widths_that_add_up() -> None:
+    concat = Layer(op="concat", height=7, in_channels=16, out_channels=31, groups=3)
+    assert [shape[-1] for shape in concat.input_shapes] == [16, 5, 5, 5]
+    sources = [(-1,)] * 4 + [(0, 1, 2, 3)]
+    graph = Graph([*branches(16, 2, 9, 4), concat], "network", sources)
+    assert graph.shapes[-1] == (1, 7, 7, 31)
+    with pytest.raises(InvalidInputError, match=r"layer 4 .* takes \(1, 7, 7, 5\), but layer 1 gives \(1, 7, 7, 2\)"):
+        Graph([*branches(16, 2, 9, 5), concat], "network", sources)
+    with pytest.raises(InvalidInputError, match=r"takes \(1, 7, 7, 16\), but layer 0 gives \(1, 7, 7, 2\)"):
+        Graph([*branches(2, 16, 9, 4), concat], "network", sources)
+
+
+def test_a_layer_of_several_alike_inputs_reads_as_many() -> None:
+    concat = Layer(op="concat", height=7, in_channels=4, out_channels=12, groups=2)
+    assert Graph([concat]).sources == ((-1, -2, -3),)
+    assert Graph([concat, conv(in_channels=12, out_channels=4), concat]).sources[2] == (1, -2, -3)

@@ -1,0 +1,70 @@
+"""A small sweep on each runtime that is measured, and what is known of some."""
+
+from __future__ import annotations
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.errors import InvalidInputError, MissingExtraError, SetupError
+from nnbehave.measurement.platforms import Platform, get_platform
+from nnbehave.testing import PlatformContract
+
+PLATFORMS = ["onnxruntime", "tensorflow", "tflite-runtime", "litert-gpu"]
+SWEPT = ["onnxruntime", "tflite-runtime", "litert-gpu"]  # TensorFlow takes a minute, which its contract takes too
+
+
+def usable(name: str) -> Platform:
+    """Return a platform that can be used, set up where it needs that."""
+    platform = get_platform(name)
+    try:
+        if preparation := platform.preparation():
+            list(preparation.make())
+        platform.version()
+    except (MissingExtraError, SetupError, InvalidInputError) as error:
+        pytest.skip(str(error))
+    return platform
+
+
+@pytest.fixture(scope="module")
+def old_runtime() -> Platform:
+    return usable("tflite-runtime")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SWEPT)
+def test_a_sweep_has_a_right_and_measured_row_for_every_layer(name: str, base: nb.Layer) -> None:
+    platform = usable(name)
+    rows = nb.sweep(
+        layer=base, dimension="out_channels", values=range(8, 48, 8), platforms=name, interval=0.2, progress=False
+    ).frame
+    assert list(rows["out_channels"]) == [8, 16, 24, 32, 40]
+    assert set(rows["status"]) <= {"ok", "noisy"}  # a busy machine is no fault of the runtime
+    assert (rows["latency_ms"] > 0).all()
+    assert (rows["output_error"] < 1e-4).all()
+    assert set(rows["executed_precision"]) == {"unknown" if name == "litert-gpu" else "fp32"}
+    assert set(rows["placement"]) == {"full"}
+    assert set(rows["method"]) == {platform.methods[0]}
+
+
+@pytest.mark.parametrize("name", PLATFORMS)
+def test_another_precision_is_refused(name: str, base: nb.Layer) -> None:
+    asked = nb.Graph([base.replace(precision="bf16")])
+    assert get_platform(name).refuses(asked).startswith(f"{name} has no bf16, only fp32")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("old_runtime")
+class TestTFLiteRuntime(PlatformContract):
+    platform = "tflite-runtime"
+
+
+@pytest.mark.slow
+def test_the_old_runtime_has_no_quantised_xnnpack(old_runtime: Platform, base: nb.Layer) -> None:
+    layers = [base, base.replace(precision="int8"), nb.Layer(op="dense", in_channels=64, out_channels=64)]
+    layers.append(layers[-1].replace(precision="dynamic_int8"))
+    rows = nb.measure(layers, "tflite-runtime", method="none", progress=False).frame
+    assert list(rows["kernels"][:3]) == ["xnnpack:CONV_2D", "builtin:CONV_2D", "xnnpack:FULLY_CONNECTED"]
+    assert list(rows["placement"][:3]) == ["full", "fallback", "full"]
+    assert rows["status"].iloc[3] == "unsupported"
+    assert "FULLY_CONNECTED" in rows["reason"].iloc[3]
+    assert set(rows["output_error"][:3] < [1e-5, 0.05, 1e-5]) == {True}

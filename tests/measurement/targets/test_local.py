@@ -1,0 +1,77 @@
+"""This machine, and other Pythons on it."""
+
+from __future__ import annotations
+
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.design.space import Space
+from nnbehave.errors import InvalidInputError, MissingExtraError
+from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.platforms.tflite import TFLite
+from nnbehave.measurement.targets import get_target
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """Another Python by its path, with the packages of this one."""
+    path = tmp_path / "python"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_a_sweep_in_another_python(space: Space, python: Path) -> None:
+    frame = nb.sweep(space, platforms="simulated?noise=0.001", target=f"python:{python}", progress=False).frame
+    assert set(frame["target"]) == {f"python:{python}"}
+    assert set(frame["status"]) == {"ok"}
+
+
+def test_its_runner_is_of_one_file_whatever_lies_around(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python takes packages from its working directory first, where the user's may hold another nnbehave."""
+    (tmp_path / "nnbehave").mkdir()
+    (tmp_path / "nnbehave/__init__.py").write_text("raise SystemExit('the wrong one')")
+    monkeypatch.chdir(tmp_path)
+    psutil = pytest.importorskip("psutil", reason="needs psutil: pip install 'nnbehave[dev]'")
+    with get_target(f"python:{python}").start(get_platform("simulated")) as worker:
+        assert worker.request("hello", 20)["ok"]
+        first = psutil.Process(worker.pid).environ()["PYTHONPATH"].split(":")[0]
+        assert Path(first).name.startswith("nnbehave-runner-")
+        assert first.endswith(".zip")
+
+
+def test_a_command_on_the_path_is_named_by_its_path(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(python.parent), prepend=":")
+    assert get_target("python:python").name == f"python:{python}"
+
+
+def test_a_python_without_the_runtime_is_told(python: Path, base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TFLite, "package", "no-such-runtime")
+    with pytest.raises(MissingExtraError, match=f"needs no-such-runtime, which {python} has not: there, {python} -m"):
+        nb.measure([base], "tflite", target=f"python:{python}", progress=False)
+
+
+def test_a_python_without_numpy_is_told(base: nb.Layer, tmp_path: Path) -> None:
+    venv.create(tmp_path / "bare", with_pip=False)
+    with pytest.raises(MissingExtraError, match="bare/bin/python has no NumPy"):
+        nb.measure([base], "simulated", target=f"python:{tmp_path}/bare/bin/python", progress=False)
+
+
+def test_what_is_no_python_is_told(base: nb.Layer) -> None:
+    with pytest.raises(InvalidInputError, match="not a Python of version 3.8 or newer"):
+        nb.measure([base], "simulated", target="python:/bin/true", progress=False)
+
+
+def test_what_gets_a_python_of_its_own_here_may_be_in_another(python: Path) -> None:
+    """tflite-runtime needs no setup where the target's Python has it; what is more than a package stays here."""
+    target = get_target(f"python:{python}")
+    with pytest.raises(MissingExtraError, match="'tflite-runtime' needs tflite-runtime, which .* has not"):
+        target.adapt(get_platform("tflite-runtime"))
+    with pytest.raises(InvalidInputError, match="'arm64' .* only runs on target local"):
+        target.adapt(get_platform("arm64"))

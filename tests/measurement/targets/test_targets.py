@@ -1,0 +1,78 @@
+"""Targets by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nnbehave as nb
+from nnbehave.errors import InvalidInputError
+from nnbehave.measurement.targets import LocalTarget, get_target
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("local", "local"),
+        ("ssh://board", "ssh://board"),
+        ("ssh://Board.local/", "ssh://Board.local"),
+        ("ssh://pi@board:2222", "ssh://pi@board:2222"),
+        ("ssh://pi@board?python=python3", "ssh://pi@board"),
+        ("ssh://pi@board?python=/opt/py/bin/python", "ssh://pi@board?python=/opt/py/bin/python"),
+        ("ssh://[::1]", "ssh://[::1]"),
+        ("ssh://[::1]:22", "ssh://[::1]:22"),
+    ],
+)
+def test_names_are_canonical(text: str, canonical: str) -> None:
+    target = get_target(text)
+    assert target.name == canonical
+    assert get_target(target.name).name == canonical
+    assert isinstance(target, LocalTarget) == (text == "local")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "expected local, python:/path/to/python, ssh://.* or adb://"),
+        ("remote", "expected local"),
+        (None, "expected local"),
+        (3, "expected local"),
+        ("ssh:board", "expected local"),
+        ("python:", "nothing is not a program"),
+        ("python:/no/such/python", "/no/such/python is not a program on this machine"),
+        ("ssh://", "not of the form ssh://"),
+        ("ssh://user@", "not of the form"),
+        ("ssh://user:password@board", "not of the form"),
+        ("ssh://board/folder", "not of the form"),
+        ("ssh://board:0", "not of the form"),
+        ("ssh://board:65536", "not of the form"),
+        ("ssh://board:port", "not of the form"),
+        ("ssh://-oProxyCommand=touch", "not of the form"),
+        ("ssh://-l@board", "not of the form"),
+        ("ssh://board;touch", "not of the form"),
+        ("ssh://board?key=id", "no option 'key'; it has python"),
+        ("ssh://board?python=", "python is empty"),
+    ],
+)
+def test_others_are_refused(text: Any, says: str) -> None:
+    with pytest.raises(InvalidInputError, match=says):
+        get_target(text)
+
+
+@given(st.text(max_size=40).map("ssh://{}".format))
+def test_no_address_breaks_the_parser(text: str) -> None:
+    try:
+        target = get_target(text)
+    except InvalidInputError:
+        return
+    assert get_target(target.name).name == target.name
+
+
+def test_a_wrong_target_is_told_before_anything_is_measured(base: nb.Layer, tmp_path: Any) -> None:
+    path = tmp_path / "r.db"
+    with pytest.raises(InvalidInputError, match="target 'there': expected"):
+        nb.measure([base], "simulated", path, target="there", progress=False)
+    assert not path.exists()

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import nnbehave as nb
+from nnbehave.design.graph import Graph
+from nnbehave.design.space import Space
+from nnbehave.errors import InvalidInputError, StoreError
+from nnbehave.measurement.converters import Artifact
+from nnbehave.measurement.session.events import Block, Checked, Loaded, Outcome, Process, Retest
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.store.schema import VERSION
+from nnbehave.measurement.store.store import BlockRecord, Store
+from nnbehave.runner.kernels import Kernel
+
+BLOCK = Block("layer", 0, 0, 0, 2, [10, 20, 30], {"cpu_ns": 60}, 1.0)
+READ = BlockRecord("layer", 0, 0, pytest.approx(7.5e-6), {"cpu_ns": 60}, 1.0)
+
+
+def begin(store: Store) -> int:
+    environment = store.add_environment({"machine": "here"})
+    return store.begin_session(
+        "simulated", "local", environment, "whole", Settings(), [1], {"layer": [("layer", 1.0), ("call", -1.0)]}
+    )
+
+
+def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
+    path = tmp_path / "results.db"
+    graph = Graph([space.slots[0].base])
+    with Store(path) as store:
+        store.add_space(space)
+        store.add_space(space)
+        session = begin(store)
+        artifact = Artifact("/cache/x", "abc", graph.id, "tflite", "1", 0, 10, 0.1, 0.2)
+        store.add_event(session, Loaded(graph.id, 0.5, [Kernel("kernel", "int8", False)]), artifact)
+        store.add_event(session, BLOCK)
+        store.add_event(session, Outcome("other", "failed", "why"))
+        store.add_event(session, Process(0, 20, True, {"steal_ms": False}))
+        store.add_event(session, Retest("layer", 3, ["left", "right"]))
+        assert not next(store.sessions()).finished
+        store.end_session(session)
+    with Store(f"sqlite:///{path}", must_exist=True) as store:
+        (record,) = store.sessions()
+        assert (record.platform, record.finished, record.settings) == ("simulated", True, Settings())
+        assert record.blocks == [READ]
+        assert record.terms == {"layer": [("layer", 1.0), ("call", -1.0)]}
+        assert record.retests["layer"]["neighbours"] == ["left", "right"]
+        assert [(row["process"], row["steady"]) for row in record.processes] == [(0, True)]
+        assert record.loads[graph.id]["kernels"] == [Kernel("kernel", "int8", False)]
+        assert record.outcomes["other"]["reason"] == "why"
+        assert store.subjects()[graph.id] == graph
+        assert set(store.points()[graph.id]) == {("twenty", "conv", "out_channels")}
+        assert store.artifacts()[0]["sha256"] == "abc"
+        assert list(store.environments().values()) == [{"machine": "here"}]
+        assert list(store.sessions(["tflite"])) == []
+
+
+def test_two_spaces_of_one_name_are_told_apart(tmp_path: Path, base: nb.Layer) -> None:
+    with Store(tmp_path / "results.db") as store:
+        store.add_space(Space.from_layer(base, "out_channels", [1, 2], name="same"))
+        store.add_space(Space.from_layer(base.replace(kernel=1), "out_channels", [1, 2], name="same"))
+        names = {space for points in store.points().values() for space, _, _ in points}
+    assert len(names) == 2
+    assert all(name.startswith("same@") for name in names)
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, only text", bytes(range(256)) * 40])
+@pytest.mark.parametrize("must_exist", [False, True])
+def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes, must_exist: bool) -> None:
+    path = tmp_path / "results.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(path, must_exist=must_exist)
+    assert path.read_bytes() == content
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("create table users (id integer)")
+    content = path.read_bytes()
+    for must_exist in (False, True):
+        with pytest.raises(StoreError, match="not a store of nnbehave") as caught:
+            Store(path, must_exist=must_exist)
+        with sqlite3.connect(path, timeout=0) as other:  # nothing is held, even while the error is
+            other.execute("select * from users")
+            assert caught.value is not None
+    assert path.read_bytes() == content
+    assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    Store(path).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("update meta set value = ? where key = 'schema_version'", (str(VERSION + 1),))
+    for must_exist in (False, True):
+        with pytest.raises(StoreError, match="written by a newer nnbehave.*update nnbehave"):
+            Store(path, must_exist=must_exist)
+
+
+def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is no store at"):
+        Store(tmp_path / "nothing.db", must_exist=True)
+    with pytest.raises(StoreError, match="there is no directory"):
+        Store(tmp_path / "no" / "results.db")
+    with pytest.raises(StoreError, match="is a directory"):
+        Store(tmp_path)
+    with pytest.raises(InvalidInputError, match="neither a database URL nor a path"):
+        Store("://x")
+    with pytest.raises(InvalidInputError, match="writes to sqlite or postgresql, not mysql"):
+        Store("mysql://host/db")
+    with pytest.raises(StoreError, match="needs a database driver|connect"):
+        Store("postgresql://127.0.0.1:1/db")
+    with pytest.raises(InvalidInputError, match="give the path of the file alone"):
+        Store(f"sqlite:///{tmp_path}/ghost.db?timeout=5", must_exist=True)
+    for odd in ("a\0b", "x" * 5000):
+        with pytest.raises(StoreError, match="not the path of a file"):
+            Store(odd)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_store_is_read_and_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    with Store(path) as store:
+        store.add_event(begin(store), BLOCK)
+    with Store(path, must_exist=True) as store:
+        assert next(store.sessions()).blocks == [READ]
+        with pytest.raises(StoreError, match="readonly"):
+            store.add_event(1, BLOCK)
+    url = f"sqlite:///file:{path}?mode=ro&uri=true"
+    with pytest.raises(StoreError, match="readonly"):
+        begin(Store(url))
+
+
+def test_a_full_disk_is_told_and_loses_nothing_that_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    with Store(path) as store:
+        session = begin(store)
+        store.add_event(session, BLOCK)
+        pages = store._connection.exec_driver_sql("pragma page_count").scalar()
+        store._connection.exec_driver_sql(f"pragma max_page_count = {pages}")
+        store._connection.commit()
+        big = Block("layer", 0, 0, 0, 2, [10] * 10_000, {}, 1.0)
+        with pytest.raises(StoreError, match="full"):
+            store.add_event(session, big)
+    with Store(path) as store:
+        assert next(store.sessions()).blocks == [READ]
+        store.add_event(session, BLOCK)
+
+
+def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    code = (
+        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import BLOCK, begin\n"
+        "store = Store(sys.argv[1]); session = begin(store)\n"
+        "for _ in range(200): store.add_event(session, BLOCK)\n"
+    )
+    root = str(Path(__file__).parent.parent)
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root) for _ in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    with Store(path, must_exist=True) as store:
+        assert [len(record.blocks) for record in store.sessions()] == [200, 200, 200]
+
+
+def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    code = (
+        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import BLOCK, begin\n"
+        "store = Store(sys.argv[1]); session = begin(store)\n"
+        "for i in range(10**9): store.add_event(session, BLOCK); print(i + 1, flush=True)\n"
+    )
+    root = str(Path(__file__).parent.parent)
+    for wait_s in (0.0, 0.05, 0.2):
+        writer = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root, stdout=subprocess.PIPE, text=True)
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        time.sleep(wait_s)
+        os.kill(writer.pid, 9)
+        told = 1 + len(writer.stdout.read().splitlines())
+        writer.wait()
+        writer.stdout.close()
+        with Store(path, must_exist=True) as store:
+            written = len([*store.sessions()][-1].blocks)
+        assert told <= written <= told + 1
+
+
+def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path, space: Space) -> None:
+    """It lacks the tables that came later; a subject was then its own and only part."""
+    path = tmp_path / "old.db"
+    nb.sweep(space, platforms="simulated?noise=0.001", store=path, progress=False)
+    with sqlite3.connect(path) as raw:
+        for table in ("terms", "processes", "retests"):
+            raw.execute(f"drop table {table}")
+        raw.execute("update meta set value = '1' where key = 'schema_version'")
+    frame = nb.load_results(path).frame
+    frame = frame[frame["space"].notna()]
+    assert (frame["status"] == "ok").all()
+    assert frame["latency_ms"].min() == pytest.approx(0.06, rel=0.05)  # the call's 20 µs included
+    with Store(path) as store:
+        begin(store)
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("select value from meta").fetchone() == (str(VERSION),)
+
+
+def test_columns_that_came_later_are_added_when_an_older_store_is_written_to(tmp_path: Path, space: Space) -> None:
+    path = tmp_path / "old.db"
+    nb.sweep(space, platforms="simulated", store=path, progress=False)
+    with sqlite3.connect(path) as raw:
+        for column in ("output_cosine", "largest_error", "rounding_error"):
+            raw.execute(f"alter table checks drop column {column}")
+        raw.execute("insert into checks (session, subject, output_error) values (1, 'some', 0.5)")
+        raw.execute("update meta set value = '3' where key = 'schema_version'")
+    assert nb.load_results(path).frame["largest_error"].isna().all()
+    with Store(path) as store:
+        key = begin(store)
+        store.add_event(key, Checked("some", 0.1, 0.9, 0.2))
+        first, *_, last = (session.checks["some"] for session in store.sessions() if session.checks)
+    assert (first["output_error"], first["output_cosine"]) == (0.5, None)
+    assert (last["output_error"], last["output_cosine"], last["largest_error"]) == (0.1, 0.9, 0.2)
