@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnbehave.analysis.results import Results
     from nnbehave.design.graph import Graph
     from nnbehave.design.layer import Layer
     from nnbehave.design.space import Space
-    from nnbehave.records import Scalar
 
 
 def sweep(
@@ -24,7 +23,7 @@ def sweep(
     store: str | Path | None = None,
     layer: Layer | None = None,
     dimension: str | None = None,
-    values: Iterable[Scalar] | None = None,
+    values: Iterable[Any] | None = None,
     sampling: str = "exhaustive",
     budget: int | None = None,
     method: str | None = None,
@@ -160,7 +159,7 @@ def measure(
 
 
 def _space_of(
-    space: str | Path | Space | None, layer: Layer | None, dimension: str | None, values: Iterable[Scalar] | None
+    space: str | Path | Space | None, layer: Layer | None, dimension: str | None, values: Iterable[Any] | None
 ) -> Space:
     """Return the space that the arguments mean. Raises InvalidInputError or SpaceError where they mean none."""
     from nnbehave.design.layer import Layer

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from nnbehave.cli._app import Exit, app, reports
-from nnbehave.report.tables import draw, steps_table, support_table
 from nnbehave.errors import InvalidInputError
+from nnbehave.report.tables import draw, steps_table, support_table
 
 
 @app.command()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnbehave.cli._app import Exit, app, reports
-from nnbehave.report.tables import draw_platforms, steps_table, summary
 from nnbehave.errors import InvalidInputError
 from nnbehave.records import Status
+from nnbehave.report.tables import draw_platforms, steps_table, summary
 
 if TYPE_CHECKING:
     from nnbehave.design.graph import Graph
@@ -232,9 +232,7 @@ def check_composition_command(
     graphs = {name: _network(name) for name in network or NETWORKS}
     for where in platform or ["tflite"]:
         for name, graph in graphs.items():
-            found = check_composition(
-                {name: graph}, where, rounds=rounds, seed=seed, progress=not quiet, target=target
-            )
+            found = check_composition({name: graph}, where, rounds=rounds, seed=seed, progress=not quiet, target=target)
             typer.echo(found)
             good = good and bool((found.frame["error"].abs() <= within).all())
     return Exit.OK if good else Exit.INCOMPLETE

@@ -42,9 +42,9 @@ def prune(
     """
     from nnbehave.analysis import load_step_map
     from nnbehave.analysis.results import Results
-    from nnbehave.load import load_results
     from nnbehave.design.space import load_space
     from nnbehave.errors import InvalidInputError
+    from nnbehave.load import load_results
     from nnbehave.pruning import RULES, KeepPareto, prune
     from nnbehave.pruning.exporters import get_exporter
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from nnbehave.design.graph import Graph
@@ -153,9 +153,7 @@ def find_missing(
     return settled, measured & settled
 
 
-def _known_of(
-    session: SessionRecord, derivation: Derivation, settings: Settings, retry: bool
-) -> Mapping[str, _Known]:
+def _known_of(session: SessionRecord, derivation: Derivation, settings: Settings, retry: bool) -> dict[str, _Known]:
     """Return what a session knows of each subject that was asked of it."""
     told = session.stops.keys() | session.outcomes.keys() | session.counts.keys()
     if session.method == "none":

@@ -202,8 +202,7 @@ class Run:
         jobs = {graph.id: (get_converter(platform.converter_for(graph.precision)), graph) for graph in at.values()}
         finished = self._pool.convert(list(jobs.values()))
         hidden = not (self._options.progress and jobs)
-        made = {}
-        for (converter, graph), result in tqdm(finished, f"convert {self._label}", len(jobs), unit="graph", disable=hidden):
-            made[graph.id] = converter.name, result
+        bar = tqdm(finished, f"convert {self._label}", len(jobs), unit="graph", disable=hidden)
+        made = {graph.id: (converter.name, result) for (converter, graph), result in bar}
         for name, graph in at.items():
             yield name, *made[graph.id]

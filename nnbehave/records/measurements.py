@@ -17,8 +17,10 @@ from nnbehave.records.measurement import Environment, Measurement, Point, Scalar
 if TYPE_CHECKING:
     import pandas as pd
 
-_SELECTABLE: tuple[str, ...] = ("space", "slot", "dimension", "platform", "target", "environment", "method", "session", "subject")
-_SELECTABLE += ("arrangement", "status", *LAYER_FIELDS)
+_SELECTABLE = (
+    *("space", "slot", "dimension", "platform", "target", "environment", "method", "session", "subject"),
+    *("arrangement", "status", *LAYER_FIELDS),
+)
 Self = TypeVar("Self", bound="Measurements")
 
 

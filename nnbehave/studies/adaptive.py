@@ -22,9 +22,7 @@ _ROUNDS = 10  # of a point before the search is told of it; in the end it has as
 Known = dict[int, tuple[float, float]]  # by value: latency and its standard error, in ms
 
 
-def measure_adaptively(
-    engine: Engine, space: Space, fixed: Sequence[list[Layer]], budget: int | None
-) -> Measurements:
+def measure_adaptively(engine: Engine, space: Space, fixed: Sequence[list[Layer]], budget: int | None) -> Measurements:
     """Measure the values of each curve over whole numbers that its search asks for; measure other curves whole."""
     sweeps = space.sweeps()
     numeric = [sweep for sweep in sweeps if all(type(value) is int and value > 0 for value in sweep.values)]

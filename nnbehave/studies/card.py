@@ -15,8 +15,8 @@ from nnbehave.analysis import Accuracy, Card, fill_card
 from nnbehave.analysis.results import Results
 from nnbehave.design.space import Space, Stage, load_space
 from nnbehave.errors import InvalidInputError
-from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.derive import Derivation, Wanted
+from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.store import Store
 from nnbehave.studies.fusion import FOLLOWERS, check_fusion
 from nnbehave.studies.roofline import measure_roofline
@@ -25,6 +25,7 @@ from nnbehave.sweep import sweep
 _LOG = logging.getLogger("nnbehave")
 _SHAPE = (28, 96)  # of pairs, as that of the paper's Fig. 7
 _MOST_VALUES = 200  # of a curve over channels
+
 
 def make_card(
     platform: str = "tflite",

@@ -122,9 +122,7 @@ def compare(
     if graphs[0] == graphs[1]:
         raise InvalidInputError("the two are the same graph, so there is nothing to compare")
     settings = Settings(min_rounds=pairs, max_rounds=pairs, processes=processes, seed=seed)
-    options = Options(
-        settings, how, target, progress=progress, with_references=False, shard_bytes=math.inf
-    )
+    options = Options(settings, how, target, progress=progress, with_references=False, shard_bytes=math.inf)
     with Engine(platform, options) as engine:
         raise_failures(engine.measure([graphs]))
         (session,) = engine.sessions()

@@ -41,14 +41,8 @@ class Composition:
     layers: pd.DataFrame
 
     def __repr__(self) -> str:
-        lines = []
-        for row in self.frame.itertuples():
-            lines.append(
-                f"{row.network} on {row.platform}: whole {row.whole_ms:.3f} ms, sum of {row.layers} layers "
-                f"{row.sum_ms:.3f} ms: {row.error:+.1%} ({row.error_low:+.1%} to {row.error_high:+.1%})"
-            )
-            lines += [f"  {line}" for line in row.explained]
-        return "\n".join(lines)
+        rows = [_Whole(**row) for row in self.frame.to_dict("records")]
+        return "\n".join(line for row in rows for line in row.lines())
 
 
 @dataclass(frozen=True)
@@ -65,6 +59,14 @@ class _Whole:
     error_high: float
     warm_error: float
     explained: list[str]
+
+    def lines(self) -> list[str]:
+        """Return the row in words."""
+        first = (
+            f"{self.network} on {self.platform}: whole {self.whole_ms:.3f} ms, sum of {self.layers} layers "
+            f"{self.sum_ms:.3f} ms: {self.error:+.1%} ({self.error_low:+.1%} to {self.error_high:+.1%})"
+        )
+        return [first, *(f"  {line}" for line in self.explained)]
 
 
 @dataclass(frozen=True)
@@ -162,9 +164,7 @@ def _check(name: str, network: Graph, platform: Platform, options: Options) -> t
         latency, kernels = _latency(cold[graph.id]), list(cold[graph.id].execution.kernels)
         share = count * latency.ms / total.ms
         where = (str(platform), name, graph.id, graph.layers[0].op, count)
-        layers.append(
-            _Layer(*where, latency.ms, latency.std_error_ms, _latency(warm[graph.id]).ms, share, kernels)
-        )
+        layers.append(_Layer(*where, latency.ms, latency.std_error_ms, _latency(warm[graph.id]).ms, share, kernels))
     summed = sum(layer.count * layer.latency_ms for layer in layers)
     error = summed / total.ms - 1
     spread = math.sqrt(sum((layer.count * layer.std_error_ms) ** 2 for layer in layers))
@@ -190,13 +190,13 @@ def _latency(one: Measurement) -> Latency:
 
 def _explain(row: _Whole, layers: Sequence[_Layer], in_network: Sequence[str]) -> list[str]:
     """Return in words what the sum is made of, which kernels differ in the network, and what warm caches would hide."""
-    by_op: Counter[str] = Counter()
+    by_op: dict[str, float] = {}
     alone: Counter[str] = Counter()
     for layer in layers:
-        by_op[layer.op] += layer.count * layer.latency_ms  # type: ignore[assignment]
+        by_op[layer.op] = by_op.get(layer.op, 0.0) + layer.count * layer.latency_ms
         for kernel in layer.kernels:
             alone[kernel] += layer.count
-    shares = ", ".join(f"{op} {ms / row.whole_ms:.1%}" for op, ms in by_op.most_common())
+    shares = ", ".join(f"{op} {ms / row.whole_ms:.1%}" for op, ms in sorted(by_op.items(), key=lambda item: -item[1]))
     lines = [f"of the network's latency: {shares}"]
     missing, further = alone - Counter(in_network), Counter(in_network) - alone
     for text, kernels in (("only in the layers alone", missing), ("only in the network", further)):
@@ -209,7 +209,7 @@ def _explain(row: _Whole, layers: Sequence[_Layer], in_network: Sequence[str]) -
         without = (row.sum_ms - saved) / row.whole_ms - 1
         lines.append(f"the network folds {ops} into other kernels; without them the sum is {without:+.1%} off")
     lines.append(
-        f"layers that run alone, over and over, with warm caches, add up to {row.warm_error:+.1%}: the rest is the time "
-        "that weights and activations take to come from further away"
+        f"layers that run alone, over and over, with warm caches, add up to {row.warm_error:+.1%}: the rest is the "
+        "time that weights and activations take to come from further away"
     )
     return lines

@@ -101,12 +101,21 @@ def diagnose(
     layers = [Layer(op="conv", height=14, in_channels=64, out_channels=n, kernel=3) for n in range(16, 129, 16)]
     layers += [Layer(op="dwconv", height=56, in_channels=n, kernel=3) for n in (32, 64, 96, 128)]
     layers += [Layer(op="add", height=112, in_channels=n) for n in (16, 32, 64)]
-    settings = Settings(min_rounds=_ROUNDS, max_rounds=_ROUNDS, processes=1, interval=1e-6, time_limit_s=max(60, seconds))
-    runs = []
+    settings = Settings(
+        min_rounds=_ROUNDS, max_rounds=_ROUNDS, processes=1, interval=1e-6, time_limit_s=max(60.0, seconds)
+    )
+    runs: list[SessionRecord] = []
     for seed in range(_PROCESSES):  # one session after another, so that each process gets its share of the time
         of_run = settings.model_copy(update={"seed": seed})
-        limits = {"seconds": seconds / _PROCESSES, "shard_bytes": math.inf}
-        options = Options(of_run, "whole", target, progress=progress, with_references=False, **limits)
+        options = Options(
+            of_run,
+            "whole",
+            target,
+            progress=progress,
+            with_references=False,
+            seconds=seconds / _PROCESSES,
+            shard_bytes=math.inf,
+        )
         with Engine(platform, options) as engine:
             engine.measure([layers])
             runs += engine.sessions()

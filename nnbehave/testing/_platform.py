@@ -15,8 +15,8 @@ from nnbehave.design.precisions import PRECISIONS
 from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.measurement.converters import get_converter
 from nnbehave.measurement.engine import Engine
-from nnbehave.measurement.options import Options
 from nnbehave.measurement.isolation import EXACT, METHODS
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.platforms import Platform, get_platform, platforms
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.targets import LocalTarget

@@ -137,9 +137,7 @@ def _retested(
     return verdicts
 
 
-def _reference(
-    session: SessionRecord, graphs: Mapping[str, Graph], verdicts: Mapping[str, _Verdict]
-) -> _Reference:
+def _reference(session: SessionRecord, graphs: Mapping[str, Graph], verdicts: Mapping[str, _Verdict]) -> _Reference:
     """Return the scale of relative latencies; that of exact methods is 1 ms."""
     if session.method in EXACT:
         return _Reference(1.0, 0.0, {})

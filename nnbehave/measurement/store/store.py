@@ -234,9 +234,7 @@ class Store:
 
     # ------------------------------------------------------------------ reading
 
-    def sessions(
-        self, platforms: Collection[str] | None = None, with_samples: bool = True
-    ) -> Iterator[SessionRecord]:
+    def sessions(self, platforms: Collection[str] | None = None, with_samples: bool = True) -> Iterator[SessionRecord]:
         """Yield every session in the order begun, or those on some platforms.
 
         Without samples a session is read fast: what was run, what came of it, and which rule stopped it.

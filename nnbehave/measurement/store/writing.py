@@ -6,7 +6,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nnbehave.measurement.session.events import Checked, Counted, Event, Loaded, Outcome, Process, Retest, Sample, Stopped
+from nnbehave.measurement.session.events import (
+    Checked,
+    Counted,
+    Event,
+    Loaded,
+    Outcome,
+    Process,
+    Retest,
+    Sample,
+    Stopped,
+)
 from nnbehave.measurement.store import schema
 from nnbehave.runner.kernels import executed_precision, placement
 
