@@ -6,6 +6,7 @@ and where the number comes from. :class:`Measurements` holds many of them, as re
 
 from nnbehave.records.columns import COLUMNS
 from nnbehave.records.measurement import (
+    FEWEST_COMMON_POINTS,
     Counts,
     Environment,
     Execution,
@@ -24,6 +25,7 @@ from nnbehave.records.measurements import Curve, Measurements
 
 __all__ = [
     "COLUMNS",
+    "FEWEST_COMMON_POINTS",
     "Counts",
     "Curve",
     "Environment",

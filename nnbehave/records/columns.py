@@ -88,8 +88,10 @@ _OF_SUBJECT: dict[str, Callable[[Subject], Scalar]] = {
 _FIRST = list(_VALUES)[: list(_VALUES).index("session") + 1]
 COLUMNS = (*_FIRST, *_OF_SUBJECT, *LAYER_FIELDS, *(name for name in _VALUES if name not in _FIRST))
 _RENAMED = {"discarded_blocks": "discarded_samples", "disturbed_blocks": "disturbed_samples"}  # since version 0.1.0
-_REQUIRED: tuple[str, ...] = ("platform", "environment", "method", "session", "subject", "arrangement", "layers", "status")
-_REQUIRED += ("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms")
+_REQUIRED = (
+    *("platform", "environment", "method", "session", "subject", "arrangement", "layers", "status"),
+    *("latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms"),
+)
 
 
 def to_frame(measurements: Iterable[Measurement]) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def save(measurements: Measurements, path: str | Path) -> None:
     if suffix == ".csv":
         measurements.frame.to_csv(path, index=False)
     elif suffix == ".json":
-        choices = tuple(ChoicesOf(point=point, values=values) for point, values in measurements._choices.items())
+        choices = tuple(ChoicesOf(point=point, values=values) for point, values in measurements.choices.items())
         document = Document(measurements=measurements.records, environments=measurements.environments, choices=choices)
         Path(path).write_text(document.model_dump_json(), encoding="utf-8")
     else:

@@ -11,6 +11,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
 
 Scalar = str | int | float | bool | None
+FEWEST_COMMON_POINTS = 8  # that two sessions share before their latencies stand in one curve
 
 
 class Status(str, Enum):
