@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters._base import Converter, keep_reference, timed
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.runner.protocol import Unsupported
 
 
@@ -33,7 +34,7 @@ class OpenVINOConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             frozen = folder / "graph.pb"  # the weights are constants, so the graph is frozen as it is
             frozen.write_bytes(function.graph.as_graph_def().SerializeToString())
