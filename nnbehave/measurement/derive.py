@@ -13,7 +13,7 @@ from nnbehave.measurement.isolation import EXACT, bound, own_kernels
 from nnbehave.measurement.statistics import (
     ESTIMATOR,
     Estimate,
-    Sample,
+    Observation,
     agree,
     estimate_session,
     exact,
@@ -176,11 +176,11 @@ def _terms(session: SessionRecord) -> dict[str, list[tuple[str, float]]]:
     return session.terms or {block.part: [(block.part, 1.0)] for block in session.blocks}
 
 
-def _samples(session: SessionRecord, graphs: Mapping[str, Graph]) -> list[Sample]:
+def _samples(session: SessionRecord, graphs: Mapping[str, Graph]) -> list[Observation]:
     """Return the blocks to estimate from: all but those that were taken again."""
     bounds = {part: _bound(part, graphs) for part in {block.part for block in session.blocks}}
     kept = [block for block in session.blocks if "discarded" not in block.witnesses]
-    return [Sample(block.part, block.ms, bounds[block.part], block.round, block.process) for block in kept]
+    return [Observation(block.part, block.ms, bounds[block.part], block.round, block.process) for block in kept]
 
 
 def _bound(part: str, graphs: Mapping[str, Graph]) -> str:
@@ -251,7 +251,7 @@ def _counted(said: dict[str, Any]) -> Row:
 
 def _retested(
     session: SessionRecord,
-    samples: list[Sample],
+    samples: list[Observation],
     terms: dict[str, list[tuple[str, float]]],
     known: dict[str, Estimate],
 ) -> dict[str, tuple[Estimate, str, float]]:

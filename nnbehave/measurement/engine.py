@@ -26,8 +26,9 @@ from nnbehave.measurement.converters import Artifact, ArtifactCache, ConversionP
 from nnbehave.measurement.derive import FEWEST_ANCHORS, REFERENCE, derive_rows, half_width
 from nnbehave.measurement.isolation import EXACT, Term, bound, stack_depth, terms
 from nnbehave.measurement.platforms import Platform, get_platform
-from nnbehave.measurement.session.estimating import EstimatingSession
-from nnbehave.measurement.session.events import Block, Event, Loaded, Outcome, Part
+from nnbehave.measurement.session.events import Counted, Event, Loaded, Outcome, Sample
+from nnbehave.measurement.session.exact import ExactSession
+from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import Estimate
@@ -54,7 +55,7 @@ class _Plan:
     measured: set[str]
     missing: list[str]
     references: dict[str, Graph] = field(default_factory=dict)
-    session: Session | EstimatingSession | None = None  # begun to find out what is there, for the first run to go on in
+    session: Session | ExactSession | None = None  # begun to find out what is there, for the first run to go on in
 
     def terms(self, subject: str) -> tuple[Term, ...]:
         """Return what is run for a subject or, by its name, for a reference."""
@@ -214,7 +215,7 @@ def _plan(
     with ExitStack() as opening:
         opening.callback(session.close)
         hello = session.start()
-        environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
+        environment = store.add_environment({"machine": hello.machine, "versions": hello.versions})
         rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
         opening.pop_all()
     unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
@@ -231,9 +232,9 @@ def _plan(
 
 def _session(
     platform: Platform, method: str, target: Target, settings: Settings, references: Iterable[str]
-) -> Session | EstimatingSession:
+) -> Session | ExactSession:
     if method in EXACT:
-        return EstimatingSession(platform, target, settings)
+        return ExactSession(platform, target, settings)
     return Session(platform, target, {}, {}, settings, method, list(references))
 
 
@@ -379,7 +380,7 @@ class Run:
     def __init__(
         self,
         plan: _Plan,
-        session: Session | EstimatingSession,
+        session: Session | ExactSession,
         target: Target,
         store: Store,
         pool: ConversionPool,
@@ -394,7 +395,7 @@ class Run:
         self._subjects: dict[str, None] = {}
         self._anchors: set[str] = set()  # the same for every batch, so that they are loaded once
         self._artifacts: dict[str, Artifact] = {}
-        self._bar = tqdm(unit="block", disable=True)
+        self._bar = tqdm(unit="sample", disable=True)
 
     def __enter__(self) -> Run:
         return self
@@ -463,11 +464,11 @@ class Run:
                 plan.environment,
                 plan.method,
                 self._settings,
-                hello["cpus"],
+                list(hello.cpus),
                 {},
-                hello["state"],
+                hello.state,
             )
-            self._bar = tqdm(desc=f"measure {self._label}", unit="block", disable=not self._progress)
+            self._bar = tqdm(desc=f"measure {self._label}", unit="sample", disable=not self._progress)
         return self._key
 
     def _parts(self, graphs: dict[str, Graph]) -> dict[str, Part]:
@@ -480,10 +481,10 @@ class Run:
         """Let events happen, and write them down."""
         assert self._key is not None
         for event in events:
-            artifact = self._artifacts[event.subject] if isinstance(event, Loaded) else None
+            artifact = self._artifacts[event.part] if isinstance(event, Loaded) else None
             self._store.add_event(self._key, event, artifact)
-            if isinstance(event, Block):
-                self._bar.total = self._session.expected_blocks
+            if isinstance(event, Sample | Counted):
+                self._bar.total = self._session.expected_samples
                 self._bar.update()
         self._bar.total = self._bar.n
         self._bar.refresh()

@@ -12,10 +12,11 @@ from nnbehave.errors import ConversionError, WorkerError
 from nnbehave.measurement.converters import Artifact, ArtifactCache, convert_all, get_converter
 from nnbehave.measurement.isolation import bound, terms
 from nnbehave.measurement.platforms import Platform
-from nnbehave.measurement.session.events import Block, Loaded, Outcome, Part, Process
+from nnbehave.measurement.session.events import Loaded, Outcome, Process, Sample
+from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import Estimate, Sample
+from nnbehave.measurement.statistics import Estimate, Observation
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.runner.kernels import Kernel
 
@@ -33,9 +34,9 @@ class Together:
     estimates : dict of str to Estimate
     kernels : dict of str to list of Kernel
         By part.
-    blocks : list of Block
-        All, those taken again included.
     samples : list of Sample
+        All, those taken again included.
+    observations : list of Observation
         Those that count.
     processes : list of Process
     """
@@ -43,8 +44,8 @@ class Together:
     terms: dict[str, Parts]
     estimates: dict[str, Estimate] = field(default_factory=dict)
     kernels: dict[str, list[Kernel]] = field(default_factory=dict)
-    blocks: list[Block] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
     processes: list[Process] = field(default_factory=list)
 
 
@@ -63,7 +64,7 @@ def measure_together(
     Parameters
     ----------
     until : callable, optional
-        Asked after every block; the session ends when it says so.
+        Asked after every sample; the session ends when it says so.
 
     Raises
     ------
@@ -81,19 +82,19 @@ def measure_together(
     session = Session(
         platform, LocalTarget(), parts, found.terms, settings, method, evictor=behind.id if behind else None
     )
-    with tqdm(desc=f"measure {title}", unit="block", disable=not progress, leave=False) as bar:
+    with tqdm(desc=f"measure {title}", unit="sample", disable=not progress, leave=False) as bar:
         for event in session:
             if isinstance(event, Outcome):
                 raise WorkerError(f"{event.subject}: {event.status}: {event.reason}")
             if isinstance(event, Loaded):
-                found.kernels[event.subject] = event.kernels
+                found.kernels[event.part] = list(event.kernels)
             elif isinstance(event, Process):
                 found.processes.append(event)
-            elif isinstance(event, Block):
-                found.blocks.append(event)
-                if "discarded" not in event.witnesses:
-                    found.samples.append(event.sample(parts[event.subject].bound))
-                bar.total = session.expected_blocks
+            elif isinstance(event, Sample):
+                found.samples.append(event)
+                if not event.discarded:
+                    found.observations.append(event.observation(parts[event.part].bound))
+                bar.total = session.expected_samples
                 bar.update()
                 if until is not None and until(found):
                     break

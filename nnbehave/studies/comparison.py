@@ -16,7 +16,7 @@ from nnbehave.design.layer import Layer
 from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import Sample, estimate
+from nnbehave.measurement.statistics import Observation, estimate
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.studies._together import Parts, measure_together
 
@@ -118,10 +118,10 @@ def compare(
     settings = Settings(min_rounds=pairs, max_rounds=pairs, processes=processes, seed=seed)
     with LocalTarget().exclusive(_LOG.warning) if where.wall_clock else nullcontext():
         found = measure_together(graphs, where, how, settings, f"{where} pairs", progress)
-    return ratio(found.samples, *(found.terms[graph.id] for graph in graphs))
+    return ratio(found.observations, *(found.terms[graph.id] for graph in graphs))
 
 
-def ratio(samples: Sequence[Sample], first: Parts, second: Parts) -> Comparison:
+def ratio(samples: Sequence[Observation], first: Parts, second: Parts) -> Comparison:
     """Return the ratio of two subjects over the rounds of a session, each round a pair.
 
     The interval holds the spread of the pairs (order statistics) and that of the processes' medians (Student's t),

@@ -17,7 +17,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import Sample, normalise, process_share
+from nnbehave.measurement.statistics import Observation, normalise, process_share
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.studies._together import Together, measure_together
 
@@ -103,7 +103,7 @@ def diagnose(platform: str = "tflite", *, seconds: float = 30.0, progress: bool 
 
 
 def _until(seconds: float) -> Any:
-    """Return what ends a session some seconds after its first block."""
+    """Return what ends a session some seconds after its first sample."""
     ends: list[float] = []
 
     def ended(_: Together) -> bool:
@@ -115,11 +115,11 @@ def _until(seconds: float) -> Any:
 
 
 def _facts(runs: list[Together]) -> dict[str, Any]:
-    blocks = [block for run in runs for block in run.blocks]
+    taken = [sample for run in runs for sample in run.samples]
     samples = [
         sample._replace(process=number, round=sample.round + 1000 * number)
         for number, run in enumerate(runs)
-        for sample in run.samples
+        for sample in run.observations
     ]
     values = normalise(samples).values
     raw, flat = _spread([s.ms for s in samples], samples), _spread(values, samples)
@@ -129,12 +129,12 @@ def _facts(runs: list[Together]) -> dict[str, Any]:
     between = process_share(list(groups.values()))
     half = 1.96 * ((1.25 * flat) ** 2 / 60 + between**2 / 3) ** 0.5  # a median's error is 1.25 of a mean's
     error = half / 1.96
-    seen = [block.witnesses for block in blocks if block.witnesses]
+    seen = [sample.witnesses for sample in taken if sample.witnesses]
     wall_ms = sum(each["wall_ns"] for each in seen) / 1e6
     steal = [each["steal_ms"] for each in seen if each["steal_ms"] is not None]
     proxies = np.array([each["clock_proxy_ns"] for each in seen] or [1.0])
     interrupted = sum(each["interrupted_spans"] for each in seen)
-    spans = interrupted + sum(len(block.times_ns) for block in blocks)
+    spans = interrupted + sum(len(sample.spans_ns) for sample in taken)
     return {
         "rounds": len({(s.process, s.round) for s in samples}),
         "processes": len(runs),
@@ -152,8 +152,8 @@ def _facts(runs: list[Together]) -> dict[str, Any]:
     }
 
 
-def _spread(values: list[float], samples: list[Sample]) -> float:
-    """Return the standard deviation of a layer's blocks in a process, as a share; the median over layers."""
+def _spread(values: list[float], samples: list[Observation]) -> float:
+    """Return the standard deviation of a layer's samples in a process, as a share; the median over layers."""
     groups: dict[tuple[str, int], list[float]] = defaultdict(list)
     for sample, value in zip(samples, values, strict=True):
         groups[sample.part, sample.process].append(value)

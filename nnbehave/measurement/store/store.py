@@ -27,14 +27,25 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.measurement.converters import Artifact
-from nnbehave.measurement.session.events import Block, Checked, Event, Loaded, Outcome, Process, Retest
+from nnbehave.measurement.session.events import (
+    Checked,
+    Counted,
+    Event,
+    Loaded,
+    Outcome,
+    Process,
+    Retest,
+    Sample,
+    Stopped,
+)
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import block_ms
+from nnbehave.measurement.statistics import sample_ms
 from nnbehave.measurement.store import schema
 from nnbehave.runner.kernels import Kernel, executed_precision, placement
 
 NO_DIMENSION = ""  # of a point that is no sweep's
 _BUSY_TIMEOUT_S = 60
+_CALLS_COUNTED = 1000
 _TABLES: dict[type, sa.Table] = {
     Checked: schema.checks,
     Outcome: schema.outcomes,
@@ -253,9 +264,13 @@ class Store:
 
     def add_event(self, session: int, event: Event, artifact: Artifact | None = None) -> None:
         """Write what a session told; ``artifact`` is that of a load."""
-        row = {"session": session, **vars(event)}
+        if isinstance(event, Stopped):  # no table has it yet
+            return
+        if isinstance(event, Counted):
+            event = _as_sample(event)
+        row = {"session": session, **_columns(event)}
         with self._errors():
-            if isinstance(event, Block):
+            if isinstance(event, Sample):
                 self._connection.execute(schema.blocks.insert(), row)
             elif not isinstance(event, Loaded):
                 self._add(_TABLES[type(event)], [row])
@@ -315,7 +330,7 @@ class Store:
         found.retests = {each["subject"]: each for each in self._of(schema.retests, found.id)}
         found.processes = list(self._of(schema.processes, found.id))
         for each in self._of(schema.blocks, found.id):
-            ms = block_ms(each["times_ns"], each["inner"])
+            ms = sample_ms(each["times_ns"], each["inner"])
             found.blocks.append(
                 BlockRecord(each["subject"], each["round"], each["process"], ms, each["witnesses"], each["taken_at"])
             )
@@ -404,6 +419,19 @@ class Store:
         except (SQLAlchemyError, sqlite3.Error) as error:
             why = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise StoreError(f"store {self.name}: {why}") from error
+
+
+def _columns(event: Event) -> dict[str, Any]:
+    """Return an event's fields by the names of the columns."""
+    names = {"part": "subject", "calls_per_span": "inner", "spans_ns": "times_ns"}
+    return {names.get(field, field): value for field, value in vars(event).items()}
+
+
+def _as_sample(event: Counted) -> Sample:
+    """Return an exact cost in the form that the table of blocks holds: one span of 1000 calls in whole ns."""
+    said = {"counts": event.counts, "left_out": list(event.left_out)}
+    spans_ns = (round(event.latency_ms * 1e6 * _CALLS_COUNTED),)
+    return Sample(event.part, 0, 0, 0, _CALLS_COUNTED, spans_ns, said, time.time())
 
 
 def _address(url: str | Path | None, must_exist: bool) -> sa.URL:
