@@ -9,9 +9,9 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.errors import ConnectionLost, InvalidInputError, TargetError
-from nnbehave.measurement import events
 from nnbehave.measurement.converters import Artifact
 from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.session import events
 from nnbehave.measurement.session.events import Event, Loaded, Outcome, Part
 from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.settings import Settings

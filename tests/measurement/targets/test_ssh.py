@@ -19,9 +19,9 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.space import Space
 from nnbehave.errors import ConnectionLost, MissingExtraError, NNBehaveError, TargetError
-from nnbehave.measurement import events
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.tflite import TFLite
+from nnbehave.measurement.session import events
 from nnbehave.measurement.targets import get_target
 from nnbehave.measurement.targets._ssh import client
 from nnbehave.measurement.worker import Worker
