@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nnbehave.cli._app import WITHOUT, Exit, app, reports
-from nnbehave.cli._tables import draw_platforms, steps_table, summary
+from nnbehave.cli._app import Exit, app, reports
 from nnbehave.errors import InvalidInputError
+from nnbehave.records import Status
+from nnbehave.report.tables import draw_platforms, steps_table, summary
 
 if TYPE_CHECKING:
     from nnbehave.design.graph import Graph
 
+TARGET = typer.Option(
+    help="Where to measure: local, python:/path, ssh://[user@]host[:port], adb://serial?benchmark_model=/path."
+)
+_WITHOUT = (Status.UNSUPPORTED, Status.FAILED, Status.TIMEOUT)  # no latency, and no hope of one by more rounds
 VALUES = typer.Option(help="Of every dimension over numbers take those from LOW to HIGH: 8:64, or 8:64:8.")
 
 
@@ -55,12 +60,7 @@ def sweep_command(
     retry: Annotated[
         bool, typer.Option("--retry", help="Measure again what failed, timed out or stayed noisy.")
     ] = False,
-    target: Annotated[
-        str,
-        typer.Option(
-            help="Where to measure: local, python:/path, ssh://[user@]host[:port], adb://serial?benchmark_model=/path."
-        ),
-    ] = "local",
+    target: Annotated[str, TARGET] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no closing line.")] = False,
 ) -> Exit:
     """Measure every layer of a space, one dimension at a time, on some platforms; or the layers of a model.
@@ -90,13 +90,12 @@ def sweep_command(
         progress=not quiet,
         target=target,
     )
-    frame = results.frame
     if not quiet:
         for other in loaded.unknown:
             typer.echo(f"not measured: {other}")
         typer.echo(summary(results))
         typer.echo(f"Next: nnbehave steps {store}")
-    return Exit.INCOMPLETE if frame["status"].isin(WITHOUT).any() else Exit.OK
+    return Exit.INCOMPLETE if any(one.status in _WITHOUT for one in results) else Exit.OK
 
 
 @app.command("compare-platforms")
@@ -185,6 +184,7 @@ def card(
     json: Annotated[Path | None, typer.Option(help="A file for the card, for 'nnbehave compare-cards'.")] = None,
     png: Annotated[Path | None, typer.Option(help="A file for a picture of it. [default: none]")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
+    target: Annotated[str, TARGET] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> Exit:
     """State which of the nine findings of the paper hold on this platform, and what to do in a search space.
@@ -193,7 +193,7 @@ def card(
     """
     from nnbehave.studies import make_card
 
-    made = make_card(platform, store, minutes=minutes, seed=seed, progress=not quiet)
+    made = make_card(platform, store, minutes=minutes, seed=seed, progress=not quiet, target=target)
     typer.echo(made)
     if json is not None:
         made.save(json)
@@ -218,6 +218,7 @@ def check_composition_command(
     within: Annotated[float, typer.Option(help="The error that is still good: exit code 3 past it.")] = 0.03,
     rounds: Annotated[int, typer.Option(help="Of three calls of every layer.", min=6)] = 12,
     seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
+    target: Annotated[str, TARGET] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> Exit:
     """Measure networks whole and as the sum of their separately measured layers, and print the error.
@@ -231,7 +232,7 @@ def check_composition_command(
     graphs = {name: _network(name) for name in network or NETWORKS}
     for where in platform or ["tflite"]:
         for name, graph in graphs.items():
-            found = check_composition({name: graph}, where, rounds=rounds, seed=seed, progress=not quiet)
+            found = check_composition({name: graph}, where, rounds=rounds, seed=seed, progress=not quiet, target=target)
             typer.echo(found)
             good = good and bool((found.frame["error"].abs() <= within).all())
     return Exit.OK if good else Exit.INCOMPLETE
@@ -242,6 +243,7 @@ def check_composition_command(
 def doctor(
     platform: Annotated[str, typer.Option(help="Whose layers to run.")] = "tflite",
     seconds: Annotated[float, typer.Option(help="Of measuring; starting and converting come on top.", min=1)] = 30.0,
+    target: Annotated[str, TARGET] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
 ) -> Exit:
     """Say how noisy this machine is, what can be witnessed and resolved on it, and what would help. Takes a minute.
@@ -250,7 +252,7 @@ def doctor(
     """
     from nnbehave.studies import diagnose
 
-    typer.echo(diagnose(platform, seconds=seconds, progress=not quiet))
+    typer.echo(diagnose(platform, seconds=seconds, progress=not quiet, target=target))
     return Exit.OK
 
 

@@ -41,9 +41,10 @@ def prune(
     Example: nnbehave prune metapruning_mobilenet_v1 results.db --transfer --export optuna -o space.json
     """
     from nnbehave.analysis import load_step_map
-    from nnbehave.analysis.results import Results, load_results
+    from nnbehave.analysis.results import Results
     from nnbehave.design.space import load_space
     from nnbehave.errors import InvalidInputError
+    from nnbehave.load import load_results
     from nnbehave.pruning import RULES, KeepPareto, prune
     from nnbehave.pruning.exporters import get_exporter
 

@@ -278,3 +278,6 @@ _LEFT_OUT = {
     field: Layer.model_fields[field].default
     for field in ("batch", "padding", "bias", "activation", "groups", "dilation", "expansion")
 }
+
+LAYER_FIELDS = tuple(Layer.model_fields)
+"""The fields of a layer, in their order: the one list of them."""

@@ -21,7 +21,7 @@ from nnbehave.analysis.accuracy import Accuracy, judge_accuracy
 from nnbehave.errors import InvalidInputError, MissingExtraError, WorkerError
 from nnbehave.measurement.converters.quantisation import FLOAT_ENDS, ask_for_precision
 from nnbehave.measurement.platforms import Platform, get_platform
-from nnbehave.measurement.targets import LocalTarget
+from nnbehave.measurement.targets import Target, get_target
 from nnbehave.measurement.worker import Worker
 from nnbehave.runner.kernels import Kernel, executed_precision
 from nnbehave.runner.protocol import decode_array, encode_array
@@ -44,6 +44,7 @@ def accuracy_by_precision(
     representative: Any = None,
     tolerance: float = 0.01,
     progress: bool = True,
+    target: str = "local",
 ) -> Accuracy:
     """Convert a model to each precision, run it on each platform, and score it by what ``evaluate`` says.
 
@@ -64,6 +65,8 @@ def accuracy_by_precision(
     tolerance : float
         How far the mean score may fall.
     progress : bool
+    target : str
+        Where the model runs, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -83,9 +86,11 @@ def accuracy_by_precision(
     >>> nb.accuracy_by_precision(model, evaluate, representative=images[:100])  # doctest: +SKIP
     """
     names = [platforms] if isinstance(platforms, str) else platforms
-    runs = [(platform, each) for platform in map(get_platform, names) for each in _asked(platform, precisions)]
+    given_platforms = [get_platform(name) for name in names]
     examples = None if representative is None else np.asarray(representative, dtype=np.float32)[:_SAMPLES]
-    with tempfile.TemporaryDirectory(prefix="nnbehave-") as folder:
+    with tempfile.TemporaryDirectory(prefix="nnbehave-") as folder, get_target(target) as where:
+        there = [where.adapt(platform) for platform in given_platforms]  # a missing runtime shows
+        runs = [(platform, each) for platform in there for each in _asked(platform, precisions)]
         given = _Given(model, examples, Path(folder))
         if given.keras is None:
             runs = [(platform, _AS_IT_IS) for platform in dict.fromkeys(platform for platform, _ in runs)]
@@ -94,7 +99,7 @@ def accuracy_by_precision(
         for platform, precision in tqdm(runs, "score", unit="precision", disable=not progress, leave=False):
             row: dict[str, Any] = {"platform": str(platform), "precision": precision}
             try:
-                with _loaded(platform, given.artifact(platform, precision), precision) as (predict, ran):
+                with _loaded(where, platform, given.artifact(platform, precision), precision) as (predict, ran):
                     row |= {"scores": evaluate(predict), "executed_precision": ran}
                     if expected is not None:
                         row |= _damage(predict(examples), expected)
@@ -115,7 +120,6 @@ def _asked(platform: Platform, precisions: Sequence[str] | None) -> Sequence[str
     for precision in precisions or ():
         if precision not in known:
             raise InvalidInputError(f"precisions: {platform} has {', '.join(known)}, got {precision!r}")
-    platform.version()  # a missing runtime shows before anything is converted
     return precisions or known
 
 
@@ -188,11 +192,11 @@ class _Given:
 
 
 @contextlib.contextmanager
-def _loaded(platform: Platform, file: Path, precision: str) -> Iterator[tuple[Predict, str]]:
+def _loaded(target: Target, platform: Platform, file: Path, precision: str) -> Iterator[tuple[Predict, str]]:
     """Load a file in a runner; give what predicts with it, and what it computes in."""
     hint = "fp32" if precision == _AS_IT_IS else precision
-    with LocalTarget().start(platform) as worker:
-        answer = _ask(worker, "load", handle="model", path=str(file), seed=0, precision=hint)
+    with target.start(platform) as worker:
+        answer = _ask(worker, "load", handle="model", path=worker.put(str(file)), seed=0, precision=hint)
         kernels = [Kernel(*each) for each in answer["kernels"]]
 
         def predict(x: Any) -> Array:

@@ -10,7 +10,8 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
 from nnbehave.design.operators import OPERATORS, ElementWise
 from nnbehave.errors import InvalidInputError, InvalidLayerError
-from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.engine import Engine
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.settings import Settings
 
 Pair = tuple[str | Layer, str | Layer]
@@ -37,6 +38,7 @@ def check_fusion(
     rounds: int = 150,
     seed: int = 0,
     progress: bool = True,
+    target: str = "local",
 ) -> Fusion:
     """Measure pairs of operators and say which of them a platform fuses.
 
@@ -60,6 +62,8 @@ def check_fusion(
         twentieth of the latter.
     seed : int
     progress : bool
+    target : str
+        Where it is measured, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -67,7 +71,7 @@ def check_fusion(
 
     Raises
     ------
-    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError, TargetError
         The arguments cannot be used here.
     """
     curves: dict[Layer, list[Graph]] = {}
@@ -78,8 +82,9 @@ def check_fusion(
     if not curves:
         raise InvalidInputError("nothing to measure: give at least one pair and one shape")
     settings = Settings(min_rounds=rounds, max_rounds=rounds, processes=_PROCESSES, seed=seed)
-    with Pipeline(None, platforms, store, None, settings, False, progress, uncut=True) as pipeline:
-        return detect_fusion(pipeline.measure([list(dict.fromkeys(graphs)) for graphs in curves.values()]))
+    options = Options(settings, target=target, progress=progress, graphs_whole=True)
+    with Engine(platforms, options, store) as engine:
+        return detect_fusion(engine.measure([list(dict.fromkeys(graphs)) for graphs in curves.values()]))
 
 
 def _first(name: str, height: int, channels: int) -> Layer:

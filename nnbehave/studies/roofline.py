@@ -14,7 +14,8 @@ from nnbehave.analysis.roofline import Roofline, fit_roofline
 from nnbehave.design.layer import Layer
 from nnbehave.design.precisions import BYTES, PRECISIONS
 from nnbehave.errors import InvalidInputError
-from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.engine import Engine
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.settings import Settings
 
 _SMALLEST, _LARGEST = 16 * 2**10, 64 * 2**20  # working sets in bytes, of layers that compute next to nothing
@@ -33,6 +34,7 @@ def measure_roofline(
     interval: float = 0.02,
     seed: int = 0,
     progress: bool = True,
+    target: str = "local",
 ) -> Roofline:
     """Measure layers of rising intensity and size, and find the roofs above them.
 
@@ -51,6 +53,8 @@ def measure_roofline(
         As in :func:`nnbehave.sweep`.
     seed : int
     progress : bool
+    target : str
+        Where it is measured, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -58,14 +62,15 @@ def measure_roofline(
 
     Raises
     ------
-    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError, TargetError
         The arguments cannot be used here.
     """
     if precision not in PRECISIONS:
         raise InvalidInputError(f"precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     settings = Settings(interval=interval, seed=seed)
-    with Pipeline(None, platforms, store, None, settings, False, progress, uncut=True) as pipeline:
-        return fit_roofline(pipeline.measure([list(family(precision))]))
+    options = Options(settings, target=target, progress=progress, graphs_whole=True)
+    with Engine(platforms, options, store) as engine:
+        return fit_roofline(engine.measure([list(family(precision))]))
 
 
 def family(precision: str = "fp32") -> Iterator[Layer]:

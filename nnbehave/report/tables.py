@@ -1,4 +1,4 @@
-"""What commands print and draw."""
+"""Results and findings as tables for a terminal, and as pictures in files."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnbehave.cli._app import WITHOUT
 from nnbehave.errors import InvalidInputError
+from nnbehave.records import Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nnbehave.analysis.results import Results
+
+
+_WITHOUT = tuple(status.value for status in (Status.UNSUPPORTED, Status.FAILED, Status.TIMEOUT))
 
 
 def summary(results: Results) -> str:
@@ -22,7 +25,7 @@ def summary(results: Results) -> str:
     for platform, rows in frame.groupby("platform", sort=False):
         counts = ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items())
         lines.append(f"{platform}: {counts}")
-        bad = rows[rows["status"].isin(WITHOUT)]
+        bad = rows[rows["status"].isin(_WITHOUT)]
         reasons = bad.groupby(["status", "reason"], sort=False)["subject"].agg(["first", "size"])
         for (status, reason), first, size in reasons.itertuples():
             lines.append(f"  {status} ({size}, such as {first}): {reason}")

@@ -1,0 +1,30 @@
+from . import analysis as analysis
+from . import pruning as pruning
+from . import records as records
+from . import studies as studies
+from .analysis.card import load_card as load_card
+from .analysis.fusion import detect_fusion as detect_fusion
+from .analysis.results import Results as Results
+from .analysis.roofline import fit_roofline as fit_roofline
+from .analysis.steps import StepMap as StepMap
+from .analysis.steps import detect_steps as detect_steps
+from .analysis.steps import find_steps as find_steps
+from .analysis.steps import load_step_map as load_step_map
+from .design.graph import Graph as Graph
+from .design.layer import Layer as Layer
+from .design.networks import load_network as load_network
+from .design.space import Space as Space
+from .design.space import load_space as load_space
+from .errors import NNBehaveError as NNBehaveError
+from .load import load_results as load_results
+from .load import load_samples as load_samples
+from .measurement.platforms import platforms as platforms
+from .pruning import LatencyTable as LatencyTable
+from .pruning import PrunedSpace as PrunedSpace
+from .pruning import prune as prune
+from .studies import compare as compare
+from .studies import make_card as make_card
+from .sweep import measure as measure
+from .sweep import sweep as sweep
+
+__version__: str
