@@ -65,7 +65,7 @@ def there() -> set[int]:
     return {p.pid for p in psutil.process_iter(["cmdline"]) if any(mark in _line(p) for mark in marks)}
 
 
-def until_true(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def until_true(condition: Callable[[], Any], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
@@ -74,7 +74,7 @@ def until_true(condition: Callable[[], Any], seconds: float = 20.0) -> None:
 
 def gone(before: set[int]) -> None:
     """Nothing is left of a sweep."""
-    until_true(lambda: there() <= before, 5)
+    until_true(lambda: there() <= before)
 
 
 def artifacts(server: Server) -> dict[str, float]:
