@@ -22,7 +22,8 @@ from nnbehave.errors import ConnectionLost, MissingExtraError, NNBehaveError, Ta
 from nnbehave.measurement import events
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.tflite import TFLite
-from nnbehave.measurement.targets import get_target, ssh
+from nnbehave.measurement.targets import get_target
+from nnbehave.measurement.targets._ssh import client
 from nnbehave.measurement.worker import Worker
 from nnbehave.runner.lock import MeasuringLock
 
@@ -181,8 +182,8 @@ def test_a_connection_that_falls_silent_is_given_up_and_its_runner_ended(
     server: Server, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host's side does not know that the network has gone: what runs there is ended by the next connection."""
-    monkeypatch.setitem(ssh._OPTIONS, "ServerAliveInterval", "1")
-    monkeypatch.setitem(ssh._OPTIONS, "ServerAliveCountMax", "1")
+    monkeypatch.setitem(client.OPTIONS, "ServerAliveInterval", "1")
+    monkeypatch.setitem(client.OPTIONS, "ServerAliveCountMax", "1")
     before, path, silent = there(), tmp_path / "r.db", []
 
     def silence() -> None:
