@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from nnbehave.design.graph import Graph
+<<<<<<< HEAD
 from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.reference import keep_reference
+=======
+from nnbehave.measurement.converters._base import Converter, keep_reference, timed
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
+>>>>>>> main
 
 
 class FrozenGraphConverter(Converter):
@@ -26,7 +31,7 @@ class FrozenGraphConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             outputs = [tensor.op.name for tensor in function.outputs]
             frozen = tf.compat.v1.graph_util.extract_sub_graph(function.graph.as_graph_def(), outputs)

@@ -7,8 +7,13 @@ from typing import Any
 
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters._base import Converter, timed
+<<<<<<< HEAD
 from nnbehave.measurement.converters.reference import run_in_tensorflow
 from nnbehave.runner.reference import NOT_QUANTISED, nudged, random_inputs, save_reference
+=======
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
+from nnbehave.runner.reference import nudged, random_inputs, save_reference
+>>>>>>> main
 
 # The oldest version with HardSwish. Compilers of accelerators lag behind ONNX and refuse newer files.
 _OPSET, _IR_VERSION = 14, 7
@@ -33,7 +38,7 @@ class ONNXConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             translation = translate(function)
             (folder / self.file).write_bytes(_model(translation, function).SerializeToString())

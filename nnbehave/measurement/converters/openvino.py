@@ -15,8 +15,13 @@ import sys
 from pathlib import Path
 
 from nnbehave.design.graph import Graph
+<<<<<<< HEAD
 from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.reference import keep_reference
+=======
+from nnbehave.measurement.converters._base import Converter, keep_reference, timed
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
+>>>>>>> main
 from nnbehave.runner.protocol import Unsupported
 
 
@@ -36,7 +41,7 @@ class OpenVINOConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             frozen = folder / "graph.pb"  # the weights are constants, so the graph needs no freezing
             frozen.write_bytes(function.graph.as_graph_def().SerializeToString())
