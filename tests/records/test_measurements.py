@@ -183,7 +183,7 @@ def test_the_newest_of_three_environments_is_the_one_measured_last() -> None:
     some = [
         measured(n, point=point, environment=where, session=session)
         for session, where in [(1, "A"), (2, "B"), (3, "A")]
-        for n in range(8 * session, 8 * session + 32)
+        for n in range(8 * session, 8 * session + 8)
     ]
     found = nb.Results(some).step_map()
     assert found.origin is not None
