@@ -7,6 +7,7 @@ from pathlib import Path
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.reference import keep_reference
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 
 
 class FrozenGraphConverter(Converter):
@@ -26,7 +27,7 @@ class FrozenGraphConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             outputs = [tensor.op.name for tensor in function.outputs]
             frozen = tf.compat.v1.graph_util.extract_sub_graph(function.graph.as_graph_def(), outputs)

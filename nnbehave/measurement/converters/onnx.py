@@ -8,6 +8,7 @@ from typing import Any
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.reference import run_in_tensorflow
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.runner.reference import NOT_QUANTISED, nudged, random_inputs, save_reference
 
 # The oldest version with HardSwish. Compilers of accelerators lag behind ONNX and refuse newer files.
@@ -33,7 +34,7 @@ class ONNXConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             translation = translate(function)
             (folder / self.file).write_bytes(_model(translation, function).SerializeToString())

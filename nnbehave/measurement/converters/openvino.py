@@ -17,6 +17,7 @@ from pathlib import Path
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.reference import keep_reference
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.runner.protocol import Unsupported
 
 
@@ -36,7 +37,7 @@ class OpenVINOConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             frozen = folder / "graph.pb"  # the weights are constants, so the graph needs no freezing
             frozen.write_bytes(function.graph.as_graph_def().SerializeToString())

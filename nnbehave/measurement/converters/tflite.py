@@ -8,6 +8,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.quantisation import ask_for_precision, random_samples, read_quantisation
 from nnbehave.measurement.converters.reference import keep_reference
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.runner.protocol import Unsupported
 
 
@@ -30,7 +31,7 @@ class TFLiteConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
             ask_for_precision(converter, graph.precision, lambda: random_samples(graph, seed))

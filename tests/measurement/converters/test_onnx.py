@@ -13,6 +13,7 @@ import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.operators import ACTIVATIONS
 from nnbehave.measurement.converters import get_converter
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.reference import fidelity, random_inputs
@@ -73,7 +74,7 @@ def test_images_are_channels_first_and_nothing_is_transposed(tmp_path: Path) -> 
     shape = [each.dim_value for each in model.graph.input[0].type.tensor_type.shape.dim]
     assert shape == [1, 8, 6, 4]
     x = np.random.default_rng(0).standard_normal(layer.input_shape, dtype=np.float32)
-    (expected,) = Graph([layer]).concrete_function(SEED)(tf.constant(x))
+    (expected,) = concrete_function(Graph([layer]), SEED)(tf.constant(x))
     (found,) = run(tmp_path / "model.onnx", [np.ascontiguousarray(x.transpose(0, 3, 1, 2))])
     np.testing.assert_allclose(found.transpose(0, 2, 3, 1), expected.numpy(), rtol=1e-4, atol=1e-4)
 
