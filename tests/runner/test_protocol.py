@@ -40,18 +40,19 @@ def test_a_conversation(spec: str) -> None:
         array = np.arange(6, dtype=np.float32).reshape(2, 3)
         answer = worker.request("run", 20, handle="a", inputs=[encode_array(array)])
         np.testing.assert_array_equal(decode_array(answer["outputs"][0]), array)
-        worker.send("time", handles=["a", "a"], value_ns=200_000, block_ns=2_000_000)
+        worker.send("time", handles=["a", "a"], span_ns=200_000, sample_ns=2_000_000)
         for _ in range(2):
-            block = worker.receive(20)
-            assert block["handle"] == "a"
-            assert 3 <= len(block["times_ns"]) <= 10
-            assert all(span == 100_000 * block["inner"] for span in block["times_ns"])  # 20 µs + 2 steps of 40 µs
-            assert block["witnesses"] == {}  # a clock of its own is not disturbed by this machine
+            sample = worker.receive(20)
+            assert sample["handle"] == "a"
+            assert 3 <= len(sample["spans_ns"]) <= 10
+            call_ns = 100_000  # 20 µs and 2 steps of 40 µs
+            assert all(span == call_ns * sample["calls_per_span"] for span in sample["spans_ns"])
+            assert sample["witnesses"] == {}  # this machine does not disturb a simulated clock
         worker.send("rotate", handles=["a", "a"], passes=2, evict_bytes=0)
-        assert [worker.receive(20)["times_ns"] for _ in range(2)] == [[100_000] * 2] * 2
+        assert [worker.receive(20)["spans_ns"] for _ in range(2)] == [[100_000] * 2] * 2
         worker.send("alternate", handles=["a"], passes=2, evictor="a")
-        assert [worker.receive(20)["times_ns"] for _ in range(2)] == [[100_000] * 2] * 2
-        assert worker.request("warm_up", 20, handle="a", value_ns=200_000)["steady"]
+        assert [worker.receive(20)["spans_ns"] for _ in range(2)] == [[100_000] * 2] * 2
+        assert worker.request("warm_up", 20, handle="a", span_ns=200_000)["steady"]
         assert worker.request("unload", 20, handle="a")["ok"]
 
 
@@ -67,7 +68,7 @@ def test_a_bad_request_is_answered_and_the_worker_stays(spec: str) -> None:
 def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
     worker = start("simulated?hang_at=17")
     worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
-    worker.send("time", handles=["a"], value_ns=1, block_ns=1)
+    worker.send("time", handles=["a"], span_ns=1, sample_ns=1)
     worker._to.close()
     assert worker._process.wait(timeout=5) == 0
     worker.close()
@@ -76,7 +77,7 @@ def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
 def test_a_worker_that_says_nothing_in_time_is_killed(spec: str) -> None:
     with start("simulated?hang_at=17") as worker:
         worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
-        worker.send("time", handles=["a"], value_ns=1, block_ns=1)
+        worker.send("time", handles=["a"], span_ns=1, sample_ns=1)
         with pytest.raises(WorkerTimeout, match=r"0\.2 s"):
             worker.receive(0.2)
         assert worker._process.poll() is not None

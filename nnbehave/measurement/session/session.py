@@ -343,11 +343,9 @@ class Session:
         first = [part for part in self._of(self._references) if part in self._loaded] or list(self._loaded)
         spans, steady = 0, True
         if first and self._platform.wall_clock and self._worker is not None:
-            value_ns = int(self._settings.span_ms * 1e6)
+            span_ns = int(self._settings.span_ms * 1e6)
             try:
-                answer = self._worker.request(
-                    "warm_up", self._settings.time_limit_s, handle=first[0], value_ns=value_ns
-                )
+                answer = self._worker.request("warm_up", self._settings.time_limit_s, handle=first[0], span_ns=span_ns)
                 spans, steady = answer.get("spans", 0), answer.get("steady", False)
             except WorkerError:
                 steady = False
@@ -436,11 +434,11 @@ class Session:
     def _ask(self, todo: Sequence[str]) -> list[str]:
         """Send the request for a block of each part; return the parts in the order of the answers."""
         assert self._worker is not None
-        value_ns, block_ns = int(self._settings.span_ms * 1e6), int(self._settings.sample_ms * 1e6)
+        span_ns, sample_ns = int(self._settings.span_ms * 1e6), int(self._settings.sample_ms * 1e6)
         if self._method == "whole":
-            self._worker.send("time", handles=list(todo), value_ns=value_ns, block_ns=block_ns)
+            self._worker.send("time", handles=list(todo), span_ns=span_ns, sample_ns=sample_ns)
         elif self._method == "profiled":
-            self._worker.send("profile", handles=list(todo), block_ns=block_ns)
+            self._worker.send("profile", handles=list(todo), sample_ns=sample_ns)
         elif self._evictor:
             self._worker.send("alternate", handles=list(todo), passes=self._settings.passes, evictor=self._evictor)
             return [part for each in todo for part in (each, self._evictor)]
@@ -459,8 +457,8 @@ class Session:
         seen = answer["witnesses"]
         if why := self._disturbance(seen):
             seen[DISCARDED if may_retake else DISTURBED] = why
-        spans_ns = tuple(answer["times_ns"])
-        sample = Sample(part, number, position, self._process, answer["inner"], spans_ns, seen, time.time())
+        spans_ns = tuple(answer["spans_ns"])
+        sample = Sample(part, number, position, self._process, answer["calls_per_span"], spans_ns, seen, time.time())
         self._spent_ns[part] += sum(spans_ns)
         if not sample.discarded:
             self._observations.append(sample.observation(self._parts[part].bound))
