@@ -65,7 +65,7 @@ def test_a_bad_request_is_answered_and_the_worker_stays(spec: str) -> None:
         assert worker.request("hello", 20)["ok"]
 
 
-def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
+def test_a_worker_ends_with_its_input_even_while_it_hangs(spec: str) -> None:
     worker = start("simulated?hang_at=17")
     worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
     worker.send("time", handles=["a"], span_ns=1, sample_ns=1)
@@ -74,7 +74,7 @@ def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
     worker.close()
 
 
-def test_a_worker_that_says_nothing_in_time_is_killed(spec: str) -> None:
+def test_a_worker_that_does_not_answer_in_time_is_killed(spec: str) -> None:
     with start("simulated?hang_at=17") as worker:
         worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
         worker.send("time", handles=["a"], span_ns=1, sample_ns=1)
@@ -83,13 +83,13 @@ def test_a_worker_that_says_nothing_in_time_is_killed(spec: str) -> None:
         assert worker._process.poll() is not None
 
 
-def test_a_dead_worker_gives_its_last_words() -> None:
+def test_the_error_of_a_dead_worker_has_its_last_output() -> None:
     broken = ["--backend", "no.such:Thing"]
     with PythonWorker("nnbehave.runner", broken) as worker, pytest.raises(WorkerDied, match="no"):
         worker.request("hello", 20)
 
 
-def test_what_libraries_print_does_not_disturb_the_protocol(tmp_path: Path) -> None:
+def test_output_of_libraries_does_not_disturb_the_protocol(tmp_path: Path) -> None:
     (tmp_path / "chatty.py").write_text(
         "import os\n"
         "from nnbehave.runner.backends.simulated import SimulatedBackend\n"
@@ -107,8 +107,8 @@ def _path(folder: Path) -> str:
     return os.pathsep.join([str(folder), str(Path(nnbehave.__file__).parent.parent)])
 
 
-def test_the_runner_needs_nothing_else_of_nnbehave(tmp_path: Path, spec: str) -> None:
-    """Copied beside an empty package, as on a board, it runs; and it imports only NumPy and the standard library."""
+def test_the_runner_imports_nothing_else_of_nnbehave(tmp_path: Path, spec: str) -> None:
+    """A copy of the runner in an empty package runs, and imports only NumPy and the standard library."""
     package = tmp_path / "nnbehave"
     shutil.copytree(Path(nnbehave.__file__).parent / "runner", package / "runner")
     (package / "__init__.py").write_text("")

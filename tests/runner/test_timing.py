@@ -8,7 +8,7 @@ from nnbehave.runner.timing import FEWEST_SPANS, MOST_SPANS, Spans, alternate, c
 
 
 class Clock:
-    """Time that passes only in calls of ``spend``."""
+    """A clock that advances only in calls of ``spend``."""
 
     def __init__(self, cost_ns: int) -> None:
         self.now, self.cost, self.calls = 0, cost_ns, 0
@@ -49,7 +49,7 @@ def test_a_sample_has_three_to_ten_spans() -> None:
         clock = Clock(cost)
         spans, _ = time_sample(clock.spend, clock, calls, 2_000_000)
         assert spans == [cost * calls] * expected
-        assert clock.calls == 1 + calls * expected  # the first call is not recorded
+        assert clock.calls == 1 + calls * expected  # the first call is not timed
 
 
 def test_models_are_called_in_turn() -> None:
@@ -69,7 +69,7 @@ def test_models_are_called_in_turn() -> None:
 
 
 def test_interrupted_spans_are_taken_again_and_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every third reading of the counter is one higher than the one before."""
+    """The counter of interruptions rises with every third reading."""
     readings = iter(range(10_000))
     monkeypatch.setattr("nnbehave.runner.timing.involuntary_switches", lambda: next(readings) // 3)
     clock = Clock(100_000)

@@ -47,7 +47,7 @@ def test_names_are_canonical(text: str, canonical: str) -> None:
         ("", InvalidInputError, "not of the form"),
     ],
 )
-def test_other_names_are_refused_with_the_near_ones(text: str, error: type[Exception], says: str) -> None:
+def test_unknown_names_are_refused_with_near_names(text: str, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         get_platform(text)
 
