@@ -1,7 +1,9 @@
-"""Models read from files against the layers that made them."""
+"""Models are read from files, and compared with the layers that made them."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ ONE_TO_ONE = [
 
 
 def small_network() -> Graph:
-    """Every precision quantises its weights: dynamic_int8 leaves a constant of fewer than 1024 elements."""
+    """Return a network whose weights every precision quantises: dynamic_int8 leaves those under 1024 elements."""
     net = NetworkBuilder((12, 12, 8))
     net.add("conv", out_channels=32, kernel=3, stride=2, activation="relu6")
     stem = net.add("conv", out_channels=64, kernel=1)
@@ -56,7 +58,7 @@ def small_network() -> Graph:
 
 
 def convert(graph: Graph, precision: str = "fp32") -> bytes:
-    """Return a graph as a ``.tflite``, integers at both ends in the integer precisions."""
+    """Return a graph as a ``.tflite``. In integer precisions its inputs and outputs are integers too."""
     tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete_function(graph, 0)])
     if precision != "fp32":
@@ -84,7 +86,7 @@ def read(content: bytes, folder: Path, name: str = "model.tflite") -> list[Model
 
 
 def edited(content: bytes, change: Callable[[Any, Any], None]) -> bytes:
-    """Return a ``.tflite`` with something in it changed: ``change`` takes the model and its first subgraph."""
+    """Return a changed ``.tflite``: ``change`` takes the model and its first subgraph."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -96,7 +98,7 @@ def edited(content: bytes, change: Callable[[Any, Any], None]) -> bytes:
 
 
 @pytest.mark.parametrize("layer", ONE_TO_ONE, ids=str)
-def test_a_layer_is_read_from_the_tflite_that_it_makes(layer: nb.Layer, tmp_path: Path) -> None:
+def test_a_layer_is_read_back_from_its_tflite(layer: nb.Layer, tmp_path: Path) -> None:
     (found,) = read(convert(Graph([layer])), tmp_path)
     assert found.layer == layer
     assert found.name == f"000_{layer.op}"
@@ -110,7 +112,7 @@ def test_a_network_is_read_layer_by_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp16", "dynamic_int8", "int8", "int16x8"])
-def test_a_precision_is_that_of_the_tensors(precision: str, tmp_path: Path) -> None:
+def test_the_precision_of_a_layer_is_that_of_its_tensors(precision: str, tmp_path: Path) -> None:
     network = small_network()
     found = read(convert(network, precision), tmp_path)
     of_weights = precision in ("fp16", "dynamic_int8")
@@ -120,7 +122,7 @@ def test_a_precision_is_that_of_the_tensors(precision: str, tmp_path: Path) -> N
     ]
 
 
-def test_uint8_of_older_files(tmp_path: Path) -> None:
+def test_uint8_is_read_from_older_files(tmp_path: Path) -> None:
     def change(model: Any, graph: Any) -> None:
         for tensor in graph.tensors:
             if tensor.type == 9:
@@ -131,7 +133,7 @@ def test_uint8_of_older_files(tmp_path: Path) -> None:
     assert [each.layer for each in found] == [layer.replace(precision="uint8") for layer in network.layers]
 
 
-def test_what_the_converter_writes_or_drops(tmp_path: Path) -> None:
+def test_a_layer_is_read_as_the_converter_wrote_it(tmp_path: Path) -> None:
     bare = nb.Layer(op="conv", **INPUT, out_channels=4, kernel=1, padding="valid", bias=False)
     gated = nb.Layer(op="conv", **INPUT, out_channels=4, kernel=3, activation="swish")
     assert [each.layer for each in read(convert(Graph([bare])), tmp_path)] == [bare.replace(padding="same", bias=True)]
@@ -140,7 +142,7 @@ def test_what_the_converter_writes_or_drops(tmp_path: Path) -> None:
     assert (second.kind, second.layer) == ("LOGISTIC+MUL", nb.Layer(op="swish", height=9, width=7, in_channels=4))
 
 
-def test_operators_that_are_no_layers_say_why(tmp_path: Path) -> None:
+def test_tflite_operators_without_a_layer_have_a_reason(tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 
     def forward(x: Any) -> list[Any]:
@@ -167,14 +169,14 @@ def test_operators_that_are_no_layers_say_why(tmp_path: Path) -> None:
     assert whys >= {
         ("ADD", "one operand is a constant"),
         ("CONCATENATION", "along an axis other than the channels"),
-        ("GELU", "approximated, where gelu is exact"),
+        ("GELU", "approximated by tanh, but gelu is exact"),
         ("MEAN", "over axes -1, not height and width"),
         ("SOFTMAX", "a tensor of 2 dimensions, not 4"),
-        ("RESIZE_BILINEAR", "from 8×6 to 12×12: not one whole factor"),
+        ("RESIZE_BILINEAR", "from 8×6 to 12×12, which is not one whole factor"),
         ("MAX_POOL_2D", "kernel 2×3 is not square"),
         ("PAD", "no such operator"),
         ("TANH", "no such operator"),
-        ("MUL", "operands 1×8×6×4 and 1×8×6×1"),
+        ("MUL", "operands of 1×8×6×4 and 1×8×6×1"),
     }
     layers = {each.layer.op for each in found if each.layer}
     assert layers == {"sigmoid", "multiply", "flatten"}
@@ -215,20 +217,24 @@ def _open_size(model: Any, graph: Any) -> None:
     ("change", "kind", "why"),
     [
         (_options(strideW=2), "CONV_2D", "stride 1×2 is not square"),
-        (_options(strideW=2, strideH=2), "CONV_2D", "gives 1×9×7×4, where conv gives 1×5×4×4"),
-        (_options(dilationHFactor=2, dilationWFactor=2, strideH=3, strideW=3), "CONV_2D", "stride: must be 1 with"),
-        (_options(fusedActivationFunction=4), "CONV_2D", "with TANH"),
+        (_options(strideW=2, strideH=2), "CONV_2D", "gives 1×9×7×4, but conv would give 1×5×4×4"),
+        (
+            _options(dilationHFactor=2, dilationWFactor=2, strideH=3, strideW=3),
+            "CONV_2D",
+            "stride: must be 1 with dilation 2, got 3",
+        ),
+        (_options(fusedActivationFunction=4), "CONV_2D", "with TANH fused into it"),
         (_without_options, "CONV_2D", "malformed"),
         (_without_inputs, "CONV_2D", "malformed"),
         (_custom, "My op", "no such operator"),
         (_of_a_later_schema, "BUILTIN_9999", "no such operator"),
-        (_weights(type=17), "CONV_2D", "weights in INT4, the rest in FLOAT32"),
-        (_weights(buffer=0), "CONV_2D", "its weights are no constant"),
-        (_weights(shape=[4, 3, 3, 5]), "CONV_2D", "a filter of 5 channels for 8"),
+        (_weights(type=17), "CONV_2D", "weights in INT4, all else in FLOAT32"),
+        (_weights(buffer=0), "CONV_2D", "its weights are not constant"),
+        (_weights(shape=[4, 3, 3, 5]), "CONV_2D", "a filter for 5 channels on an input of 8"),
         (_open_size, "CONV_2D", "dynamic shape"),
     ],
 )
-def test_odd_operators_of_a_tflite_say_why(
+def test_malformed_tflite_operators_have_a_reason(
     change: Callable[[Any, Any], None], kind: str, why: str, tmp_path: Path
 ) -> None:
     layer = nb.Layer(op="conv", **INPUT, out_channels=4, kernel=3)
@@ -237,7 +243,7 @@ def test_odd_operators_of_a_tflite_say_why(
     assert found.why.startswith(why)
 
 
-def test_an_open_batch_of_a_tflite_is_one(tmp_path: Path) -> None:
+def test_an_open_batch_of_a_tflite_is_read_as_1(tmp_path: Path) -> None:
     def change(model: Any, graph: Any) -> None:
         for end in (graph.inputs[0], graph.outputs[0]):
             tensor = graph.tensors[end]
@@ -248,7 +254,9 @@ def test_an_open_batch_of_a_tflite_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_keras_model_is_read_as_it_runs(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_keras_model_is_read_as_its_conversion(
+    suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
     layers = tf.keras.layers
     stack = [
@@ -273,7 +281,7 @@ def test_a_keras_model_is_read_as_it_runs(suffix: str, tmp_path: Path, capsys: p
     assert capsys.readouterr().out == ""
 
 
-def test_a_keras_model_of_two_inputs_and_an_operator_that_tflite_lacks(tmp_path: Path) -> None:
+def test_a_keras_model_may_have_two_inputs_and_an_operator_that_tflite_lacks(tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
     inputs = [tf.keras.Input((8, 8, 4)), tf.keras.Input((8, 8, 4))]
     outputs = [tf.keras.layers.Add()(inputs), tf.keras.ops.erfinv(inputs[0])]
@@ -286,7 +294,7 @@ def test_a_keras_model_of_two_inputs_and_an_operator_that_tflite_lacks(tmp_path:
 
 
 class OnnxModel:
-    """An ONNX model in the making; inputs and constants are float32."""
+    """Builds an ONNX model. Inputs and constants are float32 by default."""
 
     def __init__(self) -> None:
         self.onnx = pytest.importorskip("onnx", reason="needs nnbehave[onnx]")
@@ -324,7 +332,7 @@ class OnnxModel:
         return read(model.SerializeToString(), folder, "model.onnx")
 
 
-def test_an_onnx_network_is_read_fused(tmp_path: Path) -> None:
+def test_an_onnx_network_is_read_with_its_operators_fused(tmp_path: Path) -> None:
     model = OnnxModel()
     x = model.input("batch", 3, 32, 32)
     same = {"pads": [1, 1, 1, 1]}
@@ -362,7 +370,7 @@ def test_an_onnx_network_is_read_fused(tmp_path: Path) -> None:
     assert [found[0].kind, found[5].kind] == ["Conv+BatchNormalization+Clip", "Conv+Sigmoid+Mul"]
 
 
-def test_onnx_operators_one_by_one(tmp_path: Path) -> None:
+def test_each_onnx_operator_is_read_as_its_layer(tmp_path: Path) -> None:
     model = OnnxModel()
     x, small = model.input(2, 8, 9, 7), model.input(2, 8, 1, 1)
     outputs = [
@@ -393,7 +401,7 @@ def test_onnx_operators_one_by_one(tmp_path: Path) -> None:
     ]
 
 
-def test_onnx_operators_that_are_no_layers_say_why(tmp_path: Path) -> None:
+def test_onnx_operators_without_a_layer_have_a_reason(tmp_path: Path) -> None:
     model = OnnxModel()
     x, weights = model.input(1, 8, 9, 7), model.weights(8, 8, 3, 3)
     open_size = model.input("n", 8, "height", 7)
@@ -403,21 +411,25 @@ def test_onnx_operators_that_are_no_layers_say_why(tmp_path: Path) -> None:
         model.add("Conv", x, model.weights(8, 8, 3, 5)): "kernel 3×5 is not square",
         model.add("Conv", open_size, weights): "dynamic shape",
         model.add("Conv", x, model.weights(8, 1, 3, 3), group=8, dilations=[2, 2]): "dwconv with dilation 2",
-        model.add("Conv", x, model.input(8, 8, 3, 3)): "its weights are no constant",
+        model.add("Conv", x, model.input(8, 8, 3, 3)): "its weights are not constant",
         model.add("Clip", x, model.constant(0), model.constant(1)): "between 0 and 1, not 0 and 6",
-        model.add("Clip", x, model.add("ReduceMax", x, keepdims=0)): "'t6' is no small constant",
+        model.add("Clip", x, model.add("ReduceMax", x, keepdims=0)): "'t6' is not a small constant",
         model.add("HardSigmoid", x): "alpha 0.2 and beta 0.5, not 1/6 and 0.5",
-        model.add("Gelu", x, approximate="tanh"): "approximated, where gelu is exact",
+        model.add("Gelu", x, approximate="tanh"): "approximated by tanh, but gelu is exact",
         model.add("Add", x, model.weights(8, 1, 1)): "one operand is a constant",
-        model.add("Sum", x, x, x): "3 operands, where add has two",
+        model.add("Sum", x, x, x): "3 operands, but add has 2",
         model.add("Concat", x, x, axis=2): "along an axis other than the channels",
         model.add("Softmax", x): "along an axis other than the channels",
         model.add("Relu", flat): "a tensor of 2 dimensions, not 4",
         model.add("Gemm", flat, model.weights(1, 4), transA=1): "its input is transposed",
-        model.add("Resize", x, "", model.constant([1, 1, 2, 2])): "nearest, where resize is linear",
-        model.add("Resize", x, "", model.constant([1, 1, 1.5, 2]), mode="linear"): "from 9×7 to 13×14: not one",
+        model.add("Resize", x, "", model.constant([1, 1, 2, 2])): "mode nearest, but resize is linear",
+        model.add(
+            "Resize", x, "", model.constant([1, 1, 1.5, 2]), mode="linear"
+        ): "from 9×7 to 13×14, which is not one",
         model.add("MaxPool", x, kernel_shape=[2, 2], dilations=[2, 2]): "maxpool with a dilation",
-        model.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1): "gives 1×5×4×8, where maxpool",
+        model.add(
+            "MaxPool", x, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1
+        ): "gives 1×5×4×8, but maxpool would give",
         model.add("Relu", model.add("Mystery", x, domain="org.example")): "unknown shape",
     }
     found = model.read(tmp_path, *whys)
@@ -428,7 +440,7 @@ def test_onnx_operators_that_are_no_layers_say_why(tmp_path: Path) -> None:
     assert [each.name[3:] for each in found if "." in each.kind] == ["_org_example_mystery"]
 
 
-def test_onnx_operators_fuse_only_if_nothing_reads_between(tmp_path: Path) -> None:
+def test_onnx_operators_fuse_only_if_no_other_reads_the_tensor_between(tmp_path: Path) -> None:
     model = OnnxModel()
     x = model.add("Conv", model.input(1, 4, 6, 6), model.weights(4, 4, 3, 3))
     relu, sigmoid = model.add("Relu", x), model.add("Sigmoid", x)
@@ -439,7 +451,7 @@ def test_onnx_operators_fuse_only_if_nothing_reads_between(tmp_path: Path) -> No
     assert [each.kind for each in alone.read(tmp_path, relu, x)] == ["Conv", "Relu"]
 
 
-def test_onnx_precisions(tmp_path: Path) -> None:
+def test_onnx_precisions_are_those_of_the_tensors(tmp_path: Path) -> None:
     model = OnnxModel()
     x = model.input(1, 8, 9, 7, type="FLOAT16")
     model.add("Conv", x, model.weights(4, 8, 3, 3, type=np.float16))
@@ -456,7 +468,7 @@ def test_onnx_precisions(tmp_path: Path) -> None:
     assert whys == ["no such operator", "no such operator", "quantised by the operators around it"]
 
 
-def test_what_onnx_operators_make_of_constants_is_a_constant(tmp_path: Path) -> None:
+def test_the_output_of_onnx_operators_on_constants_is_a_constant(tmp_path: Path) -> None:
     model = OnnxModel()
     x = model.add("MatMul", model.input(3, 4), model.add("Transpose", model.weights(8, 4)))
     model.add("Clip", x, model.add("Constant", value_float=0.0), model.add("Identity", model.constant(6)))
@@ -464,10 +476,10 @@ def test_what_onnx_operators_make_of_constants_is_a_constant(tmp_path: Path) -> 
     assert [each.layer for each in model.read(tmp_path)] == [layer]
 
 
-def test_softmax_before_opset_13_is_over_more_than_the_channels(tmp_path: Path) -> None:
+def test_a_softmax_before_opset_13_has_no_layer(tmp_path: Path) -> None:
     model = OnnxModel()
     model.add("Softmax", model.input(1, 8, 9, 7), axis=1)
-    assert [each.why for each in model.read(tmp_path, opset=12)] == ["over all but the batch, as before opset 13"]
+    assert [each.why for each in model.read(tmp_path, opset=12)] == ["over all sides but the batch, as before opset 13"]
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "model.keras", "model.h5", "model.onnx"])
@@ -488,7 +500,7 @@ def test_a_tflite_cut_short_is_refused(tmp_path: Path) -> None:
             read(content[:length], tmp_path)
 
 
-def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_or_one_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"none.tflite: no such file; expected a .tflite"):
         read_model(tmp_path / "none.tflite")
     with pytest.raises(InvalidInputError, match=r"model.pt: expected a .tflite, .keras, .h5 or .onnx file"):
@@ -502,7 +514,23 @@ def test_a_missing_package_is_named(name: str, extra: str, tmp_path: Path, monke
     def missing(module: str) -> None:
         raise ImportError(f"no {module}")
 
-    monkeypatch.setattr("nnbehave.design.models._base.import_module", missing)
+    monkeypatch.setattr("nnbehave.design.models.packages.import_module", missing)
+    monkeypatch.setattr("nnbehave.design.models.packages.find_spec", lambda module: None)
     (tmp_path / name).touch()
     with pytest.raises(MissingExtraError, match=rf"pip install 'nnbehave\[{extra}\]'"):
         read_model(tmp_path / name)
+
+
+def test_a_tflite_is_read_without_litert_and_without_importing_tensorflow(tmp_path: Path) -> None:
+    layer = nb.Layer(op="conv", **INPUT, out_channels=4, kernel=3)
+    (tmp_path / "model.tflite").write_bytes(convert(Graph([layer])))
+    program = """
+import sys
+sys.modules["ai_edge_litert"] = None  # makes its import an ImportError
+from nnbehave.design.models import read_model
+for _ in range(2):
+    (found,) = read_model(sys.argv[1])
+print(found.layer, "tensorflow" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "model.tflite"], capture_output=True, text=True)
+    assert done.stdout == f"{layer.id} False\n", done.stderr
