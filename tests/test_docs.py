@@ -18,7 +18,7 @@ ROOT = Path(nnbehave.__file__).parent.parent
 GUIDES = ROOT / "docs" / "contributing"
 DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted(GUIDES.glob("*.md"))]
 CHANGES = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-GROUPS = {f"nnbehave.{kind}" for kind in ("platforms", "converters", "exporters", "targets")}  # of entry points
+GROUPS = {f"nnbehave.{kind}" for kind in ("platforms", "converters", "exporters", "table_exporters", "targets")}
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
