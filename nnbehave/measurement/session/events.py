@@ -223,11 +223,15 @@ class Stopped:
         The rule that ended it.
     rounds : int
         Rounds that the subject's estimate rests on.
+    half_width : float
+        How far its 95 % interval reached from the latency then, as a share of it; at most 1000 times the share that
+        was asked for, which stands for an interval without end.
     """
 
     subject: str
     rule: StopRule
     rounds: int
+    half_width: float
 
 
 Event = Loaded | Checked | Sample | Counted | Outcome | Process | Retest | Stopped

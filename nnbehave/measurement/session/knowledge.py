@@ -91,7 +91,9 @@ class Knowledge:
         A subject that a retest has made less certain again is stopped by the rule that held before the retest.
         """
         for subject in subjects:
-            stopped = Stopped(subject, self._rules[subject], self.rounds(subject))
+            progress = self._progress[subject]
+            half_width = progress.excess * self._interval
+            stopped = Stopped(subject, self._rules[subject], progress.rounds, half_width)
             if self._told.get(subject) != stopped:
                 self._told[subject] = stopped
                 yield stopped
