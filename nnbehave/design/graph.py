@@ -235,7 +235,9 @@ def as_graph(subject: Layer | Graph) -> Graph:
 
 
 def _vector(layer: Layer, given: Sequence[Shape]) -> Shape | None:
-    """Return the vector's shape if an element-wise layer of one pixel is given a vector, else None."""
-    batch, *pixels, channels = layer.output_shape
-    vector = (batch, channels)
-    return vector if isinstance(layer.operator, ElementWise) and pixels == [1, 1] and vector in given else None
+    """Return the vector's shape if an element-wise layer of one pixel is given vectors only, else None."""
+    image = layer.output_shape
+    vector = (image[0], image[-1])
+    if isinstance(layer.operator, ElementWise) and image[1:-1] == (1, 1) and vector in given and image not in given:
+        return vector
+    return None

@@ -310,6 +310,3 @@ _ID_EXAMPLE = "'conv_h28_w28_cin320_cout64_k3_s1_fp32'"
 _OMITTED_DEFAULTS = {
     name: Layer.model_fields[name].default for name in LAYER_FIELDS if name not in {"op", *SHORT, "precision"}
 }
-
-LAYER_FIELDS = tuple(Layer.model_fields)
-"""The fields of a layer, in their order: the one list of them."""

@@ -11,7 +11,7 @@ import nnbehave as nb
 from nnbehave.errors import ConnectionLost, InvalidInputError, TargetError
 from nnbehave.measurement.converters import Artifact
 from nnbehave.measurement.platforms import get_platform
-from nnbehave.measurement.session import link
+from nnbehave.measurement.session import start
 from nnbehave.measurement.session.events import Event, Loaded, Outcome
 from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.session import Session
@@ -28,7 +28,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
     made = Device(folder)
     monkeypatch.setenv("PATH", made.path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(link, "_WAITS_S", (0.05, 0.1))
+    monkeypatch.setattr(start, "WAITS_S", (0.05, 0.1))
     return made
 
 
@@ -113,7 +113,7 @@ def test_a_device_that_comes_back_costs_no_layer(
         waits.append(seconds)
         device.state = "device"
 
-    monkeypatch.setattr(link.time, "sleep", plug_in)
+    monkeypatch.setattr(start.time, "sleep", plug_in)
     assert not [event for event in running if isinstance(event, Outcome)]
     assert running.estimates.keys() == parts.keys()
     assert waits
