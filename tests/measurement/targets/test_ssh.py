@@ -248,7 +248,7 @@ def test_a_host_without_the_runtime_is_refused_before_anything_is_measured(
 ) -> None:
     monkeypatch.setattr(TFLite, "package", "no-such-runtime")
     path = tmp_path / "r.db"
-    with pytest.raises(MissingExtraError, match="needs no-such-runtime, which Board has not: there, .* -m pip"):
+    with pytest.raises(MissingExtraError, match="needs no-such-runtime, which .* on Board lacks: run .* -m pip"):
         nb.measure([base], "tflite", path, target=server.target, progress=False)
     assert not path.exists()
 
