@@ -12,7 +12,7 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.operators import ACTIVATIONS
-from nnbehave.measurement.converters import CONVERTERS
+from nnbehave.measurement.converters import get_converter
 from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.protocol import Unsupported
@@ -45,7 +45,7 @@ def subjects() -> list[Graph]:
 
 
 def convert(graph: Graph, folder: Path) -> Any:
-    CONVERTERS["onnx"].convert(graph, SEED, folder)
+    get_converter("onnx").convert(graph, SEED, folder)
     return onnx.load(folder / "model.onnx")
 
 
@@ -100,7 +100,7 @@ def test_a_seed_fixes_the_file(tmp_path: Path, base: nb.Layer) -> None:
     files = []
     for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
         (tmp_path / name).mkdir()
-        CONVERTERS["onnx"].convert(Graph([base]), seed, tmp_path / name)
+        get_converter("onnx").convert(Graph([base]), seed, tmp_path / name)
         files.append((tmp_path / name / "model.onnx").read_bytes())
     assert files[0] == files[1] != files[2]
 

@@ -14,7 +14,8 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.operators.blocks import Block
-from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache
+from nnbehave.measurement.converters import Artifact, ArtifactCache, get_converter
+from nnbehave.measurement.converters.reference import run_in_tensorflow
 from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.targets import LocalTarget
@@ -34,8 +35,8 @@ def inputs_of(graph: Graph) -> list[Any]:
 
 @cache
 def outputs_of(graph: Graph) -> list[Any]:
-    """What TensorFlow makes of ``inputs_of``, which is the same for every runtime."""
-    return [tensor.numpy() for tensor in concrete_function(graph, 7)(*map(tf.constant, inputs_of(graph)))]
+    """Return TensorFlow's outputs for ``inputs_of``. They are the same for every runtime."""
+    return run_in_tensorflow(concrete_function(graph, 7), inputs_of(graph))
 
 
 def subjects() -> list[Graph]:
@@ -49,7 +50,7 @@ def subjects() -> list[Graph]:
 def artifacts() -> dict[tuple[str, str], Artifact]:
     from nnbehave.measurement.converters import convert_all
 
-    jobs = [(CONVERTERS[name], graph) for name in ("tflite", "openvino") for graph in subjects()]
+    jobs = [(get_converter(name), graph) for name in ("tflite", "openvino") for graph in subjects()]
     made = {}
     for (converter, graph), artifact in convert_all(jobs, 7, ArtifactCache()):
         assert isinstance(artifact, Artifact), artifact
