@@ -16,7 +16,7 @@ from nnbehave.errors import InvalidInputError, InvalidLayerError
 
 
 def _plain_int(value: Any) -> Any:
-    """Return an integer of any type as Python's int; all else as it is, for the validator to refuse."""
+    """Return an integer of any type as a Python int. Return any other value unchanged: the validator refuses it."""
     if isinstance(value, bool):
         raise ValueError("must be an integer, not a bool")
     try:
