@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-STOLEN_SHARE = (
-    0.02  # of the wall time of a sample; steal comes in ticks of 10 ms, and one is too much in 0.5 s
-)
+STOLEN_SHARE = 0.02  # of the wall time of a sample; steal comes in ticks of 10 ms, and one is too much in 0.5 s
 THROTTLED = 1.5  # times the usual time of the clock proxy; a shared core varies by a third without any throttling
 FEWEST_PROXIES = 20  # samples, before "usual" is known
 MOST_PROXIES = 200  # samples that "usual" is the median of, so that it follows a machine that warms up
