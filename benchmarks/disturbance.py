@@ -22,7 +22,7 @@ from nnbehave.errors import WorkerError
 from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
 from nnbehave.measurement.isolation import bound
 from nnbehave.measurement.platforms import get_platform
-from nnbehave.measurement.statistics import block_ms
+from nnbehave.measurement.statistics import sample_ms
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import PythonWorker, Worker
 
@@ -103,7 +103,7 @@ def phase(runner: Worker, names: list[str]) -> dict[str, float]:
         runner.send("time", handles=names, value_ns=200_000, block_ns=3_000_000)
         for _ in names:
             answer = runner.receive(60)
-            blocks[answer["handle"]].append(block_ms(answer["times_ns"], answer["inner"]))
+            blocks[answer["handle"]].append(sample_ms(answer["times_ns"], answer["inner"]))
     return {name: statistics.median(each) for name, each in blocks.items()}
 
 

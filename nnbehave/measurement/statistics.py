@@ -24,7 +24,7 @@ _FEWEST_TO_RESPOND = 10  # blocks of a layer, below which its own response is no
 Terms = Mapping[str, Sequence[tuple[str, float]]]
 
 
-class Sample(NamedTuple):
+class Observation(NamedTuple):
     """A block as the statistics see it: the graph that was run, its latency, its class, its round and process."""
 
     part: str
@@ -67,15 +67,15 @@ class Estimate:
         return max(self.high_ms - self.latency_ms, self.latency_ms - self.low_ms) / self.latency_ms
 
 
-def block_ms(times_ns: Sequence[int], inner: int) -> float:
+def sample_ms(spans_ns: Sequence[int], calls_per_span: int) -> float:
     """Return a block's latency in ms: the mean of the faster two thirds of its spans, a call.
 
     Neighbours on a shared machine only ever add time, in bursts, which the slowest third mostly holds. A mean of
     what is left and not a low quantile, since the parts of a network must add up to it: quantiles of short spans lie
     lower than those of long ones on a noisy machine.
     """
-    kept = sorted(times_ns)[: math.ceil(len(times_ns) * 2 / 3)]
-    return sum(kept) / len(kept) / inner / 1e6
+    kept = sorted(spans_ns)[: math.ceil(len(spans_ns) * 2 / 3)]
+    return sum(kept) / len(kept) / calls_per_span / 1e6
 
 
 def estimate(rounds_ms: Sequence[float]) -> Estimate:
@@ -98,13 +98,13 @@ def exact(latency_ms: float) -> Estimate:
 
 
 def estimate_session(
-    samples: Sequence[Sample], terms: Terms, only: Mapping[str, Collection[int]] | None = None
+    samples: Sequence[Observation], terms: Terms, only: Mapping[str, Collection[int]] | None = None
 ) -> dict[str, Estimate]:
     """Return the estimate of each subject of a session.
 
     Parameters
     ----------
-    samples : sequence of Sample
+    samples : sequence of Observation
         The blocks, in the order they were taken.
     terms : mapping of str to sequence of (str, float)
         For each subject the parts that were run for it, and what each counts for in its latency.
@@ -137,7 +137,7 @@ def estimate_session(
     return {subject: _widened(one, share, len(by_process[subject])) for subject, one in found.items()}
 
 
-def _by_round(samples: Sequence[Sample]) -> dict[str, dict[tuple[int, int], float]]:
+def _by_round(samples: Sequence[Observation]) -> dict[str, dict[tuple[int, int], float]]:
     """Return each part's normalised value in each (round, process): the median of its blocks there."""
     blocks: dict[str, dict[tuple[int, int], list[float]]] = defaultdict(lambda: defaultdict(list))
     for sample, value in zip(samples, normalise(samples).values, strict=True):
@@ -229,7 +229,7 @@ class Normalised(NamedTuple):
     state: list[float]
 
 
-def normalise(samples: Sequence[Sample]) -> Normalised:
+def normalise(samples: Sequence[Observation]) -> Normalised:
     """Take out of each block what the blocks around it say of the machine's speed at that moment.
 
     A shared machine is slow for some blocks on end, whatever runs. Rounds are shuffled, so a block's neighbours are
@@ -264,7 +264,7 @@ def normalise(samples: Sequence[Sample]) -> Normalised:
     return Normalised([float(value) for value in np.exp(flat)], exponents, [float(value) for value in state])
 
 
-def response_share(samples: Sequence[Sample]) -> dict[str, float]:
+def response_share(samples: Sequence[Observation]) -> dict[str, float]:
     """Return how far each class's layers may lie off in a session whose machine is in another state, as a share.
 
     Layers do not slow down alike, those of one class among themselves and the classes. How much their exponents differ

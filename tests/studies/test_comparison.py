@@ -9,7 +9,7 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
-from nnbehave.measurement.statistics import Sample
+from nnbehave.measurement.statistics import Observation
 from nnbehave.studies.comparison import judge, ratio
 
 
@@ -51,7 +51,7 @@ def test_equal_latencies_are_seldom_told_apart_though_processes_have_their_luck(
     for _ in range(300):
         luck = 0.02 * rng.standard_normal((5, 2))
         samples = [
-            Sample(part, float(np.exp(luck[p, i] + 0.02 * rng.standard_normal())), "compute", 6 * p + r, p)
+            Observation(part, float(np.exp(luck[p, i] + 0.02 * rng.standard_normal())), "compute", 6 * p + r, p)
             for p in range(5)
             for r in range(6)
             for i, part in enumerate("ab")

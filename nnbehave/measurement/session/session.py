@@ -6,7 +6,6 @@ import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,28 +13,30 @@ import numpy as np
 from nnbehave.errors import ConnectionLost, WorkerError
 from nnbehave.measurement.platforms import Platform
 from nnbehave.measurement.session.events import (
-    MOST_DROPS,
-    Block,
+    DISCARDED,
+    DISTURBED,
     Event,
+    Hello,
     Outcome,
-    Part,
     Process,
     Retest,
-    ask_to_load,
-    loaded_events,
-    outcome_of,
-    start_runner,
+    Sample,
+    Stopped,
 )
+from nnbehave.measurement.session.link import MOST_DROPS, ask_to_load, loaded_events, outcome_of, start_runner
+from nnbehave.measurement.session.part import Part
+from nnbehave.measurement.session.stopping import Progress, StoppingRule
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import (
     Estimate,
-    Sample,
+    Observation,
     Terms,
     estimate_session,
     stands_alone,
 )
 from nnbehave.measurement.targets import Target
 from nnbehave.measurement.worker import Worker
+from nnbehave.records import StopRule
 
 _FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
 _FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
@@ -44,19 +45,7 @@ _USE_PER_LOAD = 4  # how long a process is used at least, over what loading took
 _MOST_RETAKES = 2  # of one block
 _FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
 _STOLEN = 0.02
-_HOPELESS = 1e3  # for intervals without end
 _MOST_DEATHS = 3  # of workers, of which nobody knows the reason
-_OUT_OF_REACH = 10  # times the most rounds: what is folded away takes no time, of which no interval is a small share
-_STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as many rounds will not
-
-
-@dataclass
-class _Round:
-    """Where a session stands with one subject."""
-
-    rounds: int = 0
-    excess: float = np.inf  # the interval over what is asked of it
-    history: list[float] = field(default_factory=list)  # the excess after each round judged, the narrowest so far
 
 
 class Session:
@@ -93,13 +82,13 @@ class Session:
 
     Attributes
     ----------
-    hello : dict
+    hello : Hello
         What the runner said of its machine and versions; there once ``start`` has been called.
     done : set of str
         Subjects that need no more rounds, as things stand: a later round may show that one was stopped by luck.
     estimates : dict of str to Estimate
         As they stand.
-    expected_blocks : int
+    expected_samples : int
         How many blocks the whole session is likely to take, as far as can be told by now.
     """
 
@@ -126,10 +115,13 @@ class Session:
         self._loadable: dict[str, None] = {}  # in the order of loading
         self._loaded: dict[str, None] = {}  # of these, in the process there is
         self._rng = np.random.default_rng(settings.seed)
-        self._samples: list[Sample] = []
+        self._observations: list[Observation] = []
         self._proxies: deque[float] = deque(maxlen=200)
         self._spent_ns: Counter[str] = Counter()
-        self._standing: dict[str, _Round] = {}
+        self._progress: dict[str, Progress] = {}
+        self._rule = StoppingRule(settings)
+        self._stopped: dict[str, Stopped] = {}  # as last told
+        self._held: dict[str, StopRule] = {}
         self._process = -1
         self._process_began = 0.0
         self._load_s = 0.0
@@ -137,10 +129,10 @@ class Session:
         self._drops: Counter[str] = Counter()  # of the connection, since a part was last measured
         self._round = 0
         self._worker: Worker | None = None
-        self.hello: dict[str, Any] = {}
+        self.hello: Hello | None = None
         self.done: set[str] = set()
         self.estimates: dict[str, Estimate] = {}
-        self.expected_blocks = 0
+        self.expected_samples = 0
         self.add(parts, terms, companions, axes, checks)
 
     def add(
@@ -160,7 +152,7 @@ class Session:
 
     # ------------------------------------------------------------------ processes
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> Hello:
         """Start a runner; return its ``hello``.
 
         Raises
@@ -192,7 +184,7 @@ class Session:
         What is known by now is let go. The process is a fresh one while there were fewer than are wanted, and where
         loading there what is needed costs little beside how long the last one was used.
         """
-        new = [subject for subject in self._terms if subject not in self._standing]
+        new = [subject for subject in self._terms if subject not in self._progress]
         fresh = True
         if self._worker is None:
             self.start()
@@ -214,8 +206,8 @@ class Session:
             return
         if fresh:
             yield from self._warm_up()
-        self.expected_blocks = len(self._samples) + rounds * len(self._of(new))
-        while not self._settle() and any(s in self._terms and self._standing[s].rounds < rounds for s in new):
+        self.expected_samples = len(self._observations) + rounds * len(self._of(new))
+        while not self._settle() and any(s in self._terms and self._progress[s].rounds < rounds for s in new):
             yield from self._go_on()
 
     def finish(self) -> Iterator[Event]:
@@ -226,6 +218,7 @@ class Session:
         while not self._settle():
             yield from self._go_on()
         yield from self._retest()
+        yield from self._tell_stopped()
 
     def _go_on(self) -> Iterator[Event]:
         if self._wants_fresh_process():
@@ -350,7 +343,7 @@ class Session:
         first = [part for part in self._of(self._references) if part in self._loaded] or list(self._loaded)
         spans, steady = 0, True
         if first and self._platform.wall_clock and self._worker is not None:
-            value_ns = int(self._settings.value_ms * 1e6)
+            value_ns = int(self._settings.span_ms * 1e6)
             try:
                 answer = self._worker.request(
                     "warm_up", self._settings.time_limit_s, handle=first[0], value_ns=value_ns
@@ -361,7 +354,8 @@ class Session:
                 self.close()
                 yield from self._recover()
         self._process_began = time.monotonic()
-        yield Process(self._process, spans, steady, self.hello["witnesses"])
+        assert self.hello is not None
+        yield Process(self._process, spans, steady, self.hello.witnesses)
 
     # ------------------------------------------------------------------ rounds
 
@@ -394,8 +388,8 @@ class Session:
             number, chunk, retakes = todo.popleft()
             again: list[str] = []
             for event in self._chunk(number, chunk, retakes > 0):
-                if isinstance(event, Block) and "discarded" in event.witnesses:
-                    again.append(event.subject)
+                if isinstance(event, Sample) and event.discarded:
+                    again.append(event.part)
                 yield event
             again = [part for part in again if part in self._loaded]
             if again:
@@ -421,7 +415,7 @@ class Session:
                     part = expected.pop(0)
                     if part in todo:
                         todo.remove(part)
-                    yield self._block(number, len(chunk) - len(todo), part, answer, may_retake)
+                    yield self._sample(number, len(chunk) - len(todo), part, answer, may_retake)
             except WorkerError as error:
                 self.close()
                 if self._only_dropped(error, next(iter(todo), "")):
@@ -442,7 +436,7 @@ class Session:
     def _ask(self, todo: Sequence[str]) -> list[str]:
         """Send the request for a block of each part; return the parts in the order of the answers."""
         assert self._worker is not None
-        value_ns, block_ns = int(self._settings.value_ms * 1e6), int(self._settings.block_ms * 1e6)
+        value_ns, block_ns = int(self._settings.span_ms * 1e6), int(self._settings.sample_ms * 1e6)
         if self._method == "whole":
             self._worker.send("time", handles=list(todo), value_ns=value_ns, block_ns=block_ns)
         elif self._method == "profiled":
@@ -460,17 +454,17 @@ class Session:
         """Calls in turn are answered all at once."""
         return self._settings.time_limit_s * (len(todo) if self._method == "stacked" else 1)
 
-    def _block(self, number: int, position: int, part: str, answer: dict[str, Any], may_retake: bool) -> Block:
-        del answer["handle"]
+    def _sample(self, number: int, position: int, part: str, answer: dict[str, Any], may_retake: bool) -> Sample:
         self._drops.pop(part, None)
         seen = answer["witnesses"]
         if why := self._disturbance(seen):
-            seen["discarded" if may_retake else "disturbed"] = why
-        block = Block(part, number, position, self._process, taken_at=time.time(), **answer)
-        self._spent_ns[part] += sum(block.times_ns)
-        if "discarded" not in seen:
-            self._samples.append(block.sample(self._parts[part].bound))
-        return block
+            seen[DISCARDED if may_retake else DISTURBED] = why
+        spans_ns = tuple(answer["times_ns"])
+        sample = Sample(part, number, position, self._process, answer["inner"], spans_ns, seen, time.time())
+        self._spent_ns[part] += sum(spans_ns)
+        if not sample.discarded:
+            self._observations.append(sample.observation(self._parts[part].bound))
+        return sample
 
     def _disturbance(self, seen: dict[str, Any]) -> str:
         """Return what took the core from a block or slowed its clock; nothing for one that can be used."""
@@ -486,44 +480,29 @@ class Session:
 
     def _settle(self) -> bool:
         """Find which layers need no more rounds, and how many the others may need; return whether none does."""
-        few, most = self._settings.min_rounds, self._settings.max_rounds
-        self.estimates = estimate_session(self._samples, self._terms) if self._samples else {}
+        self.estimates = estimate_session(self._observations, self._terms) if self._observations else {}
         self.done = set()
         rounds_ahead: Counter[str] = Counter()
-        for subject in self._terms:
-            standing = self._standing.setdefault(subject, _Round())
-            if known := self.estimates.get(subject):
-                if known.rounds > standing.rounds:
-                    excess = min(_HOPELESS, known.interval / self._settings.interval)
-                    standing.history += [min([excess, *standing.history[-1:]])] * (known.rounds - standing.rounds)
-                    standing.rounds, standing.excess = known.rounds, excess
-                else:
-                    standing.excess = min(_HOPELESS, known.interval / self._settings.interval)
-            if self._is_done(subject, standing):
+        for subject, terms in self._terms.items():
+            progress = self._progress.setdefault(subject, Progress())
+            if subject in self.estimates:
+                progress.update(self.estimates[subject], self._settings.interval)
+            if rule := self._rule(progress, sum(self._spent_ns[part] for part, _ in terms) / 1e9):
                 self.done.add(subject)
-            # An interval shrinks with the square root of the rounds.
-            wanted = few if standing.rounds < few else min(most, round(standing.rounds * standing.excess**2))
-            ahead = 0 if subject in self.done else max(1, wanted - standing.rounds)
-            for part, _ in self._terms[subject]:
+                self._held[subject] = rule
+            ahead = 0 if rule else self._rule.rounds_ahead(progress)
+            for part, _ in terms:
                 rounds_ahead[part] = max(rounds_ahead[part], ahead)
-        self.expected_blocks = len(self._samples) + sum(rounds_ahead.values())
+        self.expected_samples = len(self._observations) + sum(rounds_ahead.values())
         return len(self.done) == len(self._terms)
 
-    def _is_done(self, subject: str, standing: _Round) -> bool:
-        """Known well enough, or past its last round or its time, or no longer improving."""
-        if standing.rounds < self._settings.min_rounds:
-            return False
-        spent_s = sum(self._spent_ns[part] for part, _ in self._terms[subject]) / 1e9
-        if (
-            standing.excess <= 1
-            or standing.rounds >= self._settings.max_rounds
-            or spent_s > self._settings.time_limit_s
-        ):
-            return True
-        if standing.rounds * standing.excess**2 > _OUT_OF_REACH * self._settings.max_rounds:
-            return standing.rounds >= 2 * self._settings.min_rounds
-        history = standing.history
-        return len(history) > 2 * _STALE_ROUNDS and history[-1] > _STALE * history[-1 - _STALE_ROUNDS]
+    def _tell_stopped(self) -> Iterator[Stopped]:
+        """Say of each subject which rule ended its measuring, where that has not been said."""
+        for subject in self._terms:
+            stopped = Stopped(subject, self._held[subject], self._progress[subject].rounds)
+            if self._stopped.get(subject) != stopped:
+                self._stopped[subject] = stopped
+                yield stopped
 
     # ------------------------------------------------------------------ layers that stand alone
 
@@ -543,7 +522,7 @@ class Session:
         again += [subject for subject in self._references if subject in self._terms and subject not in again]
         yield from self._refresh(self._of(again))
         for subject, neighbours in suspects.items():
-            yield Retest(subject, self._process, neighbours)
+            yield Retest(subject, self._process, tuple(neighbours))
         first = self._round
         while self._round - first < self._settings.min_rounds:
             here = [s for s in again if s in self._terms and all(part in self._loaded for part, _ in self._terms[s])]

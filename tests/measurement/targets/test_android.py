@@ -9,10 +9,11 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.errors import ConnectionLost, InvalidInputError, TargetError
-from nnbehave.measurement import events
 from nnbehave.measurement.converters import Artifact
 from nnbehave.measurement.platforms import get_platform
-from nnbehave.measurement.session.events import Event, Loaded, Outcome, Part
+from nnbehave.measurement.session import link
+from nnbehave.measurement.session.events import Event, Loaded, Outcome
+from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.store.store import Store
@@ -27,7 +28,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
     made = Device(folder)
     monkeypatch.setenv("PATH", made.path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(events, "_WAITS_S", (0.05, 0.1))
+    monkeypatch.setattr(link, "_WAITS_S", (0.05, 0.1))
     return made
 
 
@@ -54,7 +55,7 @@ def test_latencies_are_those_that_the_tool_gives(
     device: Device, parts: dict[str, Part], method: str, call_us: float
 ) -> None:
     running = session(device, parts, method)
-    loads = {event.subject: event for event in running if isinstance(event, Loaded)}
+    loads = {event.part: event for event in running if isinstance(event, Loaded)}
     found = {name: estimate.latency_ms * 1e3 for name, estimate in running.estimates.items()}
     truth = {"small": 101 + call_us, "middle": 150 + call_us, "large": 500 + call_us}
     assert found == pytest.approx(truth, rel=1e-3)
@@ -65,9 +66,9 @@ def test_latencies_are_those_that_the_tool_gives(
 def test_the_machine_is_the_device_and_what_it_has_is_not_pushed_again(device: Device, parts: dict[str, Part]) -> None:
     running = session(device, parts)
     list(running)
-    machine = running.hello["machine"]
+    machine = running.hello.machine
     assert (machine["host"], machine["system"], machine["serial"]) == ("Phone", "Android 15", "emulator-5554")
-    assert running.hello["versions"].keys() == {"benchmark_model"}
+    assert running.hello.versions.keys() == {"benchmark_model"}
     assert len(device.calls(" push ")) == 4  # the tool and three models, whatever processes there were
     list(session(device, parts))
     assert len(device.calls(" push ")) == 4
@@ -112,7 +113,7 @@ def test_a_device_that_comes_back_costs_no_layer(
         waits.append(seconds)
         device.state = "device"
 
-    monkeypatch.setattr(events.time, "sleep", plug_in)
+    monkeypatch.setattr(link.time, "sleep", plug_in)
     assert not [event for event in running if isinstance(event, Outcome)]
     assert running.estimates.keys() == parts.keys()
     assert waits

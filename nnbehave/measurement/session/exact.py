@@ -1,35 +1,24 @@
-"""A session of exact costs: counted in an emulator or estimated by a compiler, once, since nothing in them varies."""
+"""A session of exact costs, each counted in an emulator or estimated by a compiler."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 from nnbehave.errors import ConnectionLost, WorkerError
 from nnbehave.measurement.platforms import Platform
-from nnbehave.measurement.session.events import (
-    MOST_DROPS,
-    Block,
-    Event,
-    Outcome,
-    Part,
-    ask_to_load,
-    loaded_events,
-    outcome_of,
-    start_runner,
-)
+from nnbehave.measurement.session.events import Counted, Event, Hello, Outcome
+from nnbehave.measurement.session.link import MOST_DROPS, ask_to_load, loaded_events, outcome_of, start_runner
+from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import Estimate, Terms, exact
 from nnbehave.measurement.targets import Target
 from nnbehave.measurement.worker import Worker
 
 _AT_A_TIME = 64  # graphs that a runner is asked for at once: starting an emulator takes longer than most of them
-_CALLS = 1000  # that a block is said to have, so that whole ns hold what is counted to the bit
 
 
-class EstimatingSession:
+class ExactSession:
     """What :class:`nnbehave.measurement.Session` is to time, this is to exact costs; it is used in the same way.
 
     A graph that kills its runner, hangs it or is refused by it becomes an :class:`Outcome`, and the session goes on in
@@ -43,12 +32,12 @@ class EstimatingSession:
         self._process = -1
         self._drops: Counter[str] = Counter()  # of the connection, while a graph was loaded or costed
         self._worker: Worker | None = None
-        self.hello: dict[str, Any] = {}
+        self.hello: Hello | None = None
         self.done: set[str] = set()
         self.estimates: dict[str, Estimate] = {}
-        self.expected_blocks = 0
+        self.expected_samples = 0
 
-    def start(self) -> dict[str, Any]:
+    def start(self) -> Hello:
         """Start a runner; return its ``hello``. Raises WorkerError where it does not start."""
         self.close()
         self._process += 1
@@ -72,7 +61,7 @@ class EstimatingSession:
         """Take more subjects, each of which is its own only part; those that another session needs serve nothing."""
         self._parts |= parts
         self._waiting |= dict.fromkeys(subject for subject in terms if subject not in self.estimates)
-        self.expected_blocks = len(self.estimates) + len(self._waiting)
+        self.expected_samples = len(self.estimates) + len(self._waiting)
 
     def begin(self, rounds: int) -> Iterator[Event]:
         """Cost all that was added."""
@@ -91,7 +80,7 @@ class EstimatingSession:
         assert self._worker is not None
         return self._worker
 
-    def _load(self, batch: Sequence[str]) -> Any:
+    def _load(self, batch: Sequence[str]) -> Generator[Event, None, list[str]]:
         """Load some graphs; return those that are. Where one kills the runner, those loaded before it wait."""
         loaded: list[str] = []
         for subject in batch:
@@ -128,11 +117,10 @@ class EstimatingSession:
                 yield self._leave(Outcome(subject, "unsupported", answer["refused"]))
                 continue
             del self._waiting[subject]
-            self.estimates[subject] = exact(answer["latency_ns"] / 1e6)
+            counted = Counted(subject, answer["latency_ns"] / 1e6, answer["counts"], tuple(answer["left_out"]))
+            self.estimates[subject] = exact(counted.latency_ms)
             self.done.add(subject)
-            said = {"counts": answer["counts"], "left_out": answer["left_out"]}
-            spans = [round(answer["latency_ns"] * _CALLS)]
-            yield Block(subject, 0, position, self._process, _CALLS, spans, said, time.time())
+            yield counted
         for subject in loaded:
             try:
                 worker.request("unload", self._settings.time_limit_s, handle=subject)
