@@ -182,10 +182,10 @@ def test_a_bad_layer_is_a_row_and_the_rest_is_measured(
 
 def test_a_conversion_that_fails_is_a_row(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nnbehave.design.graph import Graph
-    from nnbehave.measurement.converters import CONVERTERS, ArtifactCache
+    from nnbehave.measurement.converters import ArtifactCache, get_converter
 
     monkeypatch.setenv("NNBEHAVE_CACHE_DIR", str(tmp_path / "cache"))
-    victim = ArtifactCache()._folder(CONVERTERS["layer_spec"], Graph([space.sweeps()[0].layers[6]]), 0)
+    victim = ArtifactCache()._folder(get_converter("layer_spec"), Graph([space.sweeps()[0].layers[6]]), 0)
     victim.parent.mkdir(parents=True)
     victim.write_text("a file in the way")
     results = nb.sweep(space, platforms="simulated", store=tmp_path / "r.db", progress=False)

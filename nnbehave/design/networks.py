@@ -14,12 +14,12 @@ from typing import Any
 
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
-from nnbehave.design.operators import OPERATORS, Composition
+from nnbehave.design.operators import OPERATORS, GraphBuilder
 from nnbehave.design.operators.blocks import Block
 from nnbehave.errors import InvalidInputError
 
 
-class NetworkBuilder(Composition[Layer]):
+class NetworkBuilder(GraphBuilder[Layer]):
     """Builds a graph layer by layer; each takes its input's shape from the layers that it reads.
 
     Parameters
@@ -53,7 +53,7 @@ class NetworkBuilder(Composition[Layer]):
         if not isinstance(block, Block):
             raise InvalidInputError(f"{op!r} is no building block; 'add' takes operators")
         read, first = len(self.layers) - 1, len(self.layers)
-        parts = block.parts(self._layer(op, (read,), fields))
+        parts = block.expand(self._layer(op, (read,), fields))
         self.layers += parts.layers
         self.sources += [tuple(first + s if s >= 0 else read for s in sources) for sources in parts.sources]
         return len(self.layers) - 1

@@ -14,6 +14,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.models import ModelLayer, read_model
 from nnbehave.design.networks import NetworkBuilder
 from nnbehave.errors import InvalidInputError, MissingExtraError
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 
 INPUT = {"height": 9, "width": 7, "in_channels": 8}
 ONE_TO_ONE = [
@@ -57,7 +58,7 @@ def small_network() -> Graph:
 def convert(graph: Graph, precision: str = "fp32") -> bytes:
     """Return a graph as a ``.tflite``, integers at both ends in the integer precisions."""
     tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph.concrete_function(0)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete_function(graph, 0)])
     if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "fp16":

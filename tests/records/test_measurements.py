@@ -116,7 +116,9 @@ def test_another_suffix_is_refused_before_anything_is_written(tmp_path: Path) ->
 def measured(n: int = 8, **changes: object) -> Measurement:
     layer = nb.Layer(op="conv", height=7, in_channels=8, out_channels=n, kernel=3)
     latency = Latency(float(n), Interval(n * 0.99, n * 1.01), n * 0.005)
-    plain = Measurement(Subject.of(nb.Graph([layer])), "tflite", "local", "whole", "here", 1, Status.OK, latency=latency)
+    plain = Measurement(
+        Subject.of(nb.Graph([layer])), "tflite", "local", "whole", "here", 1, Status.OK, latency=latency
+    )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 

@@ -223,11 +223,14 @@ class Stopped:
         The rule that ended it.
     rounds : int
         Rounds that the subject's estimate rests on.
+    half_width : float
+        How far its 95 % interval reached from the latency then, as a share of it.
     """
 
     subject: str
     rule: StopRule
     rounds: int
+    half_width: float
 
 
 Event = Loaded | Checked | Sample | Counted | Outcome | Process | Retest | Stopped

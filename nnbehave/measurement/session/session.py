@@ -499,7 +499,9 @@ class Session:
     def _tell_stopped(self) -> Iterator[Stopped]:
         """Say of each subject which rule ended its measuring, where that has not been said."""
         for subject in self._terms:
-            stopped = Stopped(subject, self._held[subject], self._progress[subject].rounds)
+            progress = self._progress[subject]
+            half_width = progress.excess * self._settings.interval
+            stopped = Stopped(subject, self._held[subject], progress.rounds, half_width)
             if self._stopped.get(subject) != stopped:
                 self._stopped[subject] = stopped
                 yield stopped

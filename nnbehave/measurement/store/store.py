@@ -217,7 +217,7 @@ class Store:
                 self._add(schema.loads, [{"session": session, **load_row(event, artifact.sha256)}])
             else:
                 table, row = row_of(event)
-                self._add(table, [{"session": session, **row}])
+                self._write(table, {"session": session, **row})
             self._connection.commit()
 
     def end_session(self, session: int) -> None:
@@ -226,6 +226,14 @@ class Store:
             query = schema.sessions.update().where(schema.sessions.c.id == session)
             self._connection.execute(query.values(finished_at=time.time()))
             self._connection.commit()
+
+    def _write(self, table: sa.Table, row: dict[str, Any]) -> None:
+        """Insert a row; what a session says again of a subject replaces what it said before."""
+        inserted = _INSERT[self._dialect](table).values(row)
+        keys = [column.name for column in table.primary_key.columns]
+        if all(key in row for key in keys):
+            inserted = inserted.on_conflict_do_update(index_elements=keys, set_=row)
+        self._connection.execute(inserted)
 
     def _add(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         """Insert the rows whose keys are new; another sweep may be adding the same rows at this moment."""
@@ -247,7 +255,7 @@ class Store:
             self._connection.rollback()
         for row in rows:
             with self._errors():
-                record = read_session(row, self._of, with_samples)
+                record = read_session(dict(row), self._of, with_samples)
                 self._connection.rollback()
             yield record
 
@@ -255,7 +263,7 @@ class Store:
         """Return one session with its samples."""
         with self._errors():
             row = self._connection.execute(sa.select(schema.sessions).where(schema.sessions.c.id == key)).mappings()
-            record = read_session(row.one(), self._of, with_samples=True)
+            record = read_session(dict(row.one()), self._of, with_samples=True)
             self._connection.rollback()
         return record
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nnbehave.runner.machine import machine, state
 from nnbehave.runner.protocol import Unsupported
-from nnbehave.runner.reference import Quantisation, quantise, random_inputs
+from nnbehave.runner.reference import NOT_QUANTISED, Quantisation, quantise, random_inputs
 
 
 class Cost(NamedTuple):
@@ -94,12 +94,26 @@ class Backend:
 def quantised_inputs(
     shapes: Sequence[Sequence[int]], dtypes: Sequence[npt.DTypeLike], seed: int, known: list[Quantisation] | None
 ) -> list[npt.NDArray[Any]]:
-    """Return random inputs as a model takes them: quantised as is known, or over most of an integer's range."""
-    inputs = []
-    for i, x in enumerate(random_inputs(shapes, seed)):
-        dtype = np.dtype(dtypes[i])
-        wide = (6.0 / (np.iinfo(dtype).max - np.iinfo(dtype).min), 0) if dtype.kind in "iu" else (0.0, 0)
-        if dtype.kind == "u":
-            wide = (wide[0], int(np.iinfo(dtype).max) // 2 + 1)
-        inputs.append(quantise(x, known[i] if known else wide, dtype))
-    return inputs
+    """Return random inputs of a model.
+
+    Parameters
+    ----------
+    shapes, dtypes : sequence
+        One entry for each input.
+    seed : int
+        The inputs are drawn from it.
+    known : list of Quantisation or None
+        How the model quantises its inputs. If that is not known, an integer input covers -3 to 3, most of what standard
+        normal values are.
+    """
+    drawn = random_inputs(shapes, seed)
+    quantisations = known or [_wide(np.dtype(dtype)) for dtype in dtypes]
+    return [quantise(x, how, dtype) for x, how, dtype in zip(drawn, quantisations, dtypes)]
+
+
+def _wide(dtype: np.dtype[Any]) -> Quantisation:
+    """Return a quantisation by which all integers of a type cover -3 to 3."""
+    if dtype.kind not in "iu":
+        return NOT_QUANTISED
+    limits = np.iinfo(dtype)
+    return Quantisation(6.0 / (limits.max - limits.min), limits.max // 2 + 1 if dtype.kind == "u" else 0)

@@ -9,16 +9,16 @@ import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.errors import ConversionError, InvalidInputError, MissingExtraError
 from nnbehave.measurement.converters import (
-    CONVERTERS,
     Artifact,
     ArtifactCache,
     ConversionPool,
     Converter,
     convert_all,
+    get_converter,
     pool,
 )
 
-SPEC = CONVERTERS["layer_spec"]
+SPEC = get_converter("layer_spec")
 
 
 def graphs(base: nb.Layer, count: int) -> list[Graph]:
@@ -110,7 +110,7 @@ def test_what_nobody_asked_for_the_longest_goes_first(
     assert [folder.name for folder in tmp_path.rglob("draft-*")] == ["draft-new"]
     assert [cache.get(SPEC, graph, 0) is not None for graph in made] == [True, False, False, True]
     monkeypatch.setenv("NNBEHAVE_CACHE_GB", "lots")
-    with pytest.raises(InvalidInputError, match="'lots' is no number"):
+    with pytest.raises(InvalidInputError, match="NNBEHAVE_CACHE_GB must be a number of gigabytes, got 'lots'"):
         ArtifactCache(tmp_path)
 
 
@@ -135,15 +135,15 @@ def test_a_pool_keeps_its_processes_from_one_call_to_the_next(base: nb.Layer, tm
     jobs = [(SPEC, graph) for graph in graphs(base, 6)]
     with ConversionPool(0, ArtifactCache(tmp_path)) as crew:
         list(crew.convert(jobs[:3]))
-        (first,) = [bench._worker for bench in crew._benches if bench.started]
+        (first,) = [process._worker for process in crew._processes if process.started]
         list(crew.convert(jobs[3:]))
-        assert [bench._worker for bench in crew._benches if bench.started] == [first]
+        assert [process._worker for process in crew._processes if process.started] == [first]
     assert first is not None
     assert first._process.poll() is not None
 
 
 def test_a_precision_that_a_converter_lacks_is_unsupported(base: nb.Layer, tmp_path: Path) -> None:
-    jobs = [(CONVERTERS["tflite"], Graph([base.replace(precision="bf16")]))]
+    jobs = [(get_converter("tflite"), Graph([base.replace(precision="bf16")]))]
     (error,) = dict(convert_all(jobs, 0, ArtifactCache(tmp_path))).values()
     assert isinstance(error, ConversionError)
     assert (error.status, str(error)) == (

@@ -12,7 +12,8 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.operators import ACTIVATIONS
-from nnbehave.measurement.converters import CONVERTERS
+from nnbehave.measurement.converters import get_converter
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.reference import fidelity, random_inputs
@@ -44,7 +45,7 @@ def subjects() -> list[Graph]:
 
 
 def convert(graph: Graph, folder: Path) -> Any:
-    CONVERTERS["onnx"].convert(graph, SEED, folder)
+    get_converter("onnx").convert(graph, SEED, folder)
     return onnx.load(folder / "model.onnx")
 
 
@@ -73,7 +74,7 @@ def test_images_are_channels_first_and_nothing_is_transposed(tmp_path: Path) -> 
     shape = [each.dim_value for each in model.graph.input[0].type.tensor_type.shape.dim]
     assert shape == [1, 8, 6, 4]
     x = np.random.default_rng(0).standard_normal(layer.input_shape, dtype=np.float32)
-    (expected,) = Graph([layer]).concrete_function(SEED)(tf.constant(x))
+    (expected,) = concrete_function(Graph([layer]), SEED)(tf.constant(x))
     (found,) = run(tmp_path / "model.onnx", [np.ascontiguousarray(x.transpose(0, 3, 1, 2))])
     np.testing.assert_allclose(found.transpose(0, 2, 3, 1), expected.numpy(), rtol=1e-4, atol=1e-4)
 
@@ -99,7 +100,7 @@ def test_a_seed_fixes_the_file(tmp_path: Path, base: nb.Layer) -> None:
     files = []
     for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
         (tmp_path / name).mkdir()
-        CONVERTERS["onnx"].convert(Graph([base]), seed, tmp_path / name)
+        get_converter("onnx").convert(Graph([base]), seed, tmp_path / name)
         files.append((tmp_path / name / "model.onnx").read_bytes())
     assert files[0] == files[1] != files[2]
 

@@ -14,7 +14,9 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.operators.blocks import Block
-from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache
+from nnbehave.measurement.converters import Artifact, ArtifactCache, get_converter
+from nnbehave.measurement.converters.reference import run_in_tensorflow
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import Worker
@@ -33,8 +35,8 @@ def inputs_of(graph: Graph) -> list[Any]:
 
 @cache
 def outputs_of(graph: Graph) -> list[Any]:
-    """What TensorFlow makes of ``inputs_of``, which is the same for every runtime."""
-    return [tensor.numpy() for tensor in graph.concrete_function(seed=7)(*map(tf.constant, inputs_of(graph)))]
+    """Return TensorFlow's outputs for ``inputs_of``. They are the same for every runtime."""
+    return run_in_tensorflow(concrete_function(graph, 7), inputs_of(graph))
 
 
 def subjects() -> list[Graph]:
@@ -48,7 +50,7 @@ def subjects() -> list[Graph]:
 def artifacts() -> dict[tuple[str, str], Artifact]:
     from nnbehave.measurement.converters import convert_all
 
-    jobs = [(CONVERTERS[name], graph) for name in ("tflite", "openvino") for graph in subjects()]
+    jobs = [(get_converter(name), graph) for name in ("tflite", "openvino") for graph in subjects()]
     made = {}
     for (converter, graph), artifact in convert_all(jobs, 7, ArtifactCache()):
         assert isinstance(artifact, Artifact), artifact
@@ -58,7 +60,7 @@ def artifacts() -> dict[tuple[str, str], Artifact]:
 
 @pytest.mark.parametrize("layer", samples(), ids=str)
 def test_operators_build_what_they_say(layer: nb.Layer, artifacts: dict[tuple[str, str], Artifact]) -> None:
-    function = Graph([layer]).concrete_function(seed=0)
+    function = concrete_function(Graph([layer]), 0)
     assert [tuple(tensor.shape) for tensor in function.inputs] == list(layer.input_shapes)
     assert tuple(function.outputs[0].shape) == layer.output_shape
 
@@ -82,10 +84,10 @@ def test_costs_are_those_of_the_converted_graph(layer: nb.Layer, artifacts: dict
 def test_a_seed_fixes_the_weights_and_layers_do_not_share_them() -> None:
     conv = nb.Layer(op="conv", height=4, in_channels=3, out_channels=3, kernel=1)
     x = np.ones(conv.input_shape, dtype=np.float32)
-    outputs = [Graph([conv]).concrete_function(seed)(tf.constant(x))[0].numpy() for seed in (1, 1, 2)]
+    outputs = [concrete_function(Graph([conv]), seed)(tf.constant(x))[0].numpy() for seed in (1, 1, 2)]
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert not np.array_equal(outputs[0], outputs[2])
-    first, second = Graph([conv, conv], "fan").concrete_function(1)(tf.constant(x))
+    first, second = concrete_function(Graph([conv, conv], "fan"), 1)(tf.constant(x))
     assert not np.array_equal(first, second)
 
 

@@ -39,7 +39,7 @@ def test_names_are_canonical(text: str, canonical: str) -> None:
         ("tflite:fast", InvalidInputError, "no variant 'fast'; it has tflite:builtin"),
         ("openvino?cores=2", InvalidInputError, "no option 'cores'; it has threads"),
         ("openvino?threads=two", InvalidInputError, "takes a value like 1, got 'two'"),
-        ("openvino?threads=0", InvalidInputError, "1 or more"),
+        ("openvino?threads=0", InvalidInputError, "threads must be 1 to 1024"),
         ("simulated?law=cubic", InvalidInputError, "one of flat, linear, staircase"),
         ("openvino?threads", InvalidInputError, "not of the form"),
         ("", InvalidInputError, "not of the form"),
@@ -52,7 +52,7 @@ def test_other_names_are_refused_with_the_near_ones(text: str, error: type[Excep
 
 def test_a_class_is_found_without_a_variant() -> None:
     assert platform_class("ethos-u") is platform_class("ethos-u:u55-128") is EthosU
-    with pytest.raises(UnknownPlatformError, match="unknown platform .ethos-v.*ethos-u:u55-32"):
+    with pytest.raises(UnknownPlatformError, match="unknown platform 'ethos-v'; did you mean ethos-u"):
         platform_class("ethos-v")
 
 

@@ -10,7 +10,7 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.errors import ConnectionLost, WorkerError
-from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache
+from nnbehave.measurement.converters import Artifact, ArtifactCache, get_converter
 from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.measurement.platforms.simulated import Simulated
 from nnbehave.measurement.session.events import Counted, Event, Loaded, Outcome, Process, Retest, Sample, Stopped
@@ -28,7 +28,7 @@ from nnbehave.records import StopRule
 def artifacts(base: nb.Layer) -> dict[str, Artifact]:
     cache = ArtifactCache()
     graphs = [Graph([base.replace(out_channels=n)]) for n in range(1, 13)]
-    return {graph.id: cache.make(CONVERTERS["layer_spec"], graph, 0) for graph in graphs}
+    return {graph.id: cache.make(get_converter("layer_spec"), graph, 0) for graph in graphs}
 
 
 def session(name: str, artifacts: dict[str, Artifact], **settings: float) -> Session:

@@ -157,7 +157,7 @@ def test_there_is_no_adb_here(device: Device, base: nb.Layer, monkeypatch: pytes
         ("adb://", "not of the form adb://serial"),
         ("adb://-s?benchmark_model=/x", "not of the form"),
         ("adb://emulator-5554", "names no benchmark_model; give TensorFlow Lite's tool"),
-        ("adb://emulator-5554?benchmark_model=/no/such/tool", "/no/such/tool is no file; give"),
+        ("adb://emulator-5554?benchmark_model=/no/such/tool", "/no/such/tool is not a file; give"),
         ("adb://emulator-5554?tool=/x", "not of the form"),
     ],
 )
@@ -169,7 +169,7 @@ def test_other_addresses_are_refused(address: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("platform", "method", "says"),
     [
-        ("simulated", None, "'simulated' cannot be had on an Android device, only tflite"),
+        ("simulated", None, "'simulated' cannot run on an Android device, only tflite can"),
         ("tflite", "stacked", "'tflite' can be measured by whole, profiled"),
     ],
 )

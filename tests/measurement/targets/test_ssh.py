@@ -19,10 +19,11 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.space import Space
 from nnbehave.errors import ConnectionLost, MissingExtraError, NNBehaveError, TargetError
-from nnbehave.measurement import events
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.tflite import TFLite
-from nnbehave.measurement.targets import get_target, ssh
+from nnbehave.measurement.session import link
+from nnbehave.measurement.targets import get_target
+from nnbehave.measurement.targets._ssh import client
 from nnbehave.measurement.worker import Worker
 from nnbehave.runner.lock import MeasuringLock
 
@@ -64,7 +65,7 @@ def there() -> set[int]:
     return {p.pid for p in psutil.process_iter(["cmdline"]) if any(mark in _line(p) for mark in marks)}
 
 
-def until_true(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def until_true(condition: Callable[[], Any], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
@@ -73,7 +74,7 @@ def until_true(condition: Callable[[], Any], seconds: float = 20.0) -> None:
 
 def gone(before: set[int]) -> None:
     """Nothing is left of a sweep."""
-    until_true(lambda: there() <= before, 5)
+    until_true(lambda: there() <= before)
 
 
 def artifacts(server: Server) -> dict[str, float]:
@@ -119,7 +120,7 @@ def test_a_real_runtime_is_measured_there(server: Server, base: nb.Layer) -> Non
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again soon, and for a few seconds only."""
-    monkeypatch.setattr(events, "_WAITS_S", (0.1, 0.2, 0.4, 0.8))
+    monkeypatch.setattr(link, "_WAITS_S", (0.1, 0.2, 0.4, 0.8))
 
 
 def in_the_middle(run: Callable[[], Any], store: Path, *happens: tuple[int, Callable[[], Any]]) -> Any:
@@ -181,8 +182,8 @@ def test_a_connection_that_falls_silent_is_given_up_and_its_runner_ended(
     server: Server, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The host's side does not know that the network has gone: what runs there is ended by the next connection."""
-    monkeypatch.setitem(ssh._OPTIONS, "ServerAliveInterval", "1")
-    monkeypatch.setitem(ssh._OPTIONS, "ServerAliveCountMax", "1")
+    monkeypatch.setitem(client.OPTIONS, "ServerAliveInterval", "1")
+    monkeypatch.setitem(client.OPTIONS, "ServerAliveCountMax", "1")
     before, path, silent = there(), tmp_path / "r.db", []
 
     def silence() -> None:

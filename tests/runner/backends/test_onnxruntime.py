@@ -9,7 +9,7 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.design.graph import Graph
-from nnbehave.measurement.converters import CONVERTERS
+from nnbehave.measurement.converters import get_converter
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.backends.base import Model
 from nnbehave.runner.protocol import Unsupported
@@ -24,7 +24,7 @@ CONV = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3)
 
 
 def loaded(graph: Graph, folder: Path, threads: int = 1) -> Model:
-    CONVERTERS["onnx"].convert(graph, 3, folder)
+    get_converter("onnx").convert(graph, 3, folder)
     return OnnxRuntimeBackend(threads).load(str(folder / "model.onnx"), "fp32")
 
 

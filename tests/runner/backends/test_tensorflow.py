@@ -9,7 +9,7 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.design.graph import Graph
-from nnbehave.measurement.converters import CONVERTERS
+from nnbehave.measurement.converters import get_converter
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.backends.base import Model
 from nnbehave.runner.kernels import executed_precision
@@ -25,9 +25,8 @@ CONV = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3)
 
 
 def loaded(graph: Graph, folder: Path) -> Model:
-    CONVERTERS["frozen_graph"].convert(graph, 3, folder)
-    content = (folder / "graph.pb").read_bytes()
-    return backend.TensorFlowModel(backend.tf.compat.v1.GraphDef.FromString(content))
+    get_converter("frozen_graph").convert(graph, 3, folder)
+    return backend.TensorFlowBackend.load(object(), str(folder / "graph.pb"), "fp32")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +45,12 @@ def test_what_fuses_is_no_kernel(activation: str | None, fused: str, further: li
 
 @pytest.mark.parametrize("layer", [layer for layer in samples() if layer == sample(layer.op, SHAPES[0])], ids=str)
 def test_every_operator_computes_what_it_did_when_traced(layer: nb.Layer, tmp_path: Path) -> None:
-    model = loaded(Graph([layer]), tmp_path)
+    try:
+        model = loaded(Graph([layer]), tmp_path)
+    except Unsupported as error:
+        if "grouped convolutions" not in str(error):
+            raise
+        pytest.skip("TensorFlow runs convolutions with groups by oneDNN only, which it does not use on this processor")
     (output,) = model.run(random_inputs(model.input_shapes, 3))
     assert fidelity(str(tmp_path / "graph.pb"), output).output_error < 1e-5
 
