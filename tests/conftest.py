@@ -42,6 +42,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         WATCH.end()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Fail a test that has left its tier, whatever else it says."""
+    result = yield
+    WATCH.check()
+    return result
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose runtime is not installed."""

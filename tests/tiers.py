@@ -24,8 +24,7 @@ import pytest
 TIERS = ("unit", "process", "runtime", "setup")
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "openvino", "tensorflow", "tflite_runtime"}
 STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
-# What nnbehave starts for a real runtime: a runner of its backend, or the process that converts for it.
-_OF_A_RUNTIME = re.compile(r"nnbehave\.runner\.backends\.(?!simulated)|^nnbehave\.measurement\.converters$")
+_RUNNER_OF_A_RUNTIME = re.compile(r"^nnbehave\.runner\.backends\.(?!simulated)")
 
 
 def tier_of(item: pytest.Item) -> str:
@@ -40,39 +39,38 @@ def missing_module(item: pytest.Item) -> str:
 
 
 class Watch:
-    """Fails a test that does what its tier excludes, at the moment it does it.
-
-    Python's audit events tell of every process that starts and every module that loads. The failure is no Exception,
-    so that code under test cannot catch it.
-    """
+    """Notes what a test does that its tier excludes. Python's audit events tell of processes and of modules."""
 
     def __init__(self) -> None:
         self._tier = ""
+        self._seen: list[str] = []
         self._process = os.getpid()
         sys.addaudithook(self._see)
 
     def begin(self, tier: str) -> None:
-        """Hold what happens from now on to the rules of a tier."""
-        self._tier = tier
+        """Hold all that happens from now on, in any thread, to the rules of a tier."""
+        self._tier, self._seen = tier, []
 
     def end(self) -> None:
         """Let everything happen."""
         self._tier = ""
 
+    def check(self) -> None:
+        """Fail the test that runs now where it has left its tier."""
+        if self._seen:
+            pytest.fail(f"a test of the {self._tier} tier {self._seen[0]}", pytrace=False)
+
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self._tier not in ("unit", "process") or os.getpid() != self._process:
             return
         if event in STARTS:
+            words = _words(arguments)
             if self._tier == "unit":
-                self._fail(f"starts a process ({event}: {_words(arguments)}): mark it process, runtime or setup")
-            elif any(_OF_A_RUNTIME.search(word) for word in _words(arguments)):
-                self._fail(f"starts a real runtime ({_words(arguments)}): mark it runtime or setup")
+                self._seen.append(f"starts a process: mark it process, runtime or setup ({event}: {words})")
+            elif any(_RUNNER_OF_A_RUNTIME.search(word) for word in words):
+                self._seen.append(f"starts the runner of a runtime: mark it runtime or setup ({words})")
         elif event == "import" and str(arguments[0]).partition(".")[0] in RUNTIMES:
-            self._fail(f"loads {arguments[0]}: mark it runtime or setup")
-
-    def _fail(self, does: str) -> None:
-        tier, self._tier = self._tier, ""  # what cleans up after the test may start a process again
-        pytest.fail(f"a test of the {tier} tier {does}", pytrace=True)
+            self._seen.append(f"loads {arguments[0]}: mark it runtime or setup")
 
 
 def _words(arguments: tuple[Any, ...]) -> list[str]:

@@ -11,6 +11,7 @@ import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.space import Space
 from nnbehave.errors import WorkerError
+from nnbehave.measurement.derive import Derivation
 from nnbehave.measurement.plan import Plan
 from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.measurement.shards import memory_of, shards_of
@@ -118,28 +119,31 @@ def test_the_runner_that_tells_the_environment_goes_on_to_measure(
 
 
 @pytest.mark.process
-def test_a_second_sweep_reads_no_samples(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samples are read once, to derive the results; what is missing follows from outcomes and stopping rules."""
-    reads: list[bool] = []
-    sessions = Store.sessions
+def test_a_second_sweep_plans_without_samples(space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing follows from outcomes and stopping rules; samples are read once, for the results."""
+    reads: list[str] = []
+    sessions, session, measurements = Store.sessions, Store.session, Derivation.measurements
 
-    def counted(self: Store, platforms: Any = None, with_samples: bool = True) -> Any:
-        reads.append(with_samples)
+    def all_of_them(self: Store, platforms: Any = None, with_samples: bool = True) -> Any:
+        reads.append("samples" if with_samples else "headers")
         return sessions(self, platforms, with_samples)
 
-    def none_derived(self: Store, key: int) -> Any:
-        raise AssertionError("planning derives no session")
+    def one_of_them(self: Store, key: int) -> Any:
+        reads.append("samples")
+        return session(self, key)
 
-    store = tmp_path / "r.db"
-    first = nb.sweep(space, platforms="simulated", store=store, progress=False)
-    monkeypatch.setattr(Store, "sessions", counted)
-    planned: list[list[bool]] = []
-    measure = nb.measurement.engine.Engine._measure
-    monkeypatch.setattr(nb.measurement.engine.Engine, "_measure", lambda self, plan: planned.append([*reads]))
-    again = nb.sweep(space, platforms="simulated", store=store, progress=False)
-    assert planned == [[False]]
+    def derived(self: Derivation, wanted: Any) -> Any:
+        reads.append("results")
+        return measurements(self, wanted)
+
+    first = nb.sweep(space, platforms="simulated", store=tmp_path / "r.db", progress=False)
+    monkeypatch.setattr(Store, "sessions", all_of_them)
+    monkeypatch.setattr(Store, "session", one_of_them)
+    monkeypatch.setattr(Derivation, "measurements", derived)
+    again = nb.sweep(space, platforms="simulated", store=tmp_path / "r.db", progress=False)
+    assert reads[: reads.index("results")] == ["headers"]
+    assert reads.count("samples") == 1
     assert again.frame.equals(first.frame)
-    del measure, none_derived
 
 
 @pytest.mark.process
@@ -153,7 +157,7 @@ def test_a_platform_whose_runner_does_not_start_costs_the_others_nothing(
     reasons = results.of_platforms("broken").frame["reason"]
     assert reasons.str.contains("no_such_module").all()
     assert "broken is left out: " in caplog.text
-    assert results.step_map(platform="simulated").width == 16
+    assert results.step_map(platform="simulated").edges == (17,)
 
 
 @pytest.mark.process
