@@ -338,7 +338,7 @@ def test_a_target_that_cannot_be_reached_again_is_tried_with_growing_waits(monke
             raise ConnectionLost("no route to the board")
 
     waits: list[float] = []
-    monkeypatch.setattr("nnbehave.measurement.session.link.time.sleep", waits.append)
+    monkeypatch.setattr("nnbehave.measurement.session.start.time.sleep", waits.append)
     with pytest.raises(ConnectionLost, match="no route"):
         list(Session(get_platform("simulated"), Away(), {}, {}, Settings()))
     assert len(waits) >= 5

@@ -1,4 +1,4 @@
-"""Targets by name."""
+"""The names of targets."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_names_are_canonical(text: str, canonical: str) -> None:
         ("ssh://board?python=", "python is empty"),
     ],
 )
-def test_others_are_refused(text: Any, says: str) -> None:
+def test_other_texts_are_refused(text: Any, says: str) -> None:
     with pytest.raises(InvalidInputError, match=says):
         get_target(text)
 
@@ -72,7 +72,7 @@ def test_no_address_breaks_the_parser(text: str) -> None:
     assert get_target(target.name).name == target.name
 
 
-def test_a_wrong_target_is_told_before_anything_is_measured(base: nb.Layer, tmp_path: Any) -> None:
+def test_a_wrong_target_is_refused_before_anything_is_measured(base: nb.Layer, tmp_path: Any) -> None:
     path = tmp_path / "r.db"
     with pytest.raises(InvalidInputError, match="target 'there': expected"):
         nb.measure([base], "simulated", path, target="there", progress=False)
