@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -32,9 +33,17 @@ def small() -> nb.Graph:
     return net.graph()
 
 
-@pytest.fixture
-def stackable(monkeypatch: pytest.MonkeyPatch) -> None:
-    register(monkeypatch, Stackable)
+@pytest.fixture(scope="module")
+def stackable() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch, Stackable)
+        yield
+
+
+@pytest.fixture(scope="module")
+def right(stackable: None) -> Composition:
+    """Return the composition that others are compared with."""
+    return check()
 
 
 def check(platform: str = PLANTED) -> Composition:
@@ -47,11 +56,10 @@ def ms(ops: float) -> float:
 
 @pytest.mark.process
 @pytest.mark.usefixtures("stackable")
-def test_planted_layers_are_found_and_add_up_to_the_network() -> None:
-    found = check()
-    (row,) = found.frame.to_dict("records")
+def test_planted_layers_are_found_and_add_up_to_the_network(right: Composition) -> None:
+    (row,) = right.frame.to_dict("records")
     ops = {Graph([layer]).id: layer.ops for layer in small().layers}
-    assert dict(zip(found.layers["layer"], found.layers["latency_ms"], strict=True)) == pytest.approx(
+    assert dict(zip(right.layers["layer"], right.layers["latency_ms"], strict=True)) == pytest.approx(
         {name: ms(each) for name, each in ops.items()}, rel=0.02, abs=1e-5
     )
     assert row["whole_ms"] == pytest.approx(CALL_MS + ms(small().ops), rel=0.01)
@@ -62,11 +70,9 @@ def test_planted_layers_are_found_and_add_up_to_the_network() -> None:
 
 @pytest.mark.process
 @pytest.mark.usefixtures("stackable")
-def test_a_wrong_weight_of_a_stack_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_weight_of_a_stack_shows(right: Composition, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stacks that hold one copy more than their weight says make every layer, and the sum, too long."""
-    right = check()
-    depth = isolation.stack_depth
-    stack = isolation.stack
+    depth, stack = isolation.stack_depth, isolation.stack
 
     def one_more(subject: Graph, copies: int, without: bool = False) -> Graph:
         return stack(subject, copies + (subject.layers[0].op != "flatten"), without)
@@ -81,10 +87,9 @@ def test_a_wrong_weight_of_a_stack_shows(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.process
 @pytest.mark.usefixtures("stackable")
-def test_a_layer_that_the_sum_lacks_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = check()
+def test_a_layer_that_the_sum_lacks_shows(right: Composition, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = small().layers[1]
-    monkeypatch.setattr(composition, "Counter", lambda found: Counter(g for g in found if g.layers != (lost,)))
+    monkeypatch.setattr(composition, "Counter", lambda found=(): Counter(g for g in found if g.layers != (lost,)))
     wrong = check()
     missing = right.frame["sum_ms"].item() - wrong.frame["sum_ms"].item()
     assert missing == pytest.approx(ms(lost.ops), rel=0.02)
