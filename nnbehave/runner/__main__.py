@@ -8,17 +8,18 @@ import json
 import os
 import time
 from functools import partial
-from typing import Any, Callable, Dict, Iterator
+from typing import Callable, Iterator
 
 from nnbehave.runner.backends.base import Backend, Model, quantised_inputs
-from nnbehave.runner.protocol import PROTOCOL_VERSION, Unsupported, decode_array, encode_array, serve
+from nnbehave.runner.machine import Facts
+from nnbehave.runner.protocol import PROTOCOL_VERSION, Message, Unsupported, decode_array, encode_array, serve
 from nnbehave.runner.reference import fidelity, load_quantisation
 from nnbehave.runner.timing import Spans, alternate, calibrate, rotate, time_sample, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
 COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "alternate", "profile", "estimate", "unload")
 
-Answers = Iterator[Dict[str, Any]]
+Answers = Iterator[Message]
 
 
 class Runner:
@@ -38,7 +39,7 @@ class Runner:
         self.calls_per_span: dict[str, int] = {}
         self.witnesses = Witnesses(cpus)
 
-    def hello(self, request: dict[str, Any]) -> Answers:
+    def hello(self, request: Message) -> Answers:
         yield {
             "protocol": PROTOCOL_VERSION,
             "machine": self.backend.machine_facts(),
@@ -48,7 +49,7 @@ class Runner:
             "witnesses": self.witnesses.available(),
         }
 
-    def load(self, request: dict[str, Any]) -> Answers:
+    def load(self, request: Message) -> Answers:
         start = time.perf_counter()
         path = request["path"]
         model = self.backend.load(path, request["precision"])
@@ -70,12 +71,12 @@ class Runner:
             "kernels": model.kernels,
         }
 
-    def run(self, request: dict[str, Any]) -> Answers:
+    def run(self, request: Message) -> Answers:
         model = self.models[request["handle"]]
         outputs = model.run([decode_array(array) for array in request["inputs"]])
         yield {"outputs": [encode_array(array) for array in outputs]}
 
-    def warm_up(self, request: dict[str, Any]) -> Answers:
+    def warm_up(self, request: Message) -> Answers:
         handle = request["handle"]
         if self.models[handle].invoke is None:  # it runs on a device, which warms it up by itself
             yield {"spans": 0, "steady": True}
@@ -84,7 +85,7 @@ class Runner:
         spans, steady = warm_up(self.models[handle].invoke, self.backend.clock, calls)
         yield {"spans": spans, "steady": steady}
 
-    def time(self, request: dict[str, Any]) -> Answers:
+    def time(self, request: Message) -> Answers:
         for handle in request["handles"]:
             model = self.models[handle]
             if model.measure is not None:
@@ -95,14 +96,14 @@ class Runner:
             spans, seen = self.witnesses.around(take)
             yield self._sample(handle, calls, spans, seen)
 
-    def rotate(self, request: dict[str, Any]) -> Answers:
+    def rotate(self, request: Message) -> Answers:
         calls = [self.models[handle].invoke for handle in request["handles"]]
         take = partial(rotate, calls, self.backend.clock, request["passes"], request["evict_bytes"])
         samples, seen = self.witnesses.around(take)
         for handle, spans in zip(request["handles"], samples):
             yield self._sample(handle, 1, spans, seen)
 
-    def alternate(self, request: dict[str, Any]) -> Answers:
+    def alternate(self, request: Message) -> Answers:
         evictor = request["evictor"]
         for handle in request["handles"]:
             models = self.models[handle].invoke, self.models[evictor].invoke
@@ -111,16 +112,16 @@ class Runner:
             yield self._sample(handle, 1, spans, seen)
             yield self._sample(evictor, 1, others, seen)
 
-    def profile(self, request: dict[str, Any]) -> Answers:
+    def profile(self, request: Message) -> Answers:
         for handle in request["handles"]:
             yield self._reported(handle, self.models[handle].profile, request["sample_ns"])
 
-    def estimate(self, request: dict[str, Any]) -> Answers:
+    def estimate(self, request: Message) -> Answers:
         handles = request["handles"]
         for handle, found in zip(handles, self.backend.estimate([self.models[handle] for handle in handles])):
             yield {"handle": handle, **({"refused": str(found)} if isinstance(found, Unsupported) else found._asdict())}
 
-    def unload(self, request: dict[str, Any]) -> Answers:
+    def unload(self, request: Message) -> Answers:
         del self.models[request["handle"]]
         self.calls_per_span.pop(request["handle"], None)
         yield {}
@@ -131,12 +132,12 @@ class Runner:
             self.calls_per_span[handle] = calibrate(self.models[handle].invoke, self.backend.clock, span_ns)
         return self.calls_per_span[handle]
 
-    def _reported(self, handle: str, run: Callable[[int], tuple[int, int]], sample_ns: int) -> dict[str, Any]:
+    def _reported(self, handle: str, run: Callable[[int], tuple[int, int]], sample_ns: int) -> Message:
         """Return a sample that the runtime has timed itself: one span with all its calls."""
         (calls, total_ns), seen = self.witnesses.around(partial(run, sample_ns))
         return self._sample(handle, calls, Spans([total_ns], []), seen)
 
-    def _sample(self, handle: str, calls_per_span: int, spans: Spans, seen: dict[str, Any]) -> dict[str, Any]:
+    def _sample(self, handle: str, calls_per_span: int, spans: Spans, seen: Facts) -> Message:
         """Return the answer with a sample. It has the clean spans, or all spans if most were interrupted.
 
         If the backend has a clock of its own, what this machine does cannot disturb a span.

@@ -32,11 +32,10 @@ import sys
 import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from nnbehave.runner.lock import MeasuringLock
 from nnbehave.runner.machine import state
-from nnbehave.runner.protocol import serve
+from nnbehave.runner.protocol import Message, serve
 
 _MOST_BYTES = 2e9  # size of the artifacts that a host keeps
 _MAKING = "artifact.json"  # says how an artifact was made, and is not a part of it
@@ -51,20 +50,20 @@ class Host:
         self._lock = MeasuringLock()
         self._root = ""
 
-    def begin(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def begin(self, request: Message) -> Iterable[Message]:
         end_others(self._token)
         self._root = os.path.join(request["folder"], "artifacts")
         os.makedirs(self._root, exist_ok=True)
         trim(self._root)
         yield {"state": state()}
 
-    def versions(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def versions(self, request: Message) -> Iterable[Message]:
         yield {"versions": {package: _version(package) for package in request["packages"]}}
 
-    def lock(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def lock(self, request: Message) -> Iterable[Message]:
         yield {"held": self._lock.take()}
 
-    def has(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def has(self, request: Message) -> Iterable[Message]:
         folder = os.path.join(self._root, request["key"])
         there = os.path.isdir(folder)
         if there:
@@ -72,14 +71,14 @@ class Host:
         shutil.rmtree(self._draft(request), ignore_errors=True)  # a connection may have broken while it arrived
         yield {"there": there, "path": folder}
 
-    def write(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def write(self, request: Message) -> Iterable[Message]:
         folder = self._draft(request)
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, os.path.basename(request["name"])), "ab") as file:
             file.write(base64.b64decode(request["data"]))
         yield {}
 
-    def keep(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def keep(self, request: Message) -> Iterable[Message]:
         draft, folder = self._draft(request), os.path.join(self._root, request["key"])
         if artifact_key(draft) != request["key"]:
             shutil.rmtree(draft, ignore_errors=True)
@@ -92,7 +91,7 @@ class Host:
             shutil.rmtree(draft, ignore_errors=True)
         yield {}
 
-    def _draft(self, request: dict[str, Any]) -> str:
+    def _draft(self, request: Message) -> str:
         """Return the folder of an artifact that is arriving."""
         return os.path.join(self._root, f".{request['key']}.{self._token}")
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import time
-from typing import Any
+from typing import Any, Dict
 
 # Parts of the names of instruction set extensions by which runtimes choose kernels.
 _EXTENSIONS = ("avx", "fma", "amx", "vnni", "asimd", "sve", "bf16", "fp16")
 
+Facts = Dict[str, Any]  # names and values of JSON; which names there are depends on the machine
 
-def machine() -> dict[str, Any]:
+
+def machine() -> Facts:
     """Return facts that do not change: host name, processor and its extensions, number of cores, system, Python."""
     model = ""
     flags: list[str] = []
@@ -36,7 +38,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def state() -> dict[str, Any]:
+def state() -> Facts:
     """Return the present settings of the machine's clocks. A value that cannot be read is None.
 
     ``governor`` and ``max_mhz`` are those of the last core that this process may use, because runners are pinned to the

@@ -51,7 +51,8 @@ PROTOCOL_VERSION = 6
 
 _MOST_REASON_CHARACTERS = 2000
 
-Handler = Callable[[Dict[str, Any]], Iterable[Dict[str, Any]]]
+Message = Dict[str, Any]  # a request or an answer: an object of JSON, whose fields the table above lists
+Handler = Callable[[Message], Iterable[Message]]
 
 
 class Unsupported(Exception):
@@ -92,7 +93,7 @@ def _read(requests: queue.SimpleQueue[str]) -> None:
     os._exit(0)
 
 
-def _say(answers: Any, answer: dict[str, Any]) -> None:
+def _say(answers: Any, answer: Message) -> None:
     """Write an answer. End this process if nobody reads it."""
     try:
         answers.write(json.dumps(answer) + "\n")
@@ -100,14 +101,14 @@ def _say(answers: Any, answer: dict[str, Any]) -> None:
         os._exit(0)
 
 
-def encode_array(array: npt.NDArray[Any]) -> dict[str, Any]:
+def encode_array(array: npt.NDArray[Any]) -> Message:
     """Return an array in the form that the protocol gives it."""
     array = np.ascontiguousarray(array)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": str(array.dtype), "shape": list(array.shape), "data": data}
 
 
-def decode_array(encoded: dict[str, Any]) -> npt.NDArray[Any]:
+def decode_array(encoded: Message) -> npt.NDArray[Any]:
     """Return the array that :func:`encode_array` has encoded."""
     flat = np.frombuffer(base64.b64decode(encoded["data"]), dtype=encoded["dtype"])
     return flat.reshape(encoded["shape"])

@@ -23,7 +23,9 @@ import os
 import time
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from nnbehave.runner.machine import Facts
 
 try:
     import resource
@@ -64,7 +66,7 @@ class Witnesses:
             "temperature_c": _number(self._temperature) is not None,
         }
 
-    def around(self, take: Callable[[], T]) -> tuple[T, dict[str, Any]]:
+    def around(self, take: Callable[[], T]) -> tuple[T, Facts]:
         """Call a function that takes a sample. Return its result and the witnesses."""
         switches, cpu, begin = involuntary_switches(), time.process_time_ns(), time.perf_counter_ns()
         result = take()

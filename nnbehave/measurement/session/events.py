@@ -224,7 +224,8 @@ class Stopped:
     rounds : int
         Rounds that the subject's estimate rests on.
     half_width : float
-        How far its 95 % interval reached from the latency then, as a share of it.
+        How far its 95 % interval reached from the latency then, as a share of it; at most 1000 times the share that
+        was asked for, which stands for an interval without end.
     """
 
     subject: str

@@ -269,16 +269,15 @@ class Link:
     def _ask(self, parts: Iterable[str], make_request: MakeRequest) -> Iterator[tuple[str, Answer | Lost]]:
         """Send a request and yield the answer for each part; if the runner dies, ask a new one for those left."""
         left = list(parts)
-        while left := [part for part in left if part in self.loaded]:
+        while True:
+            for lost in self._recover():
+                yield lost.part, lost
+            left = [part for part in left if part in self.loaded]
+            if not left:
+                return
             request = make_request({part: self.parts[part] for part in left})
             try:
-                assert self._worker is not None
-                self._worker.send(request.command, **request.fields)
-                for part in request.parts:
-                    answer = self._worker.receive(request.limit_s)
-                    if not answer["ok"]:
-                        raise _Refused(answer["error"], answer["kind"] if request.can_be_refused else "failed")
-                    self._drops.pop(part, None)
+                for part, answer in self._answers(request):
                     if part in left:  # else it is the evictor, which has many answers
                         left.remove(part)
                     yield part, answer
@@ -286,8 +285,23 @@ class Link:
                 self.close()
                 for lost in self._losses(left, error, request):
                     yield lost.part, self._lose(lost)
-                for lost in self._recover():
-                    yield lost.part, lost
+
+    def _answers(self, request: Request) -> Iterator[tuple[str, Answer]]:
+        """Send a request and yield its answers. A caller that stops early ends the runner, whose answers are due."""
+        assert self._worker is not None
+        due = len(request.parts)
+        try:
+            self._worker.send(request.command, **request.fields)
+            for part in request.parts:
+                answer = self._worker.receive(request.limit_s)
+                if not answer["ok"]:
+                    raise _Refused(answer["error"], answer["kind"] if request.can_be_refused else "failed")
+                self._drops.pop(part, None)
+                due -= 1
+                yield part, answer
+        finally:
+            if due:
+                self.close()
 
     def _losses(self, left: list[str], error: WorkerError, request: Request) -> list[Lost]:
         """Return the parts that are lost with a runner that has gone; ``left`` had no answer yet."""

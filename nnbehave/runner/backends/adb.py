@@ -17,11 +17,12 @@ import shlex
 import subprocess
 import sys
 import time
-from typing import Any, Callable, NoReturn
+from typing import Callable, NoReturn
 
 from nnbehave.runner.backends.base import Backend, Model
 from nnbehave.runner.benchmark_model import Report, kernel, parse_report
 from nnbehave.runner.kernels import Kernel
+from nnbehave.runner.machine import Facts
 from nnbehave.runner.protocol import Unsupported
 
 GONE = 75  # exit code of a runner that has lost its device
@@ -135,7 +136,7 @@ class AdbBackend(Backend):
     def versions(self) -> dict[str, str]:
         return {"benchmark_model": os.path.basename(self._tool)[:12]}  # a part of its hash, because it tells no version
 
-    def machine_facts(self) -> dict[str, Any]:
+    def machine_facts(self) -> Facts:
         """Return the facts that the device tells about itself."""
         properties = {
             "host": "ro.product.model",
@@ -152,7 +153,7 @@ class AdbBackend(Backend):
             "serial": self._adb.serial,
         }
 
-    def machine_state(self) -> dict[str, Any]:
+    def machine_state(self) -> Facts:
         governor = self._adb.read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
         return {"governor": governor, "max_mhz": None, "clock_source": None, "clock_resolution_ns": None}
 

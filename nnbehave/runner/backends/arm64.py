@@ -22,7 +22,7 @@ import numpy as np
 from nnbehave.runner.aarch64.cycles import CycleModel
 from nnbehave.runner.aarch64.instructions import CLASSES, words
 from nnbehave.runner.backends.base import Backend, Cost, Model
-from nnbehave.runner.protocol import Unsupported
+from nnbehave.runner.protocol import Message, Unsupported
 from nnbehave.runner.tflite_kernels import tflite_kernels
 
 _NOT_COUNTED = ("python3", "libfaketime")  # names of the files whose code is not a part of the runtime
@@ -83,15 +83,15 @@ class Guest:
         for descriptor in self._descriptors:
             os.close(descriptor)
 
-    def load(self, path: str, xnnpack: bool) -> Dict[str, Any]:
+    def load(self, path: str, xnnpack: bool) -> Message:
         """Load a model and return the program's description of it. Raises Unsupported."""
         if self.loaded:
             self.close()  # the program waits for the inputs of the model before
         if self._process is None:
             self._start()
-        told = self._ask({"path": path, "xnnpack": xnnpack})
+        description = self._ask({"path": path, "xnnpack": xnnpack})
         self.loaded = path
-        return told
+        return description
 
     def run(self, inputs: List[Any]) -> List[Any]:
         """Run the loaded model, return its outputs and unload it. Raises Unsupported."""
@@ -117,7 +117,7 @@ class Guest:
                     found[block] += int(count, 16)
         return dict(found)
 
-    def _ask(self, request: Any) -> Dict[str, Any]:
+    def _ask(self, request: Message) -> Message:
         """Send a request to the program and return its answer. Raises Unsupported if it refuses or dies."""
         assert self._process is not None
         assert self._process.stdin is not None
@@ -125,7 +125,7 @@ class Guest:
         with suppress(BrokenPipeError):  # then there is no answer either
             self._process.stdin.write((json.dumps(request) + "\n").encode())
             self._process.stdin.flush()
-        answer: Dict[str, Any] = json.loads(self._answers.readline() or '{"died": "QEMU ended"}')
+        answer: Message = json.loads(self._answers.readline() or '{"died": "QEMU ended"}')
         if "error" in answer:
             raise Unsupported(answer["error"])
         if "died" in answer:
@@ -146,10 +146,10 @@ class Arm64Model(Model):
 
     def __init__(self, guest: Guest, path: str, xnnpack: bool) -> None:
         self._guest, self._path, self._xnnpack = guest, path, xnnpack
-        told = guest.load(path, xnnpack)
-        self.input_shapes = [tuple(shape) for shape, _ in told["inputs"]]
-        self.input_dtypes = [dtype for _, dtype in told["inputs"]]
-        self.kernels = tflite_kernels(told["nodes"], dict(told["tensors"]), xnnpack)
+        description = guest.load(path, xnnpack)
+        self.input_shapes = [tuple(shape) for shape, _ in description["inputs"]]
+        self.input_dtypes = [dtype for _, dtype in description["inputs"]]
+        self.kernels = tflite_kernels(description["nodes"], dict(description["tensors"]), xnnpack)
         self.counts: Dict[str, int] = {}
 
     def invoke(self) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nnbehave.runner.kernels import Kernel
-from nnbehave.runner.machine import machine, state
+from nnbehave.runner.machine import Facts, machine, state
 from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.reference import NOT_QUANTISED, Quantisation, quantise, random_inputs
 
@@ -91,11 +91,11 @@ class Backend:
         """Return the packages on which latencies depend, and their versions."""
         raise NotImplementedError
 
-    def machine_facts(self) -> Dict[str, Any]:
+    def machine_facts(self) -> Facts:
         """Return facts about the machine or the device that runs the models (:func:`.machine.machine`)."""
         return machine()
 
-    def machine_state(self) -> Dict[str, Any]:
+    def machine_state(self) -> Facts:
         """Return the settings of its clocks (:func:`.machine.state`)."""
         return state()
 

@@ -119,7 +119,7 @@ def traced(function: Any, *shape: int) -> Any:
         (lambda x: tf.reduce_mean(x, axis=-1), r"Mean over the axes \[3\]"),
         (lambda x: x[:, 1:], "StridedSlice of other axes than the last"),
         (lambda x: tf.compat.v1.image.resize_bilinear(x, (6, 6)), "without half_pixel_centers"),
-        (lambda x: tf.nn.conv2d(x[..., :3], x, 1, "SAME"), "where a constant is wanted"),
+        (lambda x: tf.nn.conv2d(x[..., :3], x, 1, "SAME"), "as an input that must be constant"),
     ],
 )
 def test_operators_without_a_translation_are_refused_by_name(function: Any, says: str) -> None:

@@ -12,7 +12,7 @@ import nnbehave as nb
 from nnbehave.measurement.platforms import PLATFORMS
 from nnbehave.testing import PlatformContract
 
-README = Path(__file__).parents[3] / "README.md"
+GUIDE = Path(__file__).parents[3] / "docs" / "contributing" / "platform.md"
 
 
 class TestSimulated(PlatformContract):
@@ -50,9 +50,9 @@ class TestTensorFlow(PlatformContract):
 
 @pytest.fixture(scope="class")
 def plug_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Install the README's plug-in as a distribution, so that it is found by its entry point."""
+    """Install the guide's plug-in as a distribution: nnbehave finds it by its entry point, and the runner loads it."""
     site = tmp_path_factory.mktemp("site")
-    text = README.read_text(encoding="utf-8")
+    text = GUIDE.read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(# roofline_platform.py\n.*?)```", text, re.DOTALL)
     (entry,) = re.findall(r"```toml\n\[project.entry-points.\"(.*?)\"\]\n(.*?)\n```", text, re.DOTALL)
     (site / "roofline_platform.py").write_text(code, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -13,15 +14,15 @@ from nnbehave.errors import ConnectionLost, WorkerError
 from nnbehave.measurement.converters import Artifact, ArtifactCache, get_converter
 from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.measurement.platforms.simulated import Simulated
+from nnbehave.measurement.session.disturbance import Disturbance, DisturbanceJudge
 from nnbehave.measurement.session.events import Counted, Event, Loaded, Outcome, Process, Retest, Sample, Stopped
 from nnbehave.measurement.session.exact import ExactSession
+from nnbehave.measurement.session.link import Link
 from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.session import Session
-from nnbehave.measurement.session.stopping import Progress, StoppingRule
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import Worker
-from nnbehave.records import StopRule
 
 
 @pytest.fixture
@@ -61,15 +62,8 @@ def test_the_same_seed_gives_the_same_schedule_and_another_another(artifacts: di
     assert orders[0] == orders[1] != orders[2]
 
 
-def test_layers_known_well_enough_leave_and_the_rest_goes_on(artifacts: dict[str, Artifact]) -> None:
-    quiet = of(run("simulated?noise=0.0001", artifacts), Sample)
-    loud = of(run("simulated?noise=0.2", artifacts), Sample)
-    assert 6 * len(artifacts) <= len(quiet) < 12 * len(artifacts)
-    assert len(quiet) < len(loud) < 70 * len(artifacts)
-
-
 def test_a_layer_that_kills_its_worker_fails_alone(artifacts: dict[str, Artifact]) -> None:
-    events = run("simulated?crash_at=5", artifacts)
+    events = run("simulated?crash_at=5&noise=0.001", artifacts)
     (outcome,) = [event for event in events if isinstance(event, Outcome)]
     assert (outcome.status, "cout5_" in outcome.subject) == ("failed", True)
     assert "died (exit code 42)" in outcome.reason
@@ -78,10 +72,10 @@ def test_a_layer_that_kills_its_worker_fails_alone(artifacts: dict[str, Artifact
 
 
 def test_a_layer_that_hangs_times_out_alone(artifacts: dict[str, Artifact]) -> None:
-    events = run("simulated?hang_at=5", artifacts, time_limit_s=0.5)
+    events = run("simulated?hang_at=5", artifacts, time_limit_s=5)
     (outcome,) = [event for event in events if isinstance(event, Outcome)]
     assert outcome.status == "timeout"
-    assert "no answer within 0.5 s" in outcome.reason
+    assert "no answer within 5 s" in outcome.reason
     assert set(of(events, Sample)) == set(artifacts) - {outcome.subject}
 
 
@@ -96,7 +90,7 @@ def test_a_worker_killed_from_outside_costs_the_layer_in_flight(artifacts: dict[
     killed, outcomes, after = False, [], 0
     for event in running:
         if isinstance(event, Sample) and event.round == 7 and not killed:
-            os.kill(running._worker.pid, signal.SIGKILL)  # type: ignore[union-attr]
+            os.kill(running._link.pid or 0, signal.SIGKILL)
             killed = True
         elif isinstance(event, Outcome):
             outcomes.append(event)
@@ -112,16 +106,16 @@ def test_a_worker_that_dies_while_it_is_loaded_again_costs_one_layer_more(
 ) -> None:
     """The first death is the law's; the second comes from outside, in the middle of the recovery."""
     loads = 0
-    ask = Session._ask_to_load
+    load = Link._try_to_load
 
-    def sabotaged(self: Session, subject: str, part: Part) -> object:
+    def sabotaged(self: Link, name: str, part: Part) -> object:
         nonlocal loads
         loads += 1
         if loads == len(artifacts) + 3:
-            os.kill(self._worker.pid, signal.SIGKILL)  # type: ignore[union-attr]
-        return ask(self, subject, part)
+            os.kill(self.pid or 0, signal.SIGKILL)
+        return load(self, name, part)
 
-    monkeypatch.setattr(Session, "_ask_to_load", sabotaged)
+    monkeypatch.setattr(Link, "_try_to_load", sabotaged)
     events = run("simulated?crash_at=5", artifacts)
     lost = set(of(events, Outcome))
     measured = of(events, Sample)
@@ -158,17 +152,17 @@ def test_estimates_hold_the_truth(artifacts: dict[str, Artifact]) -> None:
     assert all(abs(one.latency_ms - 0.1) < 0.002 for one in found)
 
 
-def witnessed(monkeypatch: pytest.MonkeyPatch, disturb: object) -> None:
+def witnessed(monkeypatch: pytest.MonkeyPatch, disturb: Callable[[], Disturbance | None]) -> None:
     """Let ``disturb`` say what each block's witnesses were."""
-    plain = Session._disturbance
-    monkeypatch.setattr(Session, "_disturbance", lambda self, seen: disturb() or plain(self, seen))  # type: ignore[operator]
+    plain = DisturbanceJudge.__call__
+    monkeypatch.setattr(DisturbanceJudge, "__call__", lambda self, seen: disturb() or plain(self, seen))
 
 
 def test_a_disturbed_block_is_discarded_taken_again_and_counted(
     artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = iter(["", "", "preempted", "", "stolen"])
-    witnessed(monkeypatch, lambda: next(told, ""))
+    told = iter([None, None, Disturbance.PREEMPTED, None, Disturbance.STOLEN])
+    witnessed(monkeypatch, lambda: next(told, None))
     events = [event for event in run("simulated?noise=0.001", artifacts) if isinstance(event, Sample)]
     discarded = [event for event in events if "discarded" in event.witnesses]
     assert [event.witnesses["discarded"] for event in discarded] == ["preempted", "stolen"]
@@ -180,29 +174,11 @@ def test_a_disturbed_block_is_discarded_taken_again_and_counted(
 def test_what_is_always_disturbed_is_used_in_the_end_and_marked(
     artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witnessed(monkeypatch, lambda: "throttled")
+    witnessed(monkeypatch, lambda: Disturbance.THROTTLED)
     events = [event for event in run("simulated?noise=0.001", artifacts) if isinstance(event, Sample)]
     marks = [next(iter(event.witnesses)) for event in events]
     assert marks.count("discarded") == 2 * marks.count("disturbed")
     assert marks.count("disturbed") >= 6 * len(artifacts)
-
-
-@pytest.mark.parametrize(
-    ("seen", "why"),
-    [
-        ({}, ""),
-        ({"preempted": True}, "preempted"),
-        ({"steal_ms": 10.0, "wall_ns": 10**8}, "stolen"),
-        ({"steal_ms": 1.0, "wall_ns": 10**8}, ""),
-        ({"steal_ms": None, "clock_proxy_ns": 20_000}, ""),
-        ({"steal_ms": None, "clock_proxy_ns": 40_000}, "throttled"),
-    ],
-)
-def test_what_disturbs(seen: dict[str, float], why: str) -> None:
-    running = session("simulated", {})
-    for _ in range(30):
-        assert running._disturbance({"clock_proxy_ns": 20_000}) == ""
-    assert running._disturbance(seen) == why
 
 
 def test_rounds_are_spread_over_fresh_processes(artifacts: dict[str, Artifact]) -> None:
@@ -210,23 +186,6 @@ def test_rounds_are_spread_over_fresh_processes(artifacts: dict[str, Artifact]) 
     blocks = [event for event in events if isinstance(event, Sample)]
     assert {(event.round, event.process) for event in blocks if event.round < 6} == {(r, r // 2) for r in range(6)}
     assert [event.process for event in events if isinstance(event, Process)][:3] == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("history", "left"),
-    [
-        ([1.5] * 30, True),
-        ([1.5] * 20, False),  # not yet the rounds that it could have had
-        ([3 / (rounds + 1) ** 0.5 + 1 for rounds in range(30)], False),
-        ([2.0] * 18 + [1.5] * 12, False),
-    ],
-)
-def test_a_layer_that_no_longer_improves_is_left_noisy(
-    artifacts: dict[str, Artifact], history: list[float], left: bool
-) -> None:
-    standing = Progress(len(history), history[-1], history)
-    rule = StoppingRule(Settings())(standing, 0.0)
-    assert rule == (StopRule.NO_PROGRESS if left else None)
 
 
 def test_a_layer_whose_interval_is_out_of_reach_is_left_soon(artifacts: dict[str, Artifact]) -> None:

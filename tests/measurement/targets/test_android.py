@@ -189,7 +189,7 @@ def test_a_measurement_from_layer_to_row(device: Device, base: nb.Layer, tmp_pat
     with Store(path, must_exist=True) as store:
         (record,) = store.sessions()
     (load,) = [each for name, each in record.loads.items() if name == base.id]
-    call = min(block.ms for block in record.blocks)
-    sizes = {block.part: block.ms for block in record.blocks}
+    call = min(sample.ms for sample in record.samples)
+    sizes = {sample.part: sample.ms for sample in record.samples}
     assert rows[0]["latency_ms"] == pytest.approx(sizes[base.id] - call, rel=0.02, abs=1e-5)
     assert load["executed_precision"] == "fp32"

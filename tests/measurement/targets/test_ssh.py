@@ -21,7 +21,7 @@ from nnbehave.design.space import Space
 from nnbehave.errors import ConnectionLost, MissingExtraError, NNBehaveError, TargetError
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.tflite import TFLite
-from nnbehave.measurement.session import link
+from nnbehave.measurement.session import start
 from nnbehave.measurement.targets import get_target
 from nnbehave.measurement.targets._ssh import client
 from nnbehave.measurement.worker import Worker
@@ -120,7 +120,7 @@ def test_a_real_runtime_is_measured_on_a_host(server: Server, base: nb.Layer) ->
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make sessions try lost connections again soon, and give up after a few seconds."""
-    monkeypatch.setattr(link, "_WAITS_S", (0.1, 0.2, 0.4, 0.8))
+    monkeypatch.setattr(start, "WAITS_S", (0.1, 0.2, 0.4, 0.8))
 
 
 def in_the_middle(run: Callable[[], Any], store: Path, *happens: tuple[int, Callable[[], Any]]) -> Any:
@@ -248,7 +248,7 @@ def test_a_host_without_the_runtime_is_refused_before_anything_is_measured(
 ) -> None:
     monkeypatch.setattr(TFLite, "package", "no-such-runtime")
     path = tmp_path / "r.db"
-    with pytest.raises(MissingExtraError, match="needs no-such-runtime, which Board has not: there, .* -m pip"):
+    with pytest.raises(MissingExtraError, match="needs no-such-runtime, which .* on Board lacks: run .* -m pip"):
         nb.measure([base], "tflite", path, target=server.target, progress=False)
     assert not path.exists()
 
