@@ -21,6 +21,8 @@ from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.store.store import Store
 from nnbehave.measurement.targets import LocalTarget
 
+pytestmark = pytest.mark.process
+
 LOUD = "simulated?noise=2.0"  # never within two per cent, so a sweep takes all sixty rounds
 
 
@@ -252,7 +254,7 @@ def until(path: Path, blocks: int) -> None:
     raise AssertionError("the sweep did not get that far")
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
 @pytest.mark.parametrize("platform", ["tflite", "openvino"])
 def test_a_stacked_layer_is_checked_alone(platform: str) -> None:
     for module in ("tensorflow", "ai_edge_litert" if platform == "tflite" else "openvino"):
@@ -299,6 +301,7 @@ def test_nothing_is_left_running_after_a_kill(tmp_path: Path) -> None:
     assert not alive
 
 
+@pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
 def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(tmp_path: Path, base: nb.Layer) -> None:
     """Runtimes start processes of their own (OpenVINO's telemetry did, and they outlived everything)."""
     psutil = pytest.importorskip("psutil")
@@ -351,6 +354,7 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(spac
         nb.sweep(space, platforms="simulated", store=f"sqlite:///file:{path}?mode=ro&uri=true", progress=False)
 
 
+@pytest.mark.runtime("ai_edge_litert")
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
 def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")

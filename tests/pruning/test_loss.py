@@ -132,7 +132,6 @@ def test_with_the_smallest_kept_the_fastest_network_stays_where_layers_pay_for_w
     assert (lost.frame["pruned"] > 0).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [8, 64])
 def test_of_a_large_space_whose_layers_pay_for_what_they_read_nearly_all_channels_stay(width: int) -> None:
     def latency(layer: nb.Layer) -> float:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nnbehave.analysis.steps.partition import Costs
 
 from nnbehave.analysis.steps.laws import FLAT, LEVELS, LINE, PARABOLA, Form, Stretch, stairs_of
-from nnbehave.analysis.steps.partition import Costs
 
 
 @settings(max_examples=30, deadline=None)

@@ -55,7 +55,6 @@ def test_what_it_cannot_take_is_refused(layers: list[Any], options: dict[str, An
         chain(*layers).export("modelopt", **options)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fastnas", "autonas"])
 @pytest.mark.parametrize(
     ("first", "second", "norms"),

@@ -82,7 +82,6 @@ def test_what_has_another_form_is_refused(stages: list[Stage], words: str) -> No
         pruned_to(Space("other", tuple(stages)), {}).export("ofa")
 
 
-@pytest.mark.slow
 def test_the_supernet_samples_exactly_what_is_left() -> None:
     reason = "pip install torch torchvision ofa to test against Once-for-All"
     networks = pytest.importorskip("ofa.imagenet_classification.elastic_nn.networks", reason=reason)
@@ -102,7 +101,6 @@ def test_the_supernet_samples_exactly_what_is_left() -> None:
     assert seen == {name: [set(values) for values in lists] for name, lists in expected}
 
 
-@pytest.mark.slow
 def test_its_encoder_takes_the_three_lists() -> None:
     encoders = pytest.importorskip(
         "ofa.nas.accuracy_predictor", reason="pip install torch torchvision ofa to test against Once-for-All"

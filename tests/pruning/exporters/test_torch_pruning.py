@@ -76,7 +76,6 @@ def test_it_widens_no_layer() -> None:
         PrunedSpace(space, space, (), ()).export("torch_pruning")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 8])
 def test_torch_pruning_prunes_to_exactly_these_widths(step: int) -> None:
     reason = "pip install torch torch-pruning to test against Torch-Pruning"
