@@ -10,7 +10,6 @@ and width with another value, the others left as they are. By default these are 
 
 from __future__ import annotations
 
-
 # ---------------------------------------------------------------------- the points
 
 FEWEST_POINTS = 8
