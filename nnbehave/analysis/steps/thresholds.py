@@ -10,7 +10,6 @@ and width with another value, the others left as they are. By default these are 
 
 from __future__ import annotations
 
-
 # ---------------------------------------------------------------------- the points
 
 FEWEST_POINTS = 8
@@ -357,3 +356,4 @@ others."""
 
 STOPPED_EARLY = 0.5
 """Factor on the confidence of a search that its budget ended: the finding may be right, and was not verified."""
+
