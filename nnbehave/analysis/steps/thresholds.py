@@ -356,4 +356,3 @@ others."""
 
 STOPPED_EARLY = 0.5
 """Factor on the confidence of a search that its budget ended: the finding may be right, and was not verified."""
-
