@@ -23,11 +23,11 @@ def load_results(path_or_url: str | Path) -> Results:
     """
     if Path(str(path_or_url)).suffix in _FILES:
         return Results.load(path_or_url)
-    from nnbehave.measurement.derive import derive_results
+    from nnbehave.measurement.derive import Derivation
     from nnbehave.measurement.store import Store
 
     with Store(path_or_url, must_exist=True) as store:
-        return derive_results(store)
+        return Results.of(Derivation(store).measurements())
 
 
 def load_samples(path_or_url: str | Path) -> pd.DataFrame:

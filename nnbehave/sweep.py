@@ -1,6 +1,6 @@
 """Measuring spaces, layers and graphs. ``nnbehave.sweep`` is this module and its function.
 
-What is heavy is imported inside the functions, since ``import nnbehave`` binds them.
+Heavy imports stand inside the functions, since ``import nnbehave`` binds them.
 """
 
 from __future__ import annotations
@@ -34,35 +34,37 @@ def sweep(
     progress: bool = True,
     target: str = "local",
 ) -> Results:
-    """Measure a space's layers on some platforms: its sweeps, one dimension at a time, and slots without choices.
+    """Measure a space on some platforms, one dimension at a time.
 
-    Layers that the store already holds for this machine, runtime and options are not measured again, so that a sweep
-    that was interrupted goes on where it was: call it again.
+    Layers that the store holds already for this machine, runtime and options are not measured again. A sweep that was
+    interrupted goes on where it stopped when it is called again. Slots without choices are measured too.
 
     Parameters
     ----------
     space : str, path or Space
-        A shipped space's name, a YAML file, or a space; or give ``layer``, ``dimension`` and ``values``.
+        The name of a shipped space, a YAML file, or a space. Or give ``layer``, ``dimension`` and ``values``.
     platforms : str or sequence of str
-        ``name[:variant][?key=value&…]``; :func:`nnbehave.measurement.platforms` lists them.
+        ``name[:variant][?key=value&…]``; :func:`nnbehave.platforms` lists them.
     store : str or path, optional
-        A database URL or the path of a SQLite file, made where there is none; by default nothing is kept.
-    layer, dimension, values
-        A layer, one of its dimensions, and the values to give it. With a space, ``values`` are the numbers to take of
-        all that it has.
+        A database URL, or the path of a SQLite file, which is made where there is none. By default nothing is kept.
+    layer : Layer, optional
+    dimension : str, optional
+        The dimension of ``layer`` to sweep.
+    values : iterable, optional
+        The values of that dimension. With a space: the numbers to take of all that it has.
     sampling : {"exhaustive", "adaptive"}
-        Which of the values to measure: all; or of each curve over whole numbers as few as show its steps, in batches
-        that each depend on what is known so far (:mod:`nnbehave.analysis.steps.search`).
+        ``exhaustive`` measures all values. ``adaptive`` measures of each curve over whole numbers as few values as
+        show its steps, in batches that depend on what is known so far (:class:`nnbehave.analysis.steps.StepSearch`).
     budget : int, optional
-        How many values of a curve to measure at most, when adaptively; by default as many as it takes.
+        The most values of a curve to measure, with ``adaptive``; by default as many as it takes.
     method : {"stacked", "whole", "profiled", "none"}, optional
         How a layer is isolated (:mod:`nnbehave.measurement.isolation`); by default the first that its platform lists.
-        Whole networks are measured ``whole`` unless another is asked for. ``none`` times nothing: it only finds out
-        what can be converted and run, at which precision, and whether the output is right.
+        Whole networks are measured ``whole`` unless another method is given. ``none`` times nothing: it finds out what
+        can be converted and run, at which precision, and whether the output is right.
     interval : float
         Measure a layer until its 95 % interval is within this share of its latency: 0.02, or 0.05 to be quick.
     time_limit_s : float
-        For loading a layer, and for one block of it.
+        Seconds for loading a layer, and for one sample of it.
     seed : int
         Of weights, inputs and the order of rounds.
     retry : bool
@@ -70,14 +72,15 @@ def sweep(
     progress : bool
         Show progress bars.
     target : str
-        Where it is measured: ``local``; ``python:/path/to/python``, another Python on this machine; a host over SSH,
-        ``ssh://[user@]host[:port][?python=/path]`` (:func:`.measurement.targets.get_target`). What is measured is
-        converted here.
+        Where it is measured: ``local``; ``python:/path/to/python``, another Python on this machine;
+        ``ssh://[user@]host[:port][?python=/path]``, a host over SSH; ``adb://serial?benchmark_model=/path``, an Android
+        device. Layers are converted on this machine.
 
     Returns
     -------
     Results
-        Of this space on these platforms.
+        Of this space on these platforms. Where the runner of one of several platforms does not start, its layers are
+        ``failed`` with the reason.
 
     Raises
     ------
@@ -86,16 +89,18 @@ def sweep(
     MissingExtraError
         A runtime or TensorFlow is not installed.
     StoreError
-        The store cannot be used; what was measured until then is in it.
+        The store cannot be used; it keeps what was measured until then.
     TargetError
         The target cannot be reached, or nothing can be measured there.
+    WorkerError
+        No platform's runner starts.
     ConnectionLost
-        The connection to the target broke, and could not be made again for a minute; what was measured is in the store.
+        The connection to the target broke, and could not be made again for a minute; the store keeps what was measured.
     """
-    from nnbehave.design.layer import Layer
-    from nnbehave.design.space import Space, load_space
+    from nnbehave.analysis.results import Results
     from nnbehave.errors import InvalidInputError
-    from nnbehave.measurement.engine import Pipeline
+    from nnbehave.measurement.engine import Engine
+    from nnbehave.measurement.options import Options
     from nnbehave.measurement.settings import Settings
     from nnbehave.studies.adaptive import measure_adaptively
 
@@ -103,21 +108,13 @@ def sweep(
         raise InvalidInputError(f"sampling: expected 'exhaustive' or 'adaptive', got {sampling!r}")
     if budget is not None and (sampling == "exhaustive" or isinstance(budget, bool) or budget < 8):
         raise InvalidInputError(f"budget: a number of values from 8 up, with sampling='adaptive', got {budget!r}")
-    if space is None:
-        if not isinstance(layer, Layer) or not isinstance(dimension, str) or not isinstance(values, Iterable):
-            raise InvalidInputError("give a space, or layer= (a Layer), dimension= (a name) and values= (a sequence)")
-        space = Space.from_layer(layer, dimension, list(values))
-    elif layer is not None or dimension is not None:
-        raise InvalidInputError("give a space, or layer=, dimension= and values=, not both")
-    else:
-        space = space if isinstance(space, Space) else load_space(space)
-        space = space if values is None else space.among(list(values))
+    space = _space_of(space, layer, dimension, values)
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     fixed = [[slot.base] for slot in space.slots if not slot.choices]
-    with Pipeline(space, platforms, store, method, settings, retry, progress, target=target) as pipeline:
+    with Engine(platforms, Options(settings, method, target, retry, progress), store, space) as engine:
         if sampling == "adaptive":
-            return measure_adaptively(pipeline, space, fixed, budget)
-        return pipeline.measure([*([*curve.layers] for curve in space.sweeps()), *fixed])
+            return Results.of(measure_adaptively(engine, space, fixed, budget))
+        return Results.of(engine.measure([*([*curve.layers] for curve in space.sweeps()), *fixed]))
 
 
 def measure(
@@ -133,11 +130,47 @@ def measure(
     progress: bool = True,
     target: str = "local",
 ) -> Results:
-    """Measure layers and graphs on some platforms. Parameters, returns and errors as in :func:`sweep`."""
-    from nnbehave.measurement.engine import Pipeline
+    """Measure layers and graphs on some platforms.
+
+    Parameters
+    ----------
+    subjects : iterable of Layer or Graph
+    platforms, store, method, interval, time_limit_s, seed, retry, progress, target
+        As in :func:`sweep`.
+
+    Returns
+    -------
+    Results
+        In the order of the subjects, platform by platform.
+
+    Raises
+    ------
+    NNBehaveError
+        As :func:`sweep`.
+    """
+    from nnbehave.analysis.results import Results
+    from nnbehave.measurement.engine import Engine
+    from nnbehave.measurement.options import Options
     from nnbehave.measurement.settings import Settings
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
-    curves = [[subject] for subject in subjects]
-    with Pipeline(None, platforms, store, method, settings, retry, progress, target=target) as pipeline:
-        return pipeline.measure(curves)
+    with Engine(platforms, Options(settings, method, target, retry, progress), store) as engine:
+        return Results.of(engine.measure([[subject] for subject in subjects]))
+
+
+def _space_of(
+    space: str | Path | Space | None, layer: Layer | None, dimension: str | None, values: Iterable[Any] | None
+) -> Space:
+    """Return the space that the arguments mean. Raises InvalidInputError or SpaceError where they mean none."""
+    from nnbehave.design.layer import Layer
+    from nnbehave.design.space import Space, load_space
+    from nnbehave.errors import InvalidInputError
+
+    if space is None:
+        if not isinstance(layer, Layer) or not isinstance(dimension, str) or not isinstance(values, Iterable):
+            raise InvalidInputError("give a space, or layer= (a Layer), dimension= (a name) and values= (a sequence)")
+        return Space.from_layer(layer, dimension, list(values))
+    if layer is not None or dimension is not None:
+        raise InvalidInputError("give a space, or layer=, dimension= and values=, not both")
+    space = space if isinstance(space, Space) else load_space(space)
+    return space if values is None else space.among(list(values))

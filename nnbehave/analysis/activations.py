@@ -1,53 +1,58 @@
-"""Activations: what a function after a layer costs, as a share of the layer without it.
+"""Activations: the cost of an activation function after a layer, as a share of the layer's latency without it.
 
-``ratio = T(layer with the activation) / T(layer without)``: the activation itself is not measured, since a runtime may
-fold it into the layer (Tang et al., MLSys 2021, section 4.3).
+``ratio = T(layer with the activation) / T(layer without)``. The activation is not measured by itself, because a runtime
+may fold it into the layer (Tang et al., MLSys 2021, section 4.3).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nnbehave.analysis._frames import (
-    LAYER,
-    Row,
-    apart,
+from nnbehave.analysis.finding import Finding
+from nnbehave.analysis.inputs import layer_of, single_layers
+from nnbehave.analysis.latencies import (
+    CANNOT_TELL,
+    NO_REFERENCES,
+    Ratio,
+    by_conditions,
     grouped,
-    is_timed,
-    name_of,
     one_of_each,
     ratio,
-    single_layers,
-    why_not,
+    shown_ms,
+    why_no_latency,
 )
+from nnbehave.analysis.layer_names import all_fields_but, name_of
 from nnbehave.errors import InvalidInputError
+from nnbehave.records import Measurement, Measurements
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
-_VERDICTS = ("keep", "cannot tell", "drop")
+_VERDICTS = ("keep", CANNOT_TELL, "drop")
 _COLUMNS = [
     *("platform", "environment", "method", "precision", "layer", "op", "activation", "rank"),
     *("base_ms", "latency_ms", "ratio", "ratio_low", "ratio_high", "verdict", "reason"),
 ]
+_all_but_activation = all_fields_but("activation")
 
 
 @dataclass(frozen=True, repr=False)
-class Activations:
-    """What activation functions cost on a platform.
+class Activations(Finding):
+    """The cost of activation functions on a platform.
 
     Attributes
     ----------
     frame : pandas.DataFrame
-        One row an activation of a layer on a platform, from cheap to dear in each layer; ``rank`` is 1 for the
-        cheapest. ``layer`` is the layer without it, which takes ``base_ms``. ``ratio`` is the latency with the
-        activation over that without, with its 95 % interval. ``verdict`` is ``keep`` where the whole interval lies
-        below 1 + ``tolerance``, ``drop`` where it lies above, else ``cannot tell``; ``reason`` says why there is no
-        ratio.
+        One row an activation of a layer on a platform. The rows of a layer go from the cheapest activation, whose
+        ``rank`` is 1, to the dearest. ``layer`` is the layer without its activation; ``base_ms`` is the latency of
+        that. ``ratio`` is the latency with the activation over the latency without, with its 95 % interval.
+        ``verdict`` is ``keep`` if the whole interval lies below 1 + ``tolerance``, ``drop`` if it lies above, otherwise
+        ``cannot tell``. ``reason`` says why there is no ratio.
     tolerance : float
+        The share of its latency by which a layer may become slower.
     """
 
     frame: pd.DataFrame
@@ -58,52 +63,55 @@ class Activations:
         for platform, rows in self.frame.groupby("platform", sort=False):
             layers = rows.groupby(["environment", "method", "precision", "layer"], dropna=False).ngroups
             lines.append(f"{platform}: {layers} layer{'s' * (layers > 1)}, each with and without an activation")
-            means = rows.groupby("activation")["ratio"].median().sort_values(na_position="last")
-            lines += [f"  {name}: {_aloud(rows[rows['activation'] == name])}" for name in means.index]
+            medians = rows.groupby("activation")["ratio"].median().sort_values(na_position="last")
+            lines += [f"  {name}: {_in_words(rows[rows['activation'] == name])}" for name in medians.index]
         return "\n".join(lines)
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the ratio of each activation with its interval, and the tolerance; return the matplotlib Axes."""
         from nnbehave.analysis import plots
 
-        rows = self.frame.assign(label=self.frame["activation"], value=self.frame["ratio"], low=self.frame["ratio_low"])
-        rows = rows.assign(high=self.frame["ratio_high"]).sort_values("value")
-        ax = plots.plot_ratios(rows, "latency over that without", ax=plots.new_axes() if ax is None else ax)
+        rows = self.frame.sort_values("ratio")
+        ax = plots.new_axes() if ax is None else ax
+        plots.plot_intervals(rows, "ratio", rows["activation"], "latency over that without", ax=ax)
         ax.axvline(1 + self.tolerance, color="black", linewidth=0.6, linestyle="--")
         return ax
 
 
-def rank_activations(results: Any, tolerance: float = 0.1) -> Activations:
+def rank_activations(results: Measurements | pd.DataFrame, tolerance: float = 0.1) -> Activations:
     """Rank activation functions by what they add to a layer's latency, and say which are worth keeping.
 
     Parameters
     ----------
-    results : Results or pandas.DataFrame
-        With single layers that are equal but for their ``activation``, one of them without. What was measured in one
-        session is compared directly, and else by latencies relative to the sessions' references, whose intervals are
-        wider. Noisy rows count by their standard errors.
+    results : Measurements or pandas.DataFrame
+        With single layers that are equal except for their ``activation``, one of them without any. Measurements of one
+        session are compared directly. Those of several sessions are compared by latencies relative to the sessions'
+        references, whose intervals are wider. Noisy measurements are weighed by their standard errors.
     tolerance : float
-        How much dearer a layer may become, as a share of its latency without an activation.
+        The share of its latency without an activation by which a layer may become slower; 0 or more.
 
     Returns
     -------
     Activations
-        What has no latency to compare is ``cannot tell``, with the ``reason``.
+        An activation without a ratio is ``cannot tell``, with the ``reason``.
 
     Raises
     ------
     InvalidInputError
-        No layers are equal but for their activation; ``tolerance`` is negative or not finite.
+        No two layers are equal except for their activation, or ``tolerance`` is negative or not finite.
     """
     import pandas as pd
 
     if not 0 <= tolerance < math.inf:
-        raise InvalidInputError(f"tolerance: must be a share from 0 on, got {tolerance!r}")
-    equal, rows = [name for name in LAYER if name != "activation"], []
-    for what, some in apart(single_layers(results), ("precision",)):
-        for layer, group in grouped(some, equal):
-            if len({row["activation"] for row in group}) > 1:
-                rows += _ranked(what | {"layer": name_of(layer), "op": layer["op"]}, group, tolerance)
+        raise InvalidInputError(f"tolerance: expected a share of 0 or more, got {tolerance!r}")
+    rows: list[dict[str, object]] = []
+    for (conditions, precision), some in by_conditions(single_layers(results)).items():
+        for alike in grouped(some, lambda one: _all_but_activation(layer_of(one))).values():
+            if len({_activation(one) for one in alike}) > 1:
+                layer = layer_of(alike[0])
+                about = {"layer": name_of(layer, without=("activation",)), "op": layer.op}
+                of_layer = _ranked(alike, tolerance)
+                rows += [{**conditions._asdict(), "precision": precision, **about, **row} for row in of_layer]
     if not rows:
         raise InvalidInputError(
             "no activations to compare among these results: measure a single layer with activation=None and with others"
@@ -111,43 +119,50 @@ def rank_activations(results: Any, tolerance: float = 0.1) -> Activations:
     return Activations(pd.DataFrame(rows, columns=_COLUMNS).astype({"rank": "Int64"}), tolerance)
 
 
-def _ranked(what: dict[str, Any], rows: list[Row], tolerance: float) -> list[dict[str, Any]]:
+def _activation(one: Measurement) -> str:
+    """Return the activation of a single layer; an empty text for none."""
+    return layer_of(one).activation or ""
+
+
+def _ranked(alike: list[Measurement], tolerance: float) -> list[dict[str, object]]:
     """Return the rows of one layer's activations, the cheapest first and those without a ratio last."""
-    found = [what | row for row in _compared(one_of_each(rows, "activation"), tolerance)]
-    found.sort(key=lambda row: (math.inf if math.isnan(row["ratio"]) else row["ratio"], row["activation"]))
-    return [row | {"rank": None if math.isnan(row["ratio"]) else i} for i, row in enumerate(found, 1)]
+    measured = one_of_each(alike, _activation)
+    base = measured.pop("", None)
+    judged = [(name, *_judged(one, base, tolerance)) for name, one in measured.items()]
+    judged.sort(key=lambda each: (math.inf if math.isnan(each[1].value) else each[1].value, each[0]))
+    rows: list[dict[str, object]] = []
+    for rank, (name, times, verdict, reason) in enumerate(judged, 1):
+        row: dict[str, object] = {"activation": name, "verdict": verdict, "reason": reason, **times.named("ratio")}
+        if base is not None and base.is_usable and measured[name].is_usable:
+            row |= {"base_ms": shown_ms(base), "latency_ms": shown_ms(measured[name])}
+        rows.append(row | {"rank": None if math.isnan(times.value) else rank})
+    return rows
 
 
-def _compared(rows: list[Row], tolerance: float) -> Iterator[dict[str, Any]]:
-    """Yield each activation's ratio and verdict; ``rows`` holds one row of each, the layer without any as ''."""
-    others = {row["activation"]: row for row in rows}
-    base = others.pop("", None)
-    for name, row in others.items():
-        found = {"activation": name, "ratio": math.nan, "verdict": "cannot tell", "reason": ""}
-        if base is None or not is_timed(base):
-            found["reason"] = f"without an activation: {why_not(base) if base else 'not measured'}"
-        elif not is_timed(row):
-            found["reason"] = why_not(row)
-        else:
-            middle, low, high = ratio(row, base)
-            found |= {"base_ms": base["latency_ms"], "latency_ms": row["latency_ms"]}
-            found |= {"ratio": middle, "ratio_low": low, "ratio_high": high}
-            if math.isnan(middle):
-                found["reason"] = "of another session, without references to compare it by"
-            elif high < 1 + tolerance or low > 1 + tolerance:
-                found["verdict"] = "keep" if high < 1 + tolerance else "drop"
-        yield found
+def _judged(one: Measurement, base: Measurement | None, tolerance: float) -> tuple[Ratio, str, str]:
+    """Return the ratio of an activation, its verdict, and the reason where there is no ratio."""
+    unknown = Ratio(math.nan, math.nan, math.nan)
+    if base is None or not base.is_usable:
+        why = "not measured" if base is None else why_no_latency(base)
+        return unknown, CANNOT_TELL, f"without an activation: {why}"
+    if not one.is_usable:
+        return unknown, CANNOT_TELL, why_no_latency(one)
+    times = ratio(one, base)
+    if math.isnan(times.value):
+        return unknown, CANNOT_TELL, NO_REFERENCES
+    verdict = "keep" if times.high < 1 + tolerance else "drop" if times.low > 1 + tolerance else CANNOT_TELL
+    return times, verdict, ""
 
 
-def _aloud(rows: pd.DataFrame) -> str:
-    """Say what an activation costs over the layers it was measured with."""
+def _in_words(rows: pd.DataFrame) -> str:
+    """Return what an activation costs over the layers that it was measured with."""
     counts = rows["verdict"].value_counts()
     verdicts = [verdict for verdict in _VERDICTS if verdict in counts]
-    said = verdicts[0] if len(verdicts) == 1 else ", ".join(f"{verdict} in {counts[verdict]}" for verdict in verdicts)
+    text = verdicts[0] if len(verdicts) == 1 else ", ".join(f"{verdict} in {counts[verdict]}" for verdict in verdicts)
     known = rows["ratio"].dropna()
     if len(known):
         ends = dict.fromkeys(f"{end:.3g}x" for end in (known.min(), known.max()))
-        said += f": {' to '.join(ends)} of the time without"
+        text += f": {' to '.join(ends)} of the time without"
         if len(known) == 1:
-            said += f" ({rows['ratio_low'].max():.3g} to {rows['ratio_high'].max():.3g})"
-    return "; ".join([said, *dict.fromkeys(filter(None, rows["reason"]))])
+            text += f" ({rows['ratio_low'].max():.3g} to {rows['ratio_high'].max():.3g})"
+    return "; ".join([text, *dict.fromkeys(filter(None, rows["reason"]))])

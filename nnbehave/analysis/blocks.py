@@ -1,17 +1,23 @@
-"""Blocks: do they take what their operations say, and which is the fastest at each stage of a network?"""
+"""Blocks: whether their latency follows their operations, and which is the fastest at each stage of a network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nnbehave.analysis._frames import apart, frame_of, ratio, records, shape_of, timed
+from nnbehave.analysis.finding import Finding
+from nnbehave.analysis.inputs import layer_of, single_layers
+from nnbehave.analysis.latencies import by_conditions, grouped, ratio, shown_ms
+from nnbehave.analysis.layer_names import shape_of
 from nnbehave.errors import InvalidInputError
+from nnbehave.records import Measurement, Measurements
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 _SHAPE = ("height", "width", "in_channels", "kernel", "stride", "batch")
 _COLUMNS = [
@@ -21,18 +27,18 @@ _COLUMNS = [
 
 
 @dataclass(frozen=True, repr=False)
-class Blocks:
-    """What blocks take beside one another.
+class Blocks(Finding):
+    """The latency of building blocks beside one another.
 
     Attributes
     ----------
     frame : pandas.DataFrame
-        One row a block at a shape: its latency relative to the base block's with its 95 % interval, and its OPs and mac
-        relative to the base's.
+        One row a block at a shape: its latency relative to that of the ``base`` block with its 95 % interval, and its
+        OPs and mac relative to those of the base.
     stages : pandas.DataFrame
-        One row a shape: the ``fastest`` block, whether the others are slower for certain (``sure``), and, of the pairs
-        of blocks whose order is certain, the share that OPs and mac put in the other order (``ops_wrong``,
-        ``mac_wrong``).
+        One row a shape: the ``fastest`` block, and whether it is certain that the others are slower (``sure``). Of the
+        ``pairs`` of blocks whose order is certain, ``ops_wrong`` and ``mac_wrong`` are the shares that OPs and mac put
+        in the wrong order.
     """
 
     frame: pd.DataFrame
@@ -40,7 +46,7 @@ class Blocks:
 
     def __repr__(self) -> str:
         lines = []
-        for row in records(self.stages):
+        for row in self.stages.to_dict("records"):
             sure = "" if row["sure"] else ", not for certain"
             lines.append(
                 f"{row['platform']}, {shape_of(row)}: {row['fastest']} is the fastest{sure}; OPs order "
@@ -48,28 +54,26 @@ class Blocks:
             )
         return "\n".join(lines)
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw each block's relative latency at each shape; return the matplotlib Axes."""
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the relative latency of each block at each shape; return the matplotlib Axes."""
         from nnbehave.analysis import plots
 
-        frame = self.frame
-        shapes = [shape_of(row) for row in records(frame)]
-        rows = frame.assign(label=frame["op"] + ", " + shapes, value=frame["relative"], low=frame["relative_low"])
+        labels = self.frame["op"] + ", " + [shape_of(row) for row in self.frame.to_dict("records")]
+        label = f"latency relative to {self.frame['base'].iloc[0]}"
         ax = plots.new_axes() if ax is None else ax
-        label = f"latency relative to {frame['base'].iloc[0]}"
-        return plots.plot_ratios(rows.assign(high=frame["relative_high"]), label, ax=ax)
+        return plots.plot_intervals(self.frame, "relative", labels, label, ax=ax)
 
 
-def compare_blocks(results: Any, base: str = "mobilenet_v1") -> Blocks:
-    """Compare operators or blocks at equal shapes (paper, Fig. 6a and B.5).
+def compare_blocks(results: Measurements | pd.DataFrame, base: str = "mobilenet_v1") -> Blocks:
+    """Compare operators or blocks at equal shapes (Tang et al., MLSys 2021, Fig. 6a and B.5).
 
     Parameters
     ----------
-    results : Results or pandas.DataFrame
-        Rows of single layers of one height, width, input channels, kernel, stride and batch. Of several layers of one
-        operator there the first counts.
+    results : Measurements or pandas.DataFrame
+        With single layers of equal height, width, input channels, kernel, stride and batch. Where several layers of one
+        operator have the same shape, the first counts.
     base : str
-        The block that the others are relative to; where it has no latency, the one with the fewest operations.
+        The block that the others are compared with. Where it has no latency, the block with the fewest OPs is taken.
 
     Raises
     ------
@@ -78,52 +82,65 @@ def compare_blocks(results: Any, base: str = "mobilenet_v1") -> Blocks:
     """
     import pandas as pd
 
-    frame = timed(frame_of(results, ("op", "session", "ops", "mac", *_SHAPE)))
-    frame = frame[(frame["arrangement"] == "single") & frame["op"].notna()]
-    rows: list[dict[str, Any]] = []
-    stages: list[dict[str, Any]] = []
-    for what, some in apart(records(frame), ("precision", *_SHAPE)):
-        blocks = {row["op"]: row for row in reversed(some)}  # the first of each
-        blocks = {row["op"]: blocks[row["op"]] for row in some}
-        if len(blocks) > 1:
-            fewest = min(blocks.values(), key=lambda row: row["ops"])
-            rows += [{**what, **each} for each in _relative(blocks, blocks.get(base, fewest))]
-            stages.append({**what, **_stage(blocks)})
+    known = [one for one in single_layers(results) if one.is_usable]
+    rows: list[dict[str, object]] = []
+    stages: list[dict[str, object]] = []
+    for (conditions, precision), some in by_conditions(known).items():
+        for shape, alike in grouped(some, _shape).items():
+            blocks: dict[str, Measurement] = {}
+            for one in alike:
+                blocks.setdefault(layer_of(one).op, one)
+            if len(blocks) > 1:
+                about = {**conditions._asdict(), "precision": precision, **dict(zip(_SHAPE, shape, strict=True))}
+                rows += [about | row for row in _relative(blocks, base)]
+                stages.append(about | _stage(blocks.values()))
     if not rows:
         raise InvalidInputError("no two blocks have a latency at one shape: measure several with all else equal")
     return Blocks(pd.DataFrame(rows, columns=_COLUMNS), pd.DataFrame(stages))
 
 
-def _relative(blocks: dict[str, dict[str, Any]], base: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for op, row in blocks.items():
-        relative, low, high = ratio(row, base) if row is not base else (1.0, 1.0, 1.0)
+def _shape(one: Measurement) -> tuple[int, ...]:
+    return tuple(getattr(layer_of(one), name) for name in _SHAPE)
+
+
+def _relative(blocks: Mapping[str, Measurement], base: str) -> Iterator[dict[str, object]]:
+    """Yield the row of each block, relative to the base or to the block with the fewest OPs."""
+    over = blocks.get(base) or min(blocks.values(), key=lambda one: one.subject.ops)
+    ops, mac = over.subject.ops, over.subject.mac
+    for op, one in blocks.items():
         yield {
             "op": op,
-            "base": base["op"],
-            "latency_ms": row["latency_ms"],
-            "relative": relative,
-            "relative_low": low,
-            "relative_high": high,
-            "relative_ops": row["ops"] / base["ops"] if base["ops"] else float("nan"),
-            "relative_mac": row["mac"] / base["mac"],
+            "base": layer_of(over).op,
+            "latency_ms": shown_ms(one),
+            **ratio(one, over).named("relative"),
+            "relative_ops": one.subject.ops / ops if ops else math.nan,
+            "relative_mac": one.subject.mac / mac,
         }
 
 
-def _stage(blocks: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the fastest of some blocks, and how often their operations tell their order wrongly."""
-    some = next(iter(blocks.values()))
-    fastest = min(blocks.values(), key=lambda row: ratio(row, some)[0])
-    sure = all(ratio(other, fastest)[1] > 1 for other in blocks.values() if other is not fastest)
-    ordered = [(one, two) for one, two in combinations(blocks.values(), 2) if not _overlap(one, two)]
-    wrong = {
-        name: sum((one[name] > two[name]) != (ratio(one, two)[0] > 1) for one, two in ordered) / max(1, len(ordered))
-        for name in ("ops", "mac")
+def _stage(blocks: Collection[Measurement]) -> dict[str, object]:
+    """Return the fastest of the blocks, and how often their OPs and mac put two of them in the wrong order."""
+    first = next(iter(blocks))
+    fastest = min(blocks, key=lambda one: ratio(one, first).value)
+    ordered = [pair for pair in combinations(blocks, 2) if _is_order_certain(*pair)]
+    slower = [ratio(one, two).value > 1 for one, two in ordered]
+    wrong_ops = [
+        (one.subject.ops > two.subject.ops) != known for (one, two), known in zip(ordered, slower, strict=True)
+    ]
+    wrong_mac = [
+        (one.subject.mac > two.subject.mac) != known for (one, two), known in zip(ordered, slower, strict=True)
+    ]
+    return {
+        "fastest": layer_of(fastest).op,
+        "sure": all(ratio(one, fastest).low > 1 for one in blocks if one is not fastest),
+        "blocks": len(blocks),
+        "pairs": len(ordered),
+        "ops_wrong": sum(wrong_ops) / max(1, len(ordered)),
+        "mac_wrong": sum(wrong_mac) / max(1, len(ordered)),
     }
-    found = {"fastest": fastest["op"], "sure": sure, "blocks": len(blocks), "pairs": len(ordered)}
-    return found | {"ops_wrong": wrong["ops"], "mac_wrong": wrong["mac"]}
 
 
-def _overlap(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    """Whether the order of two latencies is uncertain."""
+def _is_order_certain(one: Measurement, two: Measurement) -> bool:
+    """True if the interval of the ratio of two latencies does not hold 1."""
     _, low, high = ratio(one, two)
-    return low <= 1 <= high
+    return not low <= 1 <= high

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MOST_ROWS = 60  # of a table in a notebook; the frame has all
 
@@ -32,8 +33,13 @@ class Finding(ABC):
         """Return the finding in a few lines of words."""
 
     @abstractmethod
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the finding; return the matplotlib Axes.
+    def plot(self, ax: Axes | None = None) -> Axes | Figure:
+        """Draw the finding on the given axes, or on those of a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes or matplotlib.figure.Figure
+            The axes; a figure where the finding takes several pictures (:class:`~nnbehave.analysis.Card`).
 
         Raises
         ------

@@ -11,13 +11,12 @@ from nnbehave.analysis.steps import Lost, Origin, StepMap, detect_steps
 from nnbehave.analysis.support import support_matrix
 from nnbehave.design.layer import LAYER_FIELDS
 from nnbehave.errors import InvalidInputError
-from nnbehave.records import Curve, Measurements, Status
+from nnbehave.records import FEWEST_COMMON_POINTS, Curve, Measurements, Status
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-FEWEST_COMMON_POINTS = 8  # that two sessions share before their latencies stand in one curve
 _OF_CURVE = ("space", "slot", "dimension", "platform", "environment", "method")
 _OF_STEP_MAP = ("kind", "width", "phase", "outer_width", "step_share", "confidence", "low", "high")
 _WHOLE = ("width", "phase", "outer_width", "low", "high", "measured", "kept")

@@ -1,105 +1,100 @@
-"""Scaling: how latency grows with one dimension of a layer, beside what its operations and memory accesses grow by.
+"""Scaling: how latency grows with one dimension of a layer, beside the growth of its operations and memory accesses.
 
-Over the values v of a dimension, all else equal, latency is taken for a power law::
-
-    log T(v) = a + exponent · log v + misfit + error
-
-with the errors that were measured, and a misfit of such a variance that the weighted squares of the residuals sum to
-the median of χ² (after Paule and Mandel 1982; they take its mean, with which intervals were too narrow beside a misfit
-as large as the errors). The half width of the exponent's 95 % interval is ``√((1.96 · what the errors make of it)² +
-(t · what the misfit makes of it)²)``, t being Student's with as many degrees of freedom as there are values beyond two.
+Over the values of a dimension, all else equal, latency is taken for a power law (:mod:`nnbehave.analysis.power_law`).
 OPs are multiply-adds, mac memory accesses in elements (Tang et al., MLSys 2021, Table 3; such ratios are in Fig. 8).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nnbehave.analysis._frames import LAYER, Row, apart, is_timed, name_of, one_of_each, ratio, single_layers, why_not
+from nnbehave.analysis.finding import Finding
+from nnbehave.analysis.inputs import layer_of, single_layers
+from nnbehave.analysis.latencies import (
+    NO_REFERENCES,
+    Ratio,
+    by_conditions,
+    grouped,
+    on_one_scale,
+    one_of_each,
+    ratio,
+    why_no_latency,
+)
+from nnbehave.analysis.layer_names import all_fields_but, name_of
 from nnbehave.errors import InvalidInputError
+from nnbehave.records import Measurement, Measurements
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import pandas as pd
-
-    Array = npt.NDArray[np.float64]
+    from matplotlib.axes import Axes
 
 _SWEPT = (  # a dimension, and one that may keep its ratio to it
     *(("kernel", None), ("height", "width"), ("height", None), ("stride", None), ("batch", None)),
     *(("in_channels", "out_channels"), ("in_channels", None), ("out_channels", None)),
 )
-_LEAST_ERROR = 1e-4  # of a latency: that of exact counts
-_WHAT = ["platform", "environment", "method", "precision", "layer", "op", "dimension"]
+_EXACT_POWER = 1e-9  # the most by which logarithms of OPs leave a power of the dimension that they follow
+_SWEEP = ["platform", "environment", "method", "precision", "layer", "op", "dimension"]
 _COLUMNS = [
-    *(*_WHAT, "values", "smallest", "largest", "exponent", "exponent_low", "exponent_high", "misfit"),
+    *(*_SWEEP, "values", "smallest", "largest", "exponent", "exponent_low", "exponent_high", "misfit"),
     *("ops_exponent", "mac_exponent", "against_ops", "against_ops_low", "against_ops_high", "words", "reason"),
 ]
 _OF_POINTS = [
-    *(*_WHAT, "value", "latency_ms", "std_error_ms", "ratio", "ratio_low", "ratio_high", "ops_ratio", "mac_ratio"),
+    *(*_SWEEP, "value", "latency_ms", "std_error_ms", "ratio", "ratio_low", "ratio_high", "ops_ratio", "mac_ratio"),
     *("words", "reason"),
 ]
 
 
 @dataclass(frozen=True, repr=False)
-class Scaling:
+class Scaling(Finding):
     """How latency follows the dimensions of layers.
 
     Attributes
     ----------
     frame : pandas.DataFrame
-        One row a sweep. ``layer`` is what is the same in all of it, ``values`` how many have a latency, the
-        ``smallest`` and the ``largest`` of them. Latency goes as the dimension to the power of ``exponent``, with its
-        95 % interval; ``misfit`` is the standard deviation by which latencies leave that law beyond their errors, as a
-        share, NaN where two values tell nothing of it. ``ops_exponent`` and ``mac_exponent`` are those of OPs and mac
-        over the same values, ``against_ops`` is that of latency over OPs, NaN where OPs do not change. ``words`` is
-        what the largest value costs, ``reason`` what is missing and why.
+        One row a sweep. ``layer`` names the fields that are the same in all of it. ``values`` counts the values that
+        have a latency; ``smallest`` and ``largest`` are the ends of these. Latency goes as the dimension to the power
+        of ``exponent``, with its 95 % interval. ``misfit`` is the standard deviation by which latencies leave that law
+        beyond their errors, as a share; NaN for two values, which tell nothing of it. ``ops_exponent`` and
+        ``mac_exponent`` are the exponents of OPs and mac over the same values. ``against_ops`` is the exponent of
+        latency over OPs, NaN where OPs do not change. ``words`` says what the largest value costs, ``reason`` what is
+        missing and why.
     points : pandas.DataFrame
-        One row a value. ``ratio`` is its latency over that of the ``smallest``, with its 95 % interval, ``ops_ratio``
-        and ``mac_ratio`` are the same of OPs and mac; NaN with a ``reason`` where it has no latency.
+        One row a value. ``ratio`` is its latency over that of the ``smallest``, with its 95 % interval; ``ops_ratio``
+        and ``mac_ratio`` are the same ratios of OPs and mac. NaN with a ``reason`` where it has no latency.
     """
 
     frame: pd.DataFrame
     points: pd.DataFrame
 
     def __repr__(self) -> str:
-        return "\n".join(f"{row['platform']}, {row['layer']}: {_aloud(row)}" for row in self.frame.to_dict("records"))
+        return "\n".join(_in_words(row) for row in self.frame.to_dict("records"))
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the ratios with their intervals, and those of OPs, dashed; return the matplotlib Axes."""
         from nnbehave.analysis import plots
 
         return plots.plot_scaling(self.points, ax=plots.new_axes() if ax is None else ax)
 
 
-class _Law(NamedTuple):
-    """A power law; ``coefficients`` are those that make the slope of logarithms, ``half`` is of its interval."""
-
-    exponent: float
-    half: float
-    misfit: float
-    coefficients: Array
-
-
-def fit_scaling(results: Any) -> Scaling:
-    """Say how latency grows with kernel, input size, stride, batch and channels, wherever one of them alone varies.
+def fit_scaling(results: Measurements | pd.DataFrame) -> Scaling:
+    """Find how latency grows with kernel, input size, stride, batch and channels, wherever one of them alone varies.
 
     Parameters
     ----------
-    results : Results or pandas.DataFrame
+    results : Measurements or pandas.DataFrame
         With single layers that differ in one of ``kernel``, ``height``, ``stride``, ``batch``, ``in_channels`` and
-        ``out_channels`` alone. ``width`` may keep its ratio to ``height``, and ``out_channels`` that to
-        ``in_channels`` where an operator need not be given it. Values of one session are compared directly, those of
-        several by latencies relative to the sessions' references, whose intervals are wider. Noisy rows count by
-        their standard errors.
+        ``out_channels`` alone. ``width`` may keep its ratio to ``height``. ``out_channels`` may keep its ratio to
+        ``in_channels`` for operators that need not be given it. Measurements of one session are compared directly.
+        Those of several sessions are compared by latencies relative to the sessions' references, whose intervals are
+        wider. Noisy measurements are weighed by their standard errors.
 
     Returns
     -------
     Scaling
-        A sweep that has no two latencies to compare has NaN, with the ``reason``.
+        A sweep without two latencies to compare is NaN, with the ``reason``.
 
     Raises
     ------
@@ -108,167 +103,160 @@ def fit_scaling(results: Any) -> Scaling:
     """
     import pandas as pd
 
-    sweeps = [
-        _fit(what | of, rows)
-        for what, some in apart(single_layers(results), ("precision",))
-        for of, rows in _sweeps(some)
-    ]
-    if not sweeps:
+    rows: list[dict[str, object]] = []
+    points: list[dict[str, object]] = []
+    for (conditions, precision), some in by_conditions(single_layers(results)).items():
+        for sweep in _sweeps(some):
+            about = {**conditions._asdict(), "precision": precision, **sweep.named()}
+            row, of_values = _fit(sweep)
+            rows.append(about | row)
+            points += [about | point for point in of_values]
+    if not rows:
         raise InvalidInputError(
             "no sweeps among these results: measure single layers that differ in one dimension alone"
         )
-    frame = pd.DataFrame([row for row, _ in sweeps], columns=_COLUMNS)
-    return Scaling(frame, pd.DataFrame([point for _, points in sweeps for point in points], columns=_OF_POINTS))
+    return Scaling(pd.DataFrame(rows, columns=_COLUMNS), pd.DataFrame(points, columns=_OF_POINTS))
 
 
-# ---------------------------------------------------------------------- rows to compare
+# ---------------------------------------------------------------------- sweeps
 
 
-def _sweeps(rows: list[Row]) -> Iterator[tuple[dict[str, Any], list[Row]]]:
-    """Yield each sweep: its dimension and what is the same in all of it, and its rows."""
-    own = {row["op"] for row in rows if row["out_channels"] != row["in_channels"]}
+class _Sweep(NamedTuple):
+    """Layers that differ in one dimension alone."""
+
+    layer: str  # the fields that they share
+    op: str
+    dimension: str
+    measured: list[Measurement]
+
+    def named(self) -> dict[str, str]:
+        """Return the columns that say which sweep it is."""
+        return {"layer": self.layer, "op": self.op, "dimension": self.dimension}
+
+    def value(self, one: Measurement) -> int:
+        """Return the value of the dimension that a measurement has."""
+        return int(getattr(layer_of(one), self.dimension))
+
+
+def _sweeps(measured: Sequence[Measurement]) -> Iterator[_Sweep]:
+    """Yield each sweep among single layers of one platform."""
+    own = {layer_of(one).op for one in measured if layer_of(one).out_channels != layer_of(one).in_channels}
     for dimension, follower in _SWEPT:
-        same = [name for name in LAYER if name not in (dimension, follower)]
-        groups: dict[tuple[Any, ...], list[Row]] = {}
-        for row in rows:
-            if row[dimension] == "" or (follower == "out_channels" and row["op"] in own):
-                continue
-            times = row[follower] / row[dimension] if follower else 1
-            groups.setdefault((times, *(row[name] for name in same)), []).append(row)
-        for (times, *values), sweep in groups.items():
-            if len({row[dimension] for row in sweep}) > 1:
-                of = dict(zip(same, values, strict=True))
-                layer = name_of(of) + (f" {follower}={times:g}·{dimension}" if times != 1 else "")
-                yield {"layer": layer, "op": of["op"], "dimension": dimension}, sweep
+        some = [one for one in measured if layer_of(one).op not in own] if follower == "out_channels" else measured
+        yield from _along(some, dimension, follower)
 
 
-def _fit(what: dict[str, Any], rows: list[Row]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the row of a sweep and those of its values."""
-    dimension = what["dimension"]
-    rows = one_of_each(rows, dimension)
-    lost = {int(row[dimension]): why_not(row) for row in rows if not is_timed(row)}
-    known = [row for row in rows if is_timed(row)]
-    several = len({row["session"] for row in known}) > 1
-    for row in known:
-        if several and not math.isfinite(row["relative_latency"]):
-            lost[int(row[dimension])] = "of another session, without references to compare it by"
-    known = [row for row in known if int(row[dimension]) not in lost]
-    points = [what | {"value": value, "reason": why} for value, why in lost.items()]
-    points += _points(what, known) if known else []
-    points.sort(key=lambda point: point["value"])
+def _along(measured: Sequence[Measurement], dimension: str, follower: str | None) -> Iterator[_Sweep]:
+    """Yield each sweep over one dimension, to which another may keep its ratio."""
+    swept = (dimension,) if follower is None else (dimension, follower)
+    shared_fields = all_fields_but(*swept)
+
+    def shared(one: Measurement) -> tuple[float, tuple[Hashable, ...]]:
+        """Return what the layers of one sweep share: the ratio of the two dimensions, and all other fields."""
+        layer = layer_of(one)
+        times = 1.0 if follower is None else getattr(layer, follower) / getattr(layer, dimension)
+        return times, shared_fields(layer)
+
+    for (times, _), some in grouped(measured, shared).items():
+        if len({getattr(layer_of(one), dimension) for one in some}) > 1:
+            layer = layer_of(some[0])
+            follows = f" {follower}={times:g}·{dimension}" if times != 1 else ""
+            yield _Sweep(name_of(layer, without=swept) + follows, layer.op, dimension, some)
+
+
+def _fit(sweep: _Sweep) -> tuple[dict[str, object], list[dict[str, object]]]:
+    """Return the row of a sweep and the rows of its values."""
+    every = one_of_each(sweep.measured, sweep.value)
+    lost = _lost(every)
+    known = [one for value, one in every.items() if value not in lost]
     reasons = [
-        f"{dimension} {', '.join(str(value) for value, why in lost.items() if why == reason)}: {reason}"
+        f"{sweep.dimension} {', '.join(str(value) for value, why in lost.items() if why == reason)}: {reason}"
         for reason in dict.fromkeys(lost.values())
     ]
-    found = what | {"values": len(known)}
+    points: dict[int, dict[str, object]] = {value: {"value": value, "reason": why} for value, why in lost.items()}
+    points |= {sweep.value(one): _point(sweep, one, known[0]) for one in known}
+    row: dict[str, object] = {"values": len(known)}
     if len(known) < 2:
         reasons.insert(0, "fewer than two values have a latency")
     else:
-        found |= _exponents(known, dimension) | {"words": [point["words"] for point in points if "words" in point][-1]}
-        found |= {"smallest": int(known[0][dimension]), "largest": int(known[-1][dimension])}
-    return found | {"reason": "; ".join(reasons)}, points
+        smallest, largest = sweep.value(known[0]), sweep.value(known[-1])
+        row |= {"smallest": smallest, "largest": largest, "words": points[largest]["words"], **_exponents(sweep, known)}
+    return row | {"reason": "; ".join(reasons)}, [points[value] for value in sorted(points)]
 
 
-def _points(what: dict[str, Any], rows: list[Row]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each value that has a latency."""
-    first = rows[0]
-    for row in rows:
-        middle, low, high = (1.0, 1.0, 1.0) if row is first else ratio(row, first)
-        point = what | {"value": int(row[what["dimension"]]), "ratio": middle, "ratio_low": low, "ratio_high": high}
-        point |= {name: row[name] for name in ("latency_ms", "std_error_ms")} | {"reason": ""}
-        point |= {f"{name}_ratio": row[name] / first[name] if first[name] else math.nan for name in ("ops", "mac")}
-        yield point | {"words": "" if row is first else _words(point, int(first[what["dimension"]]))}
+def _lost(every: Mapping[int, Measurement]) -> dict[int, str]:
+    """Return the values that have no latency to compare, and why."""
+    lost = {value: why_no_latency(one) for value, one in every.items() if not one.is_usable}
+    known = {value: one.usable for value, one in every.items() if value not in lost}
+    if len({every[value].session for value in known}) > 1:
+        lost |= {value: NO_REFERENCES for value, it in known.items() if it and not math.isfinite(it.relative)}
+    return lost
 
 
-def _words(point: dict[str, Any], smallest: int) -> str:
-    """Set what a value costs beside what its operations say, where the interval can tell."""
-    name, ops, low, high = (point[key] for key in ("dimension", "ops_ratio", "ratio_low", "ratio_high"))
-    costs = f"{name} {point['value']} costs {point['ratio']:.3g}x of {name} {smallest} here"
-    if math.isnan(low + ops):
-        return costs
-    return f"{costs}, {'' if low <= ops <= high else 'not '}the {ops:.3g}x of its operations"
-
-
-def _aloud(row: dict[Any, Any]) -> str:
-    """Return what a sweep shows as a sentence."""
-    if row["values"] < 2:
-        return f"{row['dimension']} cannot be judged: {row['reason']}"
-    interval = f"({row['exponent_low']:.2f} to {row['exponent_high']:.2f})"
-    said = f"{row['words']}; latency goes as {row['dimension']}^{row['exponent']:.2f} {interval}"
-    for what, exponent in (("operations", row["ops_exponent"]), ("memory accesses", row["mac_exponent"])):
-        said += "" if math.isnan(exponent) else f", {what} as ^{exponent:.2f}"
-    return said + (f"; {row['reason']}" if row["reason"] else "")
-
-
-# ---------------------------------------------------------------------- power laws
-
-
-def _exponents(rows: list[Row], dimension: str) -> dict[str, Any]:
-    """Return the exponents of latency, OPs and mac over a dimension, and of latency over OPs."""
-    import numpy as np
-
-    latencies, errors = _on_one_scale(rows)
-    logs = {
-        name: np.array([math.log(row[name]) if row[name] > 0 else math.nan for row in rows])
-        for name in (dimension, "ops", "mac")
+def _point(sweep: _Sweep, one: Measurement, first: Measurement) -> dict[str, object]:
+    """Return the row of a value that has a latency, beside the smallest one that has."""
+    subject, base, latency = one.subject, first.subject, one.usable
+    times = ratio(one, first)
+    ops_ratio = subject.ops / base.ops if base.ops else math.nan
+    return {
+        "value": sweep.value(one),
+        "latency_ms": latency.ms if latency else math.nan,
+        "std_error_ms": latency.std_error_ms if latency else math.nan,
+        **times.named("ratio"),
+        "ops_ratio": ops_ratio,
+        "mac_ratio": subject.mac / base.mac if base.mac else math.nan,
+        "words": "" if one is first else _cost_in_words(sweep, one, first, times, ops_ratio),
+        "reason": "",
     }
-    law = _power_law(logs[dimension], np.log(latencies), errors)
-    found: dict[str, Any] = {"misfit": law.misfit}
-    for name, one in (
-        ("exponent", law),
-        ("against_ops", _over_ops(law, logs[dimension], logs["ops"], latencies, errors)),
-    ):
-        found |= {name: one.exponent, f"{name}_low": one.exponent - one.half, f"{name}_high": one.exponent + one.half}
-    return found | {f"{name}_exponent": float(law.coefficients @ logs[name]) for name in ("ops", "mac")}
 
 
-def _over_ops(law: _Law, x: Array, ops: Array, latencies: Array, errors: Array) -> _Law:
-    """Return the law over OPs, given that over a dimension, of which OPs mostly are a power."""
+def _cost_in_words(sweep: _Sweep, one: Measurement, first: Measurement, times: Ratio, ops_ratio: float) -> str:
+    """Return what a value costs, beside its operations where the interval can tell."""
+    name = sweep.dimension
+    costs = f"{name} {sweep.value(one)} costs {times.value:.3g}x of {name} {sweep.value(first)} here"
+    if math.isnan(times.low + ops_ratio):
+        return costs
+    return f"{costs}, {'' if times.low <= ops_ratio <= times.high else 'not '}the {ops_ratio:.3g}x of its operations"
+
+
+def _in_words(row: Mapping[Hashable, Any]) -> str:
+    """Return a row of the frame as a sentence."""
+    start, name = f"{row['platform']}, {row['layer']}: ", row["dimension"]
+    if row["values"] < 2:
+        return f"{start}{name} cannot be judged: {row['reason']}"
+    interval = f"({row['exponent_low']:.2f} to {row['exponent_high']:.2f})"
+    text = f"{start}{row['words']}; latency goes as {name}^{row['exponent']:.2f} {interval}"
+    for what, exponent in (("operations", row["ops_exponent"]), ("memory accesses", row["mac_exponent"])):
+        text += "" if math.isnan(exponent) else f", {what} as ^{exponent:.2f}"
+    return text + (f"; {row['reason']}" if row["reason"] else "")
+
+
+# ---------------------------------------------------------------------- exponents
+
+
+def _exponents(sweep: _Sweep, known: Sequence[Measurement]) -> dict[str, float]:
+    """Return the exponents of latency, OPs and mac over the dimension, and of latency over OPs."""
     import numpy as np
 
+    from nnbehave.analysis.power_law import LEAST_ERROR, fit_power_law
+
+    values, of_errors = np.array(on_one_scale(known), dtype=float).T
+    errors = np.maximum(of_errors / values, LEAST_ERROR)
+    x = np.log([sweep.value(one) for one in known])
+    ops, mac = (
+        np.array([math.log(number) if number > 0 else math.nan for number in numbers])
+        for numbers in ([one.subject.ops for one in known], [one.subject.mac for one in known])
+    )
+    law = fit_power_law(x, np.log(values), errors)
     power = float((ops[-1] - ops[0]) / (x[-1] - x[0]))
-    if power and np.abs(ops - ops[0] - power * (x - x[0])).max() < 1e-9:
-        return _Law(law.exponent / power, law.half / abs(power), law.misfit, law.coefficients / power)
-    return _power_law(ops, np.log(latencies), errors)
-
-
-def _on_one_scale(rows: list[Row]) -> tuple[Array, Array]:
-    """Return latencies, in ms or, of several sessions, relative to their references; and their errors as shares."""
-    import numpy as np
-
-    pairs = [(row["latency_ms"], row["std_error_ms"]) for row in rows]
-    if len({row["session"] for row in rows}) > 1:
-        pairs = [(row["relative_latency"], (row["relative_high"] - row["relative_low"]) / 3.92) for row in rows]
-    latencies, errors = np.array(pairs, dtype=float).T
-    return latencies, np.maximum(errors / latencies, _LEAST_ERROR)
-
-
-def _power_law(x: Array, y: Array, errors: Array) -> _Law:
-    """Fit a line to logarithms ``y``, whose standard errors may be unknown (NaN)."""
-    import numpy as np
-    from scipy import optimize, special
-
-    if np.isnan(x).any() or np.ptp(x) == 0:
-        return _Law(np.nan, np.nan, np.nan, np.full_like(x, np.nan))
-    freedom, known = len(x) - 2, not np.isnan(errors).any()
-    squares = errors**2 if known else np.full_like(x, _LEAST_ERROR**2)
-
-    def fit(misfit: float) -> tuple[Array, float]:
-        """Return the slope's coefficients and the weighted squares of the residuals at a variance of the misfit."""
-        weights = 1 / (squares + misfit)
-        weight = float(weights.sum())
-        off = x - (weights @ x) / weight
-        coefficients = weights * off / (weights @ off**2)
-        residuals = y - (weights @ y) / weight - (coefficients @ y) * off
-        return coefficients, float(weights @ residuals**2)
-
-    # The median of χ², and Student's t for 95 %; NaN without freedom.
-    misfit, usual, student = 0.0, special.chdtri(freedom, 0.5), special.stdtrit(freedom, 0.975)
-    if fit(0.0)[1] > usual:  # at most it explains all the variance there is, without a slope
-        misfit = float(
-            optimize.brentq(lambda square: fit(square)[1] - usual, 0.0, len(y) * np.var(y) / usual, rtol=1e-3)
-        )
-    coefficients, _ = fit(misfit)
-    spread = 1.96**2 * squares + (student**2 * misfit if misfit else 0.0)
-    half = float(np.sqrt(coefficients**2 @ spread)) if known or freedom else np.nan
-    return _Law(float(coefficients @ y), half, misfit**0.5 if freedom else np.nan, coefficients)
+    if power and np.abs(ops - ops[0] - power * (x - x[0])).max() < _EXACT_POWER:
+        over_ops = law.over(power)
+    else:
+        over_ops = fit_power_law(ops, np.log(values), errors)
+    return {
+        **law.interval.named("exponent"),
+        "misfit": law.misfit,
+        **over_ops.interval.named("against_ops"),
+        "ops_exponent": float(law.coefficients @ ops),
+        "mac_exponent": float(law.coefficients @ mac),
+    }

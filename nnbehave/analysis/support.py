@@ -1,70 +1,86 @@
-"""What a platform can do: operators by precision, from results."""
+"""Support: which operators a platform runs at which precision, and how."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+from nnbehave.analysis.inputs import measurements_of
+from nnbehave.analysis.latencies import grouped, precision_of
+from nnbehave.records import Measurement, Measurements, Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Support = Literal["full", "partial", "none"]
+
 _COLUMNS = ["platform", "environment", "op", "precision", "support", "executed_precision", "placement"]
 _COLUMNS += ["output_error", "layers", "reason"]
-_PLACES = ("fallback", "partial", "full")
-_NONE = ("unsupported", "failed", "timeout")
+_WORST_PLACE_FIRST = ("fallback", "partial", "full")
+_DOES_NOT_RUN = (Status.UNSUPPORTED, Status.FAILED, Status.TIMEOUT)
+_MOST_REASONS = 3  # of a cell
 
 
-def support_matrix(frame: pd.DataFrame) -> pd.DataFrame:
-    """Say of each operator at each precision on each platform how far it is supported.
+def support_matrix(results: Measurements | pd.DataFrame) -> pd.DataFrame:
+    """Return how far each operator is supported at each precision on each platform.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        ``Results.frame``; rows of any method, ``none`` among them.
+    results : Measurements or pandas.DataFrame
+        By any method; measurements by the method ``none`` count too.
 
     Returns
     -------
     pandas.DataFrame
-        One row a cell: ``platform environment op precision support executed_precision placement output_error layers
-        reason``.
-        ``support`` is ``full``, ``none``, or ``partial``: some layers cannot be run, part of a graph runs elsewhere
-        than the platform means it to, or something else was computed in than was asked for. ``executed_precision`` is
-        all that ran, ``placement`` the worst of ``full``, ``partial`` and ``fallback``,
-        ``output_error`` the largest root mean square difference from TensorFlow's fp32 output, relative to it,
-        ``layers`` how many were tried, ``reason`` why it is not full, the most frequent first.
+        One row an operator at a precision on a platform: ``platform environment op precision support
+        executed_precision placement output_error layers reason``. A graph of several operators stands under its
+        arrangement. ``support`` is ``full``, ``none``, or ``partial``: some layers cannot be run, part of a graph runs
+        elsewhere than the platform means it to, or the kernels computed in another precision than was asked for.
+        ``executed_precision`` lists all precisions that ran, ``placement`` is the worst of ``full``, ``partial`` and
+        ``fallback``, ``output_error`` the largest root mean square difference from TensorFlow's fp32 output relative to
+        that output, ``layers`` the number of layers tried. ``reason`` says why it is not full, the most frequent reason
+        first.
     """
-    import pandas as pd  # not to be loaded by those who only read a step map
+    import pandas as pd
 
-    rows = frame.assign(op=frame["op"].fillna(frame["arrangement"]))
-    rows["level"] = support_levels(rows)
-    cells = []
-    cell_of = ["platform", "environment", "op", "precision"]
-    for (platform, environment, op, precision), cell in rows.groupby(cell_of, sort=False):
-        levels = set(cell["level"])
-        short = cell[cell["level"] != "full"]
-        ran = cell[cell["level"] != "none"]
-        types = sorted(set(ran["executed_precision"].dropna()))
-        places = set(ran["placement"].dropna())
-        cells.append(
-            {
-                "platform": platform,
-                "environment": environment,
-                "op": op,
-                "precision": precision,
-                "support": levels.pop() if len(levels) == 1 else "partial",
-                "executed_precision": ", ".join(types),
-                "placement": next((place for place in _PLACES if place in places), ""),
-                "output_error": cell["output_error"].max(),
-                "layers": cell["subject"].nunique(),
-                "reason": "; ".join(short["reason"].value_counts().index[:3]),
-            }
-        )
+    def cell_of(one: Measurement) -> tuple[str, str, str, str | None]:
+        return one.platform, one.environment, operator_of(one), precision_of(one)
+
+    cells = [
+        [*cell, *_cell(some)]
+        for cell, some in grouped(measurements_of(results), cell_of).items()
+        if cell[-1] is not None
+    ]
     return pd.DataFrame(cells, columns=_COLUMNS)
 
 
-def support_levels(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return ``full``, ``partial`` or ``none`` for each row."""
-    executed = rows["executed_precision"].fillna("unknown")
-    whole = rows["placement"].isin(["full"]) & ((executed == rows["precision"]) | (executed == "unknown"))
-    levels = whole.map({True: "full", False: "partial"})
-    levels[rows["status"].isin(_NONE)] = "none"
-    return levels
+def operator_of(one: Measurement) -> str:
+    """Return the operator that all layers of a measurement share, or the arrangement of a graph of several."""
+    op = one.subject.shared("op")
+    return one.subject.arrangement if op is None else str(op)
+
+
+def support_of(one: Measurement) -> Support:
+    """Return how far the subject of one measurement is supported."""
+    if one.status in _DOES_NOT_RUN:
+        return "none"
+    executed = one.execution.precision or "unknown"  # such as of a reshape, which computes nothing
+    as_asked = executed in (precision_of(one), "unknown")
+    return "full" if one.execution.placement == "full" and as_asked else "partial"
+
+
+def _cell(some: list[Measurement]) -> tuple[str, str, str, float, int, str]:
+    """Return the columns of a cell that are not its key."""
+    levels = [support_of(one) for one in some]
+    executions = [one.execution for one, level in zip(some, levels, strict=True) if level != "none"]
+    places = {each.placement for each in executions}
+    reasons = Counter(one.reason for one, level in zip(some, levels, strict=True) if level != "full" and one.reason)
+    return (
+        levels[0] if len(set(levels)) == 1 else "partial",
+        ", ".join(sorted({each.precision for each in executions if each.precision})),
+        next((place for place in _WORST_PLACE_FIRST if place in places), ""),
+        max((error for one in some if not math.isnan(error := one.execution.fidelity.output_error)), default=math.nan),
+        len({one.subject.id for one in some}),
+        "; ".join(reason for reason, _ in reasons.most_common(_MOST_REASONS)),
+    )

@@ -22,14 +22,13 @@ class Exit(IntEnum):
     INTERRUPTED = 130  # Ctrl-C
 
 
-WITHOUT = ("unsupported", "failed", "timeout")  # the statuses of layers that have no latency
-
 app = typer.Typer(
     help="Measure how latency behaves on an inference platform, find the steps, keep the channels worth keeping.",
     epilog="Exit codes: 0 done; 1 broke on the way; 2 unusable input; 3 done, but some layers have no latency; "
     "130 stopped by Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # brackets in help texts are no markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from nnbehave.cli._app import Exit, app, reports
-from nnbehave.cli._tables import draw, steps_table, support_table
 from nnbehave.errors import InvalidInputError
+from nnbehave.report.tables import draw, steps_table, support_table
 
 
 @app.command()
@@ -30,7 +30,7 @@ def steps(
 
     Example: nnbehave steps results.db --png pictures
     """
-    from nnbehave.analysis.results import load_results
+    from nnbehave.load import load_results
 
     results = load_results(store)
     table = results.steps(tolerance)
@@ -54,7 +54,7 @@ def support(
 
     Example: nnbehave sweep support --method none --platform tflite --store s.db && nnbehave support s.db
     """
-    from nnbehave.analysis.results import load_results
+    from nnbehave.load import load_results
 
     table = load_results(store).support()
     if table.empty:

@@ -1,4 +1,4 @@
-"""From layers to results: what is missing, shard by shard converted and measured, stored, derived.
+"""The one engine that measures, whoever asks: what is missing is converted, measured and stored, shard by shard.
 
 A shard is as many layers as a runner has memory for. While one is measured nothing is converted: a converter busy on
 the other core of a 2-core machine made most layers 1 to 2 % slower and large ones up to 6 %
@@ -8,178 +8,250 @@ the other core of a 2-core machine made most layers 1 to 2 % slower and large on
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from math import isnan
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from tqdm.auto import tqdm
-
-from nnbehave.analysis.results import Results
 from nnbehave.design.graph import Graph, as_graph
 from nnbehave.design.layer import Layer
 from nnbehave.design.space import Space
-from nnbehave.errors import InvalidInputError
-from nnbehave.measurement.converters import Artifact, ArtifactCache, ConversionPool, get_converter
-from nnbehave.measurement.derive import FEWEST_ANCHORS, REFERENCE, derive_rows, half_width
-from nnbehave.measurement.isolation import EXACT, Term, bound, stack_depth, terms
+from nnbehave.errors import ConnectionLost, InvalidInputError, WorkerError
+from nnbehave.measurement.converters import ArtifactCache, ConversionPool
+from nnbehave.measurement.derive import Derivation, Wanted
+from nnbehave.measurement.isolation import EXACT
+from nnbehave.measurement.options import Options
+from nnbehave.measurement.plan import Plan, find_missing, reference_layers
 from nnbehave.measurement.platforms import Platform, get_platform
-from nnbehave.measurement.session.estimating import EstimatingSession
-from nnbehave.measurement.session.events import Block, Event, Loaded, Outcome, Part
+from nnbehave.measurement.run import Run
+from nnbehave.measurement.session.exact import ExactSession
 from nnbehave.measurement.session.session import Session
-from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import Estimate
-from nnbehave.measurement.store.store import Store
-from nnbehave.measurement.targets import Target, get_target
+from nnbehave.measurement.shards import LAYERS_PER_SHARD, shards_of
+from nnbehave.measurement.store import SessionRecord, Store
+from nnbehave.measurement.targets import get_target
+from nnbehave.records import Environment, Measurement, Measurements, Point, Status, Subject
 
 _LOG = logging.getLogger("nnbehave")
-_SHARD_BYTES = 1 << 30  # that a runner may take, by the estimate below
-_SPARE_ANCHORS = 1  # for one that fails
-_LAYERS_PER_SHARD = 300  # so that a sweep that is stopped has most of what it did
-
-Refusals = dict[str, tuple[str, str]]  # of subjects that cannot be run here, the status and the reason
+Curves = Sequence[Sequence[Layer | Graph]]
 
 
-@dataclass
-class _Plan:
-    """What is to be measured on one platform by one method."""
+class Engine:
+    """The store, the machine and the converters, held from one call of ``measure`` to the next; a context manager.
 
-    platform: Platform
-    method: str
-    environment: str
-    graphs: dict[str, Graph]
-    curves: list[list[str]]
-    measured: set[str]
-    missing: list[str]
-    references: dict[str, Graph] = field(default_factory=dict)
-    session: Session | EstimatingSession | None = None  # begun to find out what is there, for the first run to go on in
+    Parameters
+    ----------
+    platforms : str or sequence of str
+    options : Options, optional
+    store : str or path, optional
+        A database URL or the path of a SQLite file; by default nothing is kept.
+    space : Space, optional
+        The space that what is measured belongs to.
 
-    def terms(self, subject: str) -> tuple[Term, ...]:
-        """Return what is run for a subject or, by its name, for a reference."""
-        graph = self.references[subject] if subject in self.references else self.graphs[subject]
-        return terms(graph, self.method)
-
-    def end_session(self) -> None:
-        """End the session that nobody has gone on in."""
-        if self.session is not None:
-            self.session.close()
-            self.session = None
-
-
-class Pipeline:
-    """The store, the machine and the converters, held from one call of ``measure`` to the next.
-
-    Parameters as of :func:`nnbehave.sweep`. ``uncut`` measures every graph as networks are by default, by a whole call,
-    or by the platform's own method where it has no clock; and all in one session where a runner has memory for that,
-    since they are for comparing with one another. A context manager.
+    Raises
+    ------
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError, TargetError
+        The arguments cannot be used here.
     """
 
     def __init__(
         self,
-        space: Space | None,
         platforms: str | Sequence[str],
-        store: str | Path | None,
-        method: str | None,
-        settings: Settings,
-        retry: bool,
-        progress: bool,
-        uncut: bool = False,
-        target: str = "local",
+        options: Options | None = None,
+        store: str | Path | None = None,
+        space: Space | None = None,
     ) -> None:
         self.platforms = _platforms(platforms)
-        if not self.platforms:
-            raise InvalidInputError("nothing to measure: no platforms")
-        self._space, self._where, self._method, self._uncut = space, store, method, uncut
-        self._settings, self._retry, self._progress = settings, retry, progress
+        self.options = options or Options()
+        self._space, self._where = space, store
         self._open = ExitStack()
-        self._target, self._cache = get_target(target), ArtifactCache()
+        self._target, self._cache = get_target(self.options.target), ArtifactCache()
         self._environments: set[str] = set()
         self._methods: set[str] = set()
-        self._subjects: dict[str, None] = {}
+        self._subjects: dict[str, Graph] = {}
+        self._waiting: dict[int, Session | ExactSession] = {}  # by the id of a plan: started to say what is there
+        self._left_out: dict[str, str] = {}  # by platform, why its runner cannot be had
 
-    def __enter__(self) -> Pipeline:
+    def __enter__(self) -> Engine:
         with ExitStack() as opening:
             opening.enter_context(self._target)
             self.platforms = [self._target.adapt(platform) for platform in self.platforms]  # a missing runtime shows
             for platform in self.platforms:
-                _check_method(platform, self._method)
+                _check_method(platform, self.options.method)
             self._store = opening.enter_context(Store(self._where))
+            self._derivation = Derivation(self._store)
             if any(platform.wall_clock for platform in self.platforms):  # converting takes all cores, so for that too
                 opening.enter_context(self._target.exclusive(_LOG.warning))
-            self._pool = opening.enter_context(ConversionPool(self._settings.seed, self._cache))
+            self._pool = opening.enter_context(ConversionPool(self.options.settings.seed, self._cache))
             self._space_id = self._store.add_space(self._space) if self._space is not None else None
+            opening.callback(self._end_waiting)
             self._open = opening.pop_all()
         return self
 
-    def __exit__(self, *raised: Any) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._open.close()
 
-    def measure(
-        self, curves: Sequence[Sequence[Layer | Graph]], platforms: Sequence[Platform] | None = None
-    ) -> Results:
-        """Measure what the store lacks of some curves, on some of the platforms, and return all results so far."""
+    # ------------------------------------------------------------------ measuring
+
+    def measure(self, curves: Curves) -> Measurements:
+        """Measure what the store lacks of some curves; return all measurements so far.
+
+        A platform whose runner cannot be had gets failed measurements with the reason, and the others go on.
+
+        Raises
+        ------
+        InvalidInputError
+            There is nothing to measure.
+        WorkerError
+            No platform's runner starts.
+        ConnectionLost
+            The connection to the target broke, and could not be made again for a minute; what was measured is stored.
+        """
         if not any(curves):
             raise InvalidInputError("nothing to measure: no layers")
-        platforms = self.platforms if platforms is None else platforms
-        plans = [plan for platform in platforms for plan in self._plans(platform, curves)]
-        for plan in plans[1:]:  # whose runner would lie idle all the time that the others take
-            plan.end_session()
+        return self.on_each_platform(lambda platform: self._measure_curves(platform, curves))
+
+    def on_each_platform(self, work: Callable[[Platform], None]) -> Measurements:
+        """Do some work on each platform, going on without a platform whose runner cannot be had.
+
+        Raises
+        ------
+        WorkerError, ConnectionLost
+            As :meth:`measure`.
+        """
+        for platform in self.platforms:
+            if str(platform) not in self._left_out:
+                try:
+                    work(platform)
+                except WorkerError as error:
+                    self._leave_out(platform, error)
+        return self.measurements()
+
+    def _measure_curves(self, platform: Platform, curves: Curves) -> None:
+        plans = self.plans(platform, curves)
+        self._end_waiting(plans[1:])  # their runners would lie idle while the first plan is measured
         for plan in plans:
-            shards = list(_shards(plan, len(plan.missing) if self._uncut else _LAYERS_PER_SHARD))
-            for i, shard in enumerate(shards):
-                label = f"{plan.platform}" + (f" {i + 1}/{len(shards)}" if len(shards) > 1 else "")
-                with self._run(plan, label) as run:
-                    run.begin(shard, self._settings.min_rounds)
-                    run.finish()
-        return self.results()
+            self._measure(plan)
 
-    def search(self, platform: Platform, curves: Sequence[Sequence[Layer]]) -> Run:
-        """Return a session on a platform, in which points of these curves can be measured batch after batch."""
-        (plan,) = self._plans(platform, curves)
-        return self._run(plan, f"{platform}")
+    def _measure(self, plan: Plan) -> None:
+        most = len(plan.missing) if self.options.graphs_whole else LAYERS_PER_SHARD
+        shards = list(shards_of(plan, self.options.shard_bytes, most))
+        for i, shard in enumerate(shards):
+            number = f" {i + 1}/{len(shards)}" if len(shards) > 1 else ""
+            with self.run(plan, f"{plan.platform}{number}") as run:
+                run.begin(shard, self.options.settings.min_rounds)
+                run.finish()
 
-    def results(self) -> Results:
-        """Return what the store has of all that was to be measured so far."""
-        subjects = None if self._space_id is not None else list(self._subjects)
-        names = [str(platform) for platform in self.platforms]
-        return Results.from_store(self._store, names, self._space_id, subjects, self._environments, self._methods)
+    def _leave_out(self, platform: Platform, error: WorkerError) -> None:
+        """Go on without a platform; raise where the target is gone, or where no platform is left."""
+        self._end_waiting()
+        self._left_out[str(platform)] = str(error)
+        if isinstance(error, ConnectionLost) or len(self._left_out) == len(self.platforms):
+            raise error
+        _LOG.warning("%s is left out: %s", platform, error)
 
-    def _plans(self, platform: Platform, curves: Sequence[Sequence[Layer | Graph]]) -> list[_Plan]:
+    def run(self, plan: Plan, label: str = "") -> Run:
+        """Return a session in which subjects of a plan can be measured batch after batch."""
+        session = self._waiting.pop(id(plan), None) or self._session(plan.platform, plan.method)
+        made = (self._target, self._store, self._pool, self._cache, self.options)
+        return Run(plan, session, *made, label or f"{plan.platform}")
+
+    # ------------------------------------------------------------------ planning
+
+    def plans(self, platform: Platform, curves: Curves) -> list[Plan]:
+        """Return what is to be measured on a platform, one plan a method."""
+        self._add(curves)
         by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
-        graphs = [graph for curve in by_curve for graph in curve]
+        return [self._plan(platform, method, some) for method, some in self._by_method(platform, by_curve).items()]
+
+    def _add(self, curves: Curves) -> None:
+        graphs = [as_graph(subject) for curve in curves for subject in curve]
         self._store.add_subjects(graphs)
-        self._subjects |= dict.fromkeys(graph.id for graph in graphs)
-        plans = []
-        for how, some in self._by_method(platform, by_curve):
-            plan = _plan(platform, how, self._target, self._store, self._space_id, some, self._settings, self._retry)
-            self._open.callback(plan.end_session)
-            plans.append(plan)
-        self._environments |= {plan.environment for plan in plans}
-        self._methods |= {plan.method for plan in plans}
-        return plans
+        self._subjects |= {graph.id: graph for graph in graphs}
 
-    def _run(self, plan: _Plan, label: str) -> Run:
-        session = plan.session or _session(plan.platform, plan.method, self._target, self._settings, plan.references)
-        plan.session = None
-        settings, progress = self._settings, self._progress
-        return Run(plan, session, self._target, self._store, self._pool, self._cache, settings, label, progress)
-
-    def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> Iterator[tuple[str, list[list[Graph]]]]:
-        """Yield the methods to measure a platform by, each with its curves: whole networks ``whole`` by default."""
+    def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> dict[str, list[list[Graph]]]:
+        """Return the curves to measure by each method: networks ``whole`` by default, the rest by the platform's."""
         default = platform.methods[0]
         networks = "whole" if "whole" in platform.methods else default
         split: dict[str, list[list[Graph]]] = {}
         for curve in curves:
             of_curve: dict[str, list[Graph]] = {}
             for graph in curve:
-                whole = self._uncut or graph.arrangement == "network"
-                how = self._method or (networks if whole else default)
-                of_curve.setdefault(how, []).append(graph)
-            for how, some in of_curve.items():
-                split.setdefault(how, []).append(some)
-        yield from split.items()
+                is_whole = self.options.graphs_whole or graph.arrangement == "network"
+                of_curve.setdefault(self.options.method or (networks if is_whole else default), []).append(graph)
+            for method, some in of_curve.items():
+                split.setdefault(method, []).append(some)
+        return split
+
+    def _plan(self, platform: Platform, method: str, curves: list[list[Graph]]) -> Plan:
+        """Start a runner to learn the environment, and find what the store lacks there."""
+        session = self._session(platform, method)
+        with ExitStack() as opening:
+            opening.callback(session.close)
+            hello = session.start()
+            environment = self._store.add_environment(Environment(hello.machine, hello.versions))
+            self._environments.add(environment)
+            self._methods.add(method)
+            names = [[graph.id for graph in curve] for curve in curves]
+            key = (str(platform), environment, method)
+            whole = names if self._space_id is not None else [[name] for curve in names for name in curve]
+            asked = (self.options.settings, self.options.retry)
+            settled, measured = find_missing(self._store, self._derivation, key, whole, *asked)
+            opening.pop_all()
+        graphs = {graph.id: graph for curve in curves for graph in curve}
+        missing = [subject for subject in graphs if subject not in settled]
+        plan = Plan(platform, method, environment, graphs, names, measured, missing, self._references(method))
+        if missing:
+            self._waiting[id(plan)] = session
+        else:
+            session.close()
+        return plan
+
+    def _references(self, method: str) -> dict[str, Graph]:
+        has_references = self.options.with_references and method not in ("none", *EXACT)
+        return reference_layers() if has_references else {}
+
+    def _session(self, platform: Platform, method: str) -> Session | ExactSession:
+        if method in EXACT:
+            return ExactSession(platform, self._target, self.options.settings)
+        references, evictor = list(self._references(method)), self.options.evictor
+        settings = self.options.settings
+        return Session(
+            platform, self._target, {}, {}, settings, method, references, evictor=evictor.id if evictor else None
+        )
+
+    def _end_waiting(self, plans: Sequence[Plan] | None = None) -> None:
+        """End the sessions of some plans, or of all, that nobody has gone on in."""
+        for key in list(self._waiting) if plans is None else map(id, plans):
+            if session := self._waiting.pop(key, None):
+                session.close()
+
+    # ------------------------------------------------------------------ what there is
+
+    def measurements(self) -> Measurements:
+        """Return what the store has of all that was to be measured so far."""
+        names = [str(platform) for platform in self.platforms]
+        subjects = None if self._space_id is not None else [*self._subjects]
+        if subjects is not None and self.options.evictor:
+            subjects.append(self.options.evictor.id)
+        wanted = Wanted(names, self._environments, self._methods, self._space_id, subjects)
+        found = self._derivation.measurements(wanted)
+        if not self._left_out:
+            return found
+        return Measurements([*found, *self._failures(found)], found.environments, found.choices)
+
+    def _failures(self, found: Measurements) -> Iterator[Measurement]:
+        """Yield a failed measurement of each subject that a platform that was left out has nothing of."""
+        known = {(one.platform, one.subject.id) for one in found}
+        points = self._store.points(self._space_id) if self._space_id is not None else {}
+        for name, reason in self._left_out.items():
+            for subject, graph in self._subjects.items():
+                one = Measurement(Subject.of(graph), name, self._target.name, "none", "", 0, Status.FAILED, reason)
+                if (name, subject) not in known:
+                    yield from [replace(one, point=Point(*point)) for point in points.get(subject, ())] or [one]
+
+    def sessions(self) -> Iterator[SessionRecord]:
+        """Yield the sessions on these platforms that the store has, with their samples."""
+        yield from self._store.sessions([str(platform) for platform in self.platforms])
 
 
 def _platforms(names: str | Sequence[str]) -> list[Platform]:
@@ -187,6 +259,8 @@ def _platforms(names: str | Sequence[str]) -> list[Platform]:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise InvalidInputError(f"platforms: expected a name or a list of names, got {names!r}")
+    if not names:
+        raise InvalidInputError("nothing to measure: no platforms")
     return list({str(platform): platform for platform in map(get_platform, names)}.values())
 
 
@@ -194,296 +268,3 @@ def _check_method(platform: Platform, method: str | None) -> None:
     if method is not None and method not in (*platform.methods, "none"):
         known = ", ".join((*platform.methods, "none"))
         raise InvalidInputError(f"method: {platform.name!r} can be measured by {known}, got {method!r}")
-
-
-def _plan(
-    platform: Platform,
-    method: str,
-    target: Target,
-    store: Store,
-    space_id: str | None,
-    curves: list[list[Graph]],
-    settings: Settings,
-    retry: bool,
-) -> _Plan:
-    """Find what the store lacks for this platform here."""
-    references = {} if method in ("none", *EXACT) else {REFERENCE + graph.id: graph for graph in _references()}
-    graphs = {graph.id: graph for curve in curves for graph in curve}
-    wanted = None if space_id else list(graphs)
-    session = _session(platform, method, target, settings, references)
-    with ExitStack() as opening:
-        opening.callback(session.close)
-        hello = session.start()
-        environment = store.add_environment({"machine": hello["machine"], "versions": hello["versions"]})
-        rows = list(derive_rows(store, [str(platform)], space_id, wanted, [environment], [method]))
-        opening.pop_all()
-    unlinked = {row["subject"] for row in rows if isnan(row["join_factor"])}
-    settled = {row["subject"]: row["latency_ms"] for row in rows if _is_settled(row, settings, retry)}
-    done = settled.keys() - unlinked
-    measured = {subject for subject in done if not isnan(settled[subject])}
-    names = [[graph.id for graph in curve] for curve in curves]
-    missing = [subject for subject in graphs if subject not in done]
-    plan = _Plan(platform, method, environment, graphs, names, measured & done, missing, references, session)
-    if not missing:
-        plan.end_session()
-    return plan
-
-
-def _session(
-    platform: Platform, method: str, target: Target, settings: Settings, references: Iterable[str]
-) -> Session | EstimatingSession:
-    if method in EXACT:
-        return EstimatingSession(platform, target, settings)
-    return Session(platform, target, {}, {}, settings, method, list(references))
-
-
-def _is_settled(row: dict[str, Any], settings: Settings, retry: bool) -> bool:
-    """Whether a row answers what is asked now, or has been tried for and may stay as it is."""
-    if isnan(row["latency_ms"]):
-        return not retry
-    if half_width(row) <= settings.interval and row["status"] == "ok":
-        return True
-    return bool(row["session_finished"]) and row["interval_asked"] <= settings.interval and not retry
-
-
-def _anchors(plan: _Plan, subjects: Collection[str], preferred: Sequence[Collection[str]]) -> list[str]:
-    """Choose, for each curve that some of the subjects are points of, points that were measured before.
-
-    Of those ``preferred``, the first where they are enough. Where there are fewer than join sessions they are all
-    chosen, and the curve is whole in the new session.
-    """
-    chosen: dict[str, None] = {}
-    count = FEWEST_ANCHORS + _SPARE_ANCHORS
-    for curve in plan.curves:
-        if not set(curve).isdisjoint(subjects):
-            known = [subject for subject in curve if subject in plan.measured]
-            pools = ([subject for subject in known if subject in some] for some in preferred)
-            known = next((pool for pool in pools if len(pool) >= count), known)
-            if len(known) > count:
-                known = [known[i * (len(known) - 1) // (count - 1)] for i in range(count)]
-            chosen |= dict.fromkeys(known)
-    return [subject for subject in chosen if subject not in subjects]
-
-
-def _references() -> list[Graph]:
-    """Return the layers that every session measures in every round, for ``relative_latency``.
-
-    Four bound by computing, small and large, with few and with many weights, since a machine that is slow for an hour
-    is not as slow for all; and one bound by memory (10 MB a call).
-    """
-    shapes = [(14, 64, 64, 3), (7, 128, 256, 3), (28, 64, 64, 1), (56, 16, 32, 3)]
-    layers = [Layer(op="conv", height=h, in_channels=i, out_channels=o, kernel=k) for h, i, o, k in shapes]
-    return [Graph([layer]) for layer in [*layers, Layer(op="add", height=112, in_channels=64)]]
-
-
-# ---------------------------------------------------------------------- shards
-
-
-def _shards(plan: _Plan, most: int) -> Iterator[list[str]]:
-    """Deal the missing subjects out to sessions, a curve's together; one too large for that in turns."""
-    budget = _SHARD_BYTES - _held(plan, plan.references)
-    left = dict.fromkeys(plan.missing)
-    shard: list[str] = []
-    for curve in plan.curves:
-        points = [subject for subject in curve if left.pop(subject, 0) is None]
-        held = _held(plan, points)
-        if shard and (_held(plan, shard) + held > budget or len(shard) + len(points) > most):
-            yield shard
-            shard = []
-        count = min(len(points), max(-(-held // budget), -(-len(points) // most)))
-        if count > 1:
-            yield from (points[i::count] for i in range(count))
-        else:
-            shard += points
-    if shard:
-        yield shard
-
-
-def _pieces(plan: _Plan, subjects: Sequence[str]) -> Iterator[list[str]]:
-    """Split subjects where a runner has no memory for all."""
-    piece: list[str] = []
-    held = 0
-    for subject in subjects:
-        more = _held(plan, [subject])
-        if piece and held + more > _SHARD_BYTES:
-            yield piece
-            piece, held = [], 0
-        piece.append(subject)
-        held += more
-    if piece:
-        yield piece
-
-
-def _held(plan: _Plan, subjects: Collection[str]) -> int:
-    """Estimate what a runner takes to hold subjects: of each copy three times its weights, and what it reads, writes.
-
-    A stack's own layers read what a copy reads and read what it writes.
-    """
-    graphs = plan.graphs | plan.references
-    total = 0
-    for subject in subjects:
-        layers = graphs[subject].layers
-        copies = stack_depth(graphs[subject]) if plan.method == "stacked" else 1
-        weights = sum(layer.operator.weights(layer) for layer in layers)
-        total += 100_000 + copies * (12 * weights + 4 * sum(layer.operator.moved(layer) for layer in layers))
-    return total
-
-
-def _convert(
-    plan: _Plan, subjects: Collection[str], pool: ConversionPool, label: str, progress: bool
-) -> tuple[dict[str, Artifact], dict[str, tuple[str, str]]]:
-    """Return the artifacts of parts, and for subjects that cannot be run here the status and the reason."""
-    artifacts: dict[str, Artifact] = {}
-    refused: dict[str, tuple[str, str]] = {}
-    users: dict[str, list[str]] = {}
-    graphs: dict[str, Graph] = {}
-    for subject in dict.fromkeys(subjects):
-        needed = [term.graph for term in plan.terms(subject)]
-        if plan.method == "stacked" and subject not in plan.references:
-            needed.append(plan.graphs[subject])  # for its check
-        if why := next(filter(None, map(plan.platform.refuses, needed)), ""):
-            refused[subject] = ("unsupported", why)
-            continue
-        for graph in needed:
-            graphs[graph.id] = graph
-            users.setdefault(graph.id, []).append(subject)
-    wanted = {name: graph.at(plan.platform.runs_at(graph.precision)) for name, graph in graphs.items()}
-    jobs = {graph.id: (get_converter(plan.platform.converter_for(graph.precision)), graph) for graph in wanted.values()}
-    made = {}
-    finished = pool.convert(list(jobs.values()))
-    for (converter, graph), result in tqdm(finished, label, len(jobs), unit="graph", disable=not (progress and jobs)):
-        made[graph.id] = converter.name, result
-    for name, graph in wanted.items():
-        by, result = made[graph.id]
-        if isinstance(result, Artifact):
-            artifacts[name] = result
-        else:
-            refused |= dict.fromkeys(users[name], (result.status, f"conversion to {by}: {result}"))
-    return artifacts, refused
-
-
-def _is_axis(plan: _Plan, curve: Sequence[str]) -> bool:
-    """Whether a curve is over numbers, so that its points have neighbours."""
-    kinds = {
-        (layer.op, layer.precision, layer.activation) for subject in curve for layer in plan.graphs[subject].layers
-    }
-    return len(kinds) == 1
-
-
-class Run:
-    """A session under way: what is to be measured in it is converted, what happens is written into the store.
-
-    Use it in a ``with``. It begins with the first subjects; between batches its process lies idle.
-    """
-
-    def __init__(
-        self,
-        plan: _Plan,
-        session: Session | EstimatingSession,
-        target: Target,
-        store: Store,
-        pool: ConversionPool,
-        cache: ArtifactCache,
-        settings: Settings,
-        label: str,
-        progress: bool,
-    ) -> None:
-        self._plan, self._store, self._pool, self._cache, self._label = plan, store, pool, cache, label
-        self._session, self._settings, self._target, self._progress = session, settings, target, progress
-        self._key: int | None = None
-        self._subjects: dict[str, None] = {}
-        self._anchors: set[str] = set()  # the same for every batch, so that they are loaded once
-        self._artifacts: dict[str, Artifact] = {}
-        self._bar = tqdm(unit="block", disable=True)
-
-    def __enter__(self) -> Run:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *raised: Any) -> None:
-        self._session.close()
-        self._bar.close()
-        if self._key is not None and kind is None:
-            self._store.end_session(self._key)
-
-    def lacks(self, subjects: Iterable[str]) -> list[str]:
-        """Return those that neither the store has nor this session has had."""
-        missing = set(self._plan.missing)
-        return [subject for subject in dict.fromkeys(subjects) if subject in missing and subject not in self._subjects]
-
-    def estimates(self) -> dict[str, Estimate]:
-        """Return what is known by now of the subjects measured here, those with enough rounds for an interval."""
-        fewest = 1 if self._plan.method in EXACT else self._settings.min_rounds
-        return {name: found for name, found in self._session.estimates.items() if found.rounds >= fewest}
-
-    def begin(self, subjects: Sequence[str], rounds: int) -> None:
-        """Convert subjects and measure them for some rounds, beside points of their curves that are known."""
-        for piece in _pieces(self._plan, subjects):
-            unknown = [name for name in self._subjects if name not in self._session.done]
-            if _held(self._plan, [*unknown, *piece]) > _SHARD_BYTES:
-                self._take(self._session.finish())
-            self._begin(piece, rounds)
-
-    def _begin(self, subjects: Sequence[str], rounds: int) -> None:
-        plan = self._plan
-        anchors = [] if plan.method in EXACT else _anchors(plan, subjects, (self._anchors, self._subjects))
-        self._anchors |= set(anchors)
-        new = [name for name in (*plan.references, *subjects, *anchors) if name not in self._subjects]
-        artifacts, refused = _convert(plan, new, self._pool, f"convert {self._label}", self._progress)
-        key = self._begin_session()
-        for subject in [subject for subject in subjects if subject in refused]:
-            self._store.add_event(key, Outcome(subject, *refused[subject]))
-        ours = [name for name in new if name not in refused]
-        if set(ours) <= set(plan.references):  # the session is for what was lost alone
-            ours = []
-        self._subjects |= dict.fromkeys((*ours, *subjects))
-        self._artifacts |= artifacts
-        graphs = {term.graph.id: term.graph for name in ours for term in plan.terms(name)}
-        terms = {name: [(term.graph.id, term.weight) for term in plan.terms(name)] for name in ours}
-        alone = {name: plan.graphs[name] for name in subjects if name in ours and plan.method == "stacked"}
-        axes = [[name for name in curve if name in self._subjects] for curve in plan.curves if _is_axis(plan, curve)]
-        self._store.add_subjects(graphs.values())
-        self._store.add_terms(key, terms)
-        self._session.add(self._parts(graphs), terms, anchors, axes, self._parts(alone))
-        self._take(self._session.begin(rounds) if ours else iter(()))
-        plan.measured.update(ours)
-
-    def finish(self) -> None:
-        """Measure until all of it is known well enough."""
-        self._take(self._session.finish())
-        self._cache.trim()
-
-    def _begin_session(self) -> int:
-        if self._key is None:
-            plan, hello = self._plan, self._session.hello or self._session.start()
-            platform = str(plan.platform)
-            self._store.add_subjects(plan.references.values())
-            self._key = self._store.begin_session(
-                platform,
-                self._target.name,
-                plan.environment,
-                plan.method,
-                self._settings,
-                hello["cpus"],
-                {},
-                hello["state"],
-            )
-            self._bar = tqdm(desc=f"measure {self._label}", unit="block", disable=not self._progress)
-        return self._key
-
-    def _parts(self, graphs: dict[str, Graph]) -> dict[str, Part]:
-        return {
-            name: Part(self._artifacts[name], self._plan.platform.runs_at(each.precision), bound(each))
-            for name, each in graphs.items()
-        }
-
-    def _take(self, events: Iterator[Event]) -> None:
-        """Let events happen, and write them down."""
-        assert self._key is not None
-        for event in events:
-            artifact = self._artifacts[event.subject] if isinstance(event, Loaded) else None
-            self._store.add_event(self._key, event, artifact)
-            if isinstance(event, Block):
-                self._bar.total = self._session.expected_blocks
-                self._bar.update()
-        self._bar.total = self._bar.n
-        self._bar.refresh()

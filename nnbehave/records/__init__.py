@@ -6,6 +6,7 @@ and where the number comes from. :class:`Measurements` holds many of them, as re
 
 from nnbehave.records.columns import COLUMNS
 from nnbehave.records.measurement import (
+    FEWEST_COMMON_POINTS,
     Counts,
     Environment,
     Execution,
@@ -16,14 +17,14 @@ from nnbehave.records.measurement import (
     Point,
     Provenance,
     Scalar,
-    Status,
-    StopRule,
     Subject,
 )
 from nnbehave.records.measurements import Curve, Measurements
+from nnbehave.records.status import Status, StopRule
 
 __all__ = [
     "COLUMNS",
+    "FEWEST_COMMON_POINTS",
     "Counts",
     "Curve",
     "Environment",

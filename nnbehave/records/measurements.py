@@ -17,8 +17,10 @@ from nnbehave.records.measurement import Environment, Measurement, Point, Scalar
 if TYPE_CHECKING:
     import pandas as pd
 
-_SELECTABLE: tuple[str, ...] = ("space", "slot", "dimension", "platform", "target", "environment", "method", "session", "subject")
-_SELECTABLE += ("arrangement", "status", *LAYER_FIELDS)
+_SELECTABLE = (
+    *("space", "slot", "dimension", "platform", "target", "environment", "method", "session", "subject"),
+    *("arrangement", "status", *LAYER_FIELDS),
+)
 Self = TypeVar("Self", bound="Measurements")
 
 
@@ -80,6 +82,7 @@ class Measurements(Sequence[Measurement]):
     Attributes
     ----------
     environments : dict of str to Environment
+    choices : dict of Point to tuple
     """
 
     def __init__(
@@ -91,7 +94,14 @@ class Measurements(Sequence[Measurement]):
         self._given: pd.DataFrame | None = None
         self._records: tuple[Measurement, ...] | None = tuple(measurements)
         self.environments = dict(environments or {})
-        self._choices = {point: tuple(values) for point, values in (choices or {}).items()}
+        self.choices = {point: tuple(values) for point, values in (choices or {}).items()}
+
+    @classmethod
+    def of(cls: type[Self], measurements: Measurements) -> Self:
+        """Return the same measurements as this class."""
+        made = cls((), measurements.environments, measurements.choices)
+        made._given, made._records = measurements._given, measurements._records
+        return made
 
     # ------------------------------------------------------------------ a sequence of records
 
@@ -173,13 +183,13 @@ class Measurements(Sequence[Measurement]):
             plain = values.value if isinstance(values, Enum) else values
             keep &= column_values(self.frame, name, plain)
         if self._records is None:
-            return type(self).from_frame(self.frame[keep], self.environments, self._choices)
+            return type(self).from_frame(self.frame[keep], self.environments, self.choices)
         chosen = [one for one, kept in zip(self._records, keep, strict=True) if kept]
-        return type(self)(chosen, self.environments, self._choices)
+        return type(self)(chosen, self.environments, self.choices)
 
     def usable(self: Self) -> Self:
         """Return the measurements that have a latency to go by (:attr:`Measurement.usable`)."""
-        return type(self)([one for one in self if one.is_usable], self.environments, self._choices)
+        return type(self)([one for one in self if one.is_usable], self.environments, self.choices)
 
     def curves(self) -> list[Curve]:
         """Return every curve: the measurements of each sweep, platform, environment and method."""
@@ -190,7 +200,7 @@ class Measurements(Sequence[Measurement]):
         curves = []
         for (point, platform, environment, method), some in groups.items():
             measured = tuple(one.subject.shared(point.dimension or "") for one in some)
-            choices = self._choices.get(point) or measured
+            choices = self.choices.get(point) or measured
             at = (point.space, point.slot, point.dimension or "", platform, environment, method)
             curves.append(Curve(*at, tuple(some), choices))
         return curves

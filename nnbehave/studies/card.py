@@ -1,4 +1,4 @@
-"""Which of the paper's findings hold on this platform? What is missing is measured, within a budget of minutes."""
+"""Which of the paper's findings hold on this platform? Missing measurements are taken, within a budget of minutes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nnbehave.analysis import Accuracy, Card, fill_card
 from nnbehave.analysis.results import Results
 from nnbehave.design.space import Space, Stage, load_space
 from nnbehave.errors import InvalidInputError
+from nnbehave.measurement.derive import Derivation, Wanted
 from nnbehave.measurement.platforms import get_platform
-from nnbehave.measurement.store.store import Store
+from nnbehave.measurement.store import Store
 from nnbehave.studies.fusion import FOLLOWERS, check_fusion
 from nnbehave.studies.roofline import measure_roofline
 from nnbehave.sweep import sweep
@@ -22,8 +25,6 @@ from nnbehave.sweep import sweep
 _LOG = logging.getLogger("nnbehave")
 _SHAPE = (28, 96)  # of pairs, as that of the paper's Fig. 7
 _MOST_VALUES = 200  # of a curve over channels
-
-Step = Callable[[], object]
 
 
 def make_card(
@@ -34,11 +35,12 @@ def make_card(
     accuracy: Accuracy | None = None,
     seed: int = 0,
     progress: bool = True,
+    target: str = "local",
 ) -> Card:
     """Measure what a platform's behaviour card needs and the store lacks, and fill the card.
 
-    Activations, blocks and kernels first, then channels, of which few n are measured, precisions, roofs, fusion and
-    support. Once the minutes are spent nothing more is begun, and what was not measured cannot be told.
+    Activations, blocks and kernels come first, then channels (few values of them), precisions, roofs, fusion and
+    support. When the minutes are spent nothing more is begun; findings that lack measurements are ``cannot tell``.
 
     Parameters
     ----------
@@ -46,11 +48,13 @@ def make_card(
     store : str or path, optional
         As in :func:`nnbehave.sweep`. What it holds is not measured again.
     minutes : float
-        What measuring may take; what is under way is finished, a minute or two. 0 measures nothing.
+        What measuring may take; the part under way is finished, a minute or two. 0 measures nothing.
     accuracy : Accuracy, optional
         As in :func:`nnbehave.analysis.fill_card`.
     seed : int
     progress : bool
+    target : str
+        Where it is measured, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def make_card(
 
     Raises
     ------
-    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError, TargetError
         The arguments cannot be used here, or there is nothing to fill a card from.
     """
     if not minutes >= 0:
@@ -70,56 +74,58 @@ def make_card(
             if not minutes:
                 raise InvalidInputError(f"nothing was measured on {name}: give it some minutes, or a store")
             store = Path(scratch.enter_context(tempfile.TemporaryDirectory(prefix="nnbehave-"))) / "card.db"
-        for i, (title, step) in enumerate(_steps(name, store, seed, progress) if minutes else ()):
+        asked = {"store": store, "seed": seed, "progress": progress, "target": target}
+        for i, part in enumerate(_parts(name, asked) if minutes else ()):
             if i and time.monotonic() >= deadline:
-                _LOG.warning("the card's %g minutes are spent before: %s", minutes, title)
+                _LOG.warning("the card's %g minutes are spent before: %s", minutes, part.title)
                 break
             try:
-                step()
-            except InvalidInputError as error:  # such as no pair that can be judged; the other findings can do without
-                _LOG.info("%s: %s", title, error)
+                part.measure()
+            except InvalidInputError as error:  # such as no pair that can be judged; the other findings do without
+                _LOG.info("%s: %s", part.title, error)
         return _filled(name, store, accuracy)
 
 
-def _steps(platform: str, store: str | Path, seed: int, progress: bool) -> Iterator[tuple[str, Step]]:
-    """Yield what is to be measured, by title, what tells most first."""
+@dataclass(frozen=True)
+class _Part:
+    """A part of what a card needs, and how it is measured."""
+
+    title: str
+    measure: Callable[[], object]
+
+
+def _parts(platform: str, asked: dict[str, Any]) -> Iterator[_Part]:
+    """Yield the parts of a card, the most telling first; ``asked`` are arguments that all of them take."""
     space = load_space("card")
 
     def swept(*dimensions: str, sampling: str = "exhaustive") -> None:
         budget = _MOST_VALUES if sampling == "adaptive" else None
-        part = _over(space, dimensions)
-        sweep(part, platforms=platform, store=store, sampling=sampling, budget=budget, seed=seed, progress=progress)
+        sweep(_over(space, dimensions), platforms=platform, sampling=sampling, budget=budget, **asked)
 
     def fused() -> None:
         pairs = [(first, second) for first in ("conv", "dwconv") for second in FOLLOWERS]
-        check_fusion(pairs, platform, store, shapes=[_SHAPE], seed=seed, progress=progress)
+        check_fusion(pairs, platform, shapes=[_SHAPE], **asked)
 
-    def supported() -> None:
-        sweep("support", platforms=platform, store=store, method="none", seed=seed, progress=progress)
-
-    yield "activations, blocks and kernels", lambda: swept("activation", "op", "kernel")
-    yield "channels", lambda: swept("out_channels", "in_channels", sampling="adaptive")
-    yield "precisions", lambda: swept("precision")
-    yield "roofs", lambda: measure_roofline(platform, store, seed=seed, progress=progress)
-    yield "fusion", fused
-    yield "support", supported
+    yield _Part("activations, blocks and kernels", lambda: swept("activation", "op", "kernel"))
+    yield _Part("channels", lambda: swept("out_channels", "in_channels", sampling="adaptive"))
+    yield _Part("precisions", lambda: swept("precision"))
+    yield _Part("roofs", lambda: measure_roofline(platform, **asked))
+    yield _Part("fusion", fused)
+    yield _Part("support", lambda: sweep("support", platforms=platform, method="none", **asked))
 
 
 def _over(space: Space, dimensions: Collection[str]) -> Space:
-    """Return the slots of a space that have a choice over some dimensions, as a space of its name."""
+    """Return a space of the same name with the slots that have a choice over some dimensions."""
     slots = tuple(slot for slot in space.slots if not slot.choices.keys().isdisjoint(dimensions))
     return Space(space.name, (Stage(space.name, slots),), space.source)
 
 
 def _filled(platform: str, where: str | Path, accuracy: Accuracy | None) -> Card:
+    """Return the card of the newest environment that a store has of a platform."""
     with Store(where, must_exist=True) as store:
-        results = Results.from_store(store, platforms=[platform])
-        if results.frame.empty:
-            raise InvalidInputError(f"nothing was measured on {platform}: give it some minutes, or another store")
-        newest = str(results.frame.sort_values("session")["environment"].iloc[-1])
-        return fill_card(
-            Results.from_store(store, platforms=[platform], environments=[newest]),
-            platform,
-            store.environments()[newest],
-            accuracy,
-        )
+        found = Derivation(store).measurements(Wanted(platforms=[platform]))
+    if not found:
+        raise InvalidInputError(f"nothing was measured on {platform}: give it some minutes, or another store")
+    newest = max(found, key=lambda one: one.session).environment
+    results = Results.of(found.select(environment=newest))
+    return fill_card(results, platform, found.environments[newest], accuracy)

@@ -1,28 +1,27 @@
-"""Is one faster than the other? Interleaved pairs, their ratio, and a verdict that can be "cannot tell"."""
+"""Is one faster than the other? Interleaved pairs, their ratio, and a verdict that may be "cannot tell"."""
 
 from __future__ import annotations
 
-import logging
 import math
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 from nnbehave.design.graph import Graph, as_graph
 from nnbehave.design.layer import Layer
 from nnbehave.errors import InvalidInputError
+from nnbehave.measurement.derive import observations_of
+from nnbehave.measurement.engine import Engine
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import Sample, estimate
-from nnbehave.measurement.targets import LocalTarget
-from nnbehave.studies._together import Parts, measure_together
+from nnbehave.measurement.statistics import Observation, estimate
+from nnbehave.studies.failures import raise_failures
 
 Verdict = Literal["yes", "no", "cannot tell"]
-_LOG = logging.getLogger("nnbehave")
-_T_975 = (math.nan, 12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # Student's t by degrees of freedom
+Parts = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Comparison:
     Attributes
     ----------
     ratio, low, high : float
-        Latency of the first over that of the second: median over the pairs, 95 % interval.
+        Latency of the first over that of the second: the median over the pairs, and its 95 % interval.
     pairs : tuple of float
         The ratio of each pair.
     processes : int
@@ -46,9 +45,9 @@ class Comparison:
     processes: int
 
     def differs(self, by: float = 0.03) -> Verdict:
-        """Say whether the two differ by more than a share.
+        """Return whether the two differ by more than a share.
 
-        ``yes`` where the whole interval lies beyond it, ``no`` where it lies within, else ``cannot tell``.
+        ``yes`` where the whole interval lies beyond that share, ``no`` where it lies within, otherwise ``cannot tell``.
         """
         return judge(self.low, self.high, 1 / (1 + by), 1 + by)
 
@@ -60,7 +59,7 @@ class Comparison:
 
 
 def judge(low: float, high: float, least: float, most: float) -> Verdict:
-    """Say whether a quantity lies outside ``least`` to ``most``, by its interval ``low`` to ``high``.
+    """Return whether a quantity lies outside ``least`` to ``most``, by its interval ``low`` to ``high``.
 
     Examples
     --------
@@ -84,11 +83,12 @@ def compare(
     processes: int = 5,
     seed: int = 0,
     progress: bool = True,
+    target: str = "local",
 ) -> Comparison:
     """Measure two layers or graphs in interleaved pairs and return the ratio of their latencies.
 
-    The two of a pair are measured within milliseconds of one another, in random order, so that what the machine does
-    cancels; pairs are spread over fresh processes, whose luck does not cancel and is part of the interval.
+    The two of a pair are measured within milliseconds of one another, in random order, so that the state of the machine
+    cancels. Pairs are spread over fresh processes, whose luck does not cancel and is part of the interval.
 
     Parameters
     ----------
@@ -99,41 +99,50 @@ def compare(
     pairs, processes : int
     seed : int
         Of weights, inputs and the order in pairs.
+    progress : bool
+    target : str
+        Where it is measured, as in :func:`nnbehave.sweep`.
+
+    Returns
+    -------
+    Comparison
 
     Raises
     ------
-    InvalidInputError, UnknownPlatformError, MissingExtraError
+    InvalidInputError, UnknownPlatformError, MissingExtraError, TargetError
         The arguments cannot be used here.
-    ConversionError, WorkerError
-        One of them cannot be converted or run.
+    WorkerError
+        One of the two cannot be converted or run; the message says why.
     """
     graphs = [as_graph(first), as_graph(second)]
     where = get_platform(platform)
-    where.version()
     how = method or where.methods[0]
     if how not in where.methods:
         raise InvalidInputError(f"method: {where.name!r} can be measured by {', '.join(where.methods)}, got {method!r}")
     if graphs[0] == graphs[1]:
         raise InvalidInputError("the two are the same graph, so there is nothing to compare")
     settings = Settings(min_rounds=pairs, max_rounds=pairs, processes=processes, seed=seed)
-    with LocalTarget().exclusive(_LOG.warning) if where.wall_clock else nullcontext():
-        found = measure_together(graphs, where, how, settings, f"{where} pairs", progress)
-    return ratio(found.samples, *(found.terms[graph.id] for graph in graphs))
+    options = Options(settings, how, target, progress=progress, with_references=False, shard_bytes=math.inf)
+    with Engine(platform, options) as engine:
+        raise_failures(engine.measure([graphs]))
+        (session,) = engine.sessions()
+    observations = observations_of(session, {graph.id: graph for graph in graphs})
+    return ratio(observations, *(session.terms[graph.id] for graph in graphs))
 
 
-def ratio(samples: Sequence[Sample], first: Parts, second: Parts) -> Comparison:
+def ratio(observations: Sequence[Observation], first: Parts, second: Parts) -> Comparison:
     """Return the ratio of two subjects over the rounds of a session, each round a pair.
 
-    The interval holds the spread of the pairs (order statistics) and that of the processes' medians (Student's t),
-    whichever is wider.
+    The interval is the wider of two: the spread of the pairs (order statistics), and that of the processes' medians
+    (Student's t, with one degree of freedom less than there are processes).
     """
     values: dict[tuple[int, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for sample in samples:
-        values[sample.round, sample.process][sample.part].append(sample.ms)
+    for each in observations:
+        values[each.round, each.process][each.part].append(each.ms)
     pairs: dict[int, list[float]] = defaultdict(list)
-    for (_, process), blocks in sorted(values.items()):
-        if all(part in blocks for part, _ in [*first, *second]):
-            sums = [sum(w * statistics.median(blocks[part]) for part, w in terms) for terms in (first, second)]
+    for (_, process), samples in sorted(values.items()):
+        if all(part in samples for part, _ in [*first, *second]):
+            sums = [sum(w * statistics.median(samples[part]) for part, w in terms) for terms in (first, second)]
             if sums[1] > 0:
                 pairs[process].append(sums[0] / sums[1])
     flat = tuple(value for each in pairs.values() for value in each)
@@ -142,7 +151,14 @@ def ratio(samples: Sequence[Sample], first: Parts, second: Parts) -> Comparison:
     middle = estimate(flat)
     low, high = middle.low_ms, middle.high_ms
     medians = [statistics.median(each) for each in pairs.values()]
-    if 2 <= len(medians) <= len(_T_975):
-        half = _T_975[len(medians) - 1] * statistics.stdev(medians) / math.sqrt(len(medians))
+    if len(medians) > 1:
+        half = student_t(len(medians) - 1) * statistics.stdev(medians) / math.sqrt(len(medians))
         low, high = min(low, middle.latency_ms - half), max(high, middle.latency_ms + half)
     return Comparison(middle.latency_ms, low, high, flat, len(medians))
+
+
+def student_t(degrees_of_freedom: int) -> float:
+    """Return the 97.5 % quantile of Student's t: half a 95 % interval in standard errors."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, degrees_of_freedom))

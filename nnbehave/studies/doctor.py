@@ -1,27 +1,30 @@
-"""What this machine is good for: how noisy it is, what can be witnessed, what could be resolved, what would help."""
+"""How noisy a machine is, what can be witnessed and resolved on it, and what would help."""
 
 from __future__ import annotations
 
-import logging
+import math
 import os
-import time
 from collections import defaultdict
-from contextlib import nullcontext
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from nnbehave.design.graph import Graph
+from nnbehave.design.graph import Graph, as_graph
 from nnbehave.design.layer import Layer
-from nnbehave.measurement.platforms import get_platform
+from nnbehave.measurement.derive import observations_of
+from nnbehave.measurement.engine import Engine
+from nnbehave.measurement.isolation import call_alone
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import Sample, normalise, process_share
-from nnbehave.measurement.targets import LocalTarget
-from nnbehave.studies._together import Together, measure_together
+from nnbehave.measurement.statistics import Observation, normalise, process_share
+from nnbehave.measurement.store import SampleRecord, SessionRecord
 
-_LOG = logging.getLogger("nnbehave")
+Fact = str | int | float | None
+_PROCESSES, _ROUNDS = 3, 600  # more rounds than there is time for
 # A step between two layers is seen when it is four standard errors of their difference: one in some ten thousand
 # pairs of equal layers looks like that.
 _SIGMAS = 4.0
@@ -29,7 +32,7 @@ _SIGMAS = 4.0
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """What a machine is good for.
 
     Attributes
     ----------
@@ -39,9 +42,9 @@ class Diagnosis:
         ``smallest_step`` (between neighbours on an axis), ``smallest_saving`` (of the smaller of two equal operators,
         by fusing them), ``steal_share``, ``interrupted_share``, ``clock_spread``, ``clock_states``.
     witnesses : dict of str to bool
-        What can be read here.
+        By name, whether it can be read on the machine.
     advice : list of str
-        What to change to do better, the most useful first.
+        What to change to do better.
     """
 
     facts: dict[str, Any]
@@ -70,7 +73,9 @@ class Diagnosis:
         return "\n".join([*lines, *(f"advice: {text}" for text in self.advice)])
 
 
-def diagnose(platform: str = "tflite", *, seconds: float = 30.0, progress: bool = True) -> Diagnosis:
+def diagnose(
+    platform: str = "tflite", *, seconds: float = 30.0, progress: bool = True, target: str = "local"
+) -> Diagnosis:
     """Measure a few layers for half a minute and say what this machine is good for.
 
     Parameters
@@ -78,65 +83,67 @@ def diagnose(platform: str = "tflite", *, seconds: float = 30.0, progress: bool 
     platform : str
     seconds : float
         Of measuring; starting and converting come on top.
+    progress : bool
+    target : str
+        The machine to diagnose, as in :func:`nnbehave.sweep`.
+
+    Returns
+    -------
+    Diagnosis
 
     Raises
     ------
-    InvalidInputError, UnknownPlatformError, MissingExtraError
+    InvalidInputError, UnknownPlatformError, MissingExtraError, TargetError
         The arguments cannot be used here.
+    WorkerError
+        A layer cannot be converted or run.
     """
-    where = get_platform(platform)
-    where.version()
     layers = [Layer(op="conv", height=14, in_channels=64, out_channels=n, kernel=3) for n in range(16, 129, 16)]
     layers += [Layer(op="dwconv", height=56, in_channels=n, kernel=3) for n in (32, 64, 96, 128)]
     layers += [Layer(op="add", height=112, in_channels=n) for n in (16, 32, 64)]
-    settings = Settings(min_rounds=600, max_rounds=600, interval=1e-6, time_limit_s=max(60.0, seconds))
-    with LocalTarget().exclusive(_LOG.warning) if where.wall_clock else nullcontext():
-        runs = []
-        for number in range(3):  # one session after another, so that each process gets its share of the time
-            share = settings.model_copy(update={"seed": number, "processes": 1})
-            subjects = [Graph([layer]) for layer in layers]
-            title = f"{where} ({number + 1} of 3)"
-            runs.append(measure_together(subjects, where, "whole", share, title, progress, until=_until(seconds / 3)))
-    facts = _facts(runs) | {"platform": str(where), "layers": len(layers), "seconds": seconds}
-    witnesses = runs[0].processes[0].witnesses
-    return Diagnosis(facts, witnesses, _advice(facts, witnesses))
+    settings = Settings(
+        min_rounds=_ROUNDS, max_rounds=_ROUNDS, processes=1, interval=1e-6, time_limit_s=max(60.0, seconds)
+    )
+    runs: list[SessionRecord] = []
+    for seed in range(_PROCESSES):  # one session after another, so that each process gets its share of the time
+        of_run = settings.model_copy(update={"seed": seed})
+        options = Options(
+            of_run,
+            "whole",
+            target,
+            progress=progress,
+            with_references=False,
+            seconds=seconds / _PROCESSES,
+            shard_bytes=math.inf,
+        )
+        with Engine(platform, options) as engine:
+            engine.measure([layers])
+            runs += engine.sessions()
+            name = str(engine.platforms[0])
+    graphs = {graph.id: graph for graph in [call_alone(), *map(as_graph, layers)]}
+    facts = _facts(runs, graphs) | {"platform": name, "layers": len(layers), "seconds": seconds}
+    witnesses = dict(runs[0].processes[0].witnesses)
+    advice = _advice(facts, witnesses) + (_advice_of_this_machine() if target == "local" else [])
+    return Diagnosis(facts, witnesses, advice or ["nothing: this machine is quiet"])
 
 
-def _until(seconds: float) -> Any:
-    """Return what ends a session some seconds after its first block."""
-    ends: list[float] = []
-
-    def ended(_: Together) -> bool:
-        if not ends:
-            ends.append(time.monotonic() + seconds)
-        return time.monotonic() > ends[0]
-
-    return ended
-
-
-def _facts(runs: list[Together]) -> dict[str, Any]:
-    blocks = [block for run in runs for block in run.blocks]
-    samples = [
-        sample._replace(process=number, round=sample.round + 1000 * number)
+def _facts(runs: list[SessionRecord], graphs: Mapping[str, Graph]) -> dict[str, Fact]:
+    samples = [sample for run in runs for sample in run.samples]
+    observations = [
+        each._replace(process=number, round=each.round + 1000 * number)
         for number, run in enumerate(runs)
-        for sample in run.samples
+        for each in observations_of(run, graphs)
     ]
-    values = normalise(samples).values
-    raw, flat = _spread([s.ms for s in samples], samples), _spread(values, samples)
+    values = normalise(observations).values
+    raw, flat = _spread([each.ms for each in observations], observations), _spread(values, observations)
     groups: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for sample, value in zip(samples, values, strict=True):
-        groups[sample.part][sample.process].append(value)
+    for each, value in zip(observations, values, strict=True):
+        groups[each.part][each.process].append(value)
     between = process_share(list(groups.values()))
     half = 1.96 * ((1.25 * flat) ** 2 / 60 + between**2 / 3) ** 0.5  # a median's error is 1.25 of a mean's
     error = half / 1.96
-    seen = [block.witnesses for block in blocks if block.witnesses]
-    wall_ms = sum(each["wall_ns"] for each in seen) / 1e6
-    steal = [each["steal_ms"] for each in seen if each["steal_ms"] is not None]
-    proxies = np.array([each["clock_proxy_ns"] for each in seen] or [1.0])
-    interrupted = sum(each["interrupted_spans"] for each in seen)
-    spans = interrupted + sum(len(block.times_ns) for block in blocks)
     return {
-        "rounds": len({(s.process, s.round) for s in samples}),
+        "rounds": len({(each.process, each.round) for each in observations}),
         "processes": len(runs),
         "spread_raw": raw,
         "spread_normalised": flat,
@@ -145,6 +152,19 @@ def _facts(runs: list[Together]) -> dict[str, Any]:
         "smallest_step": _SIGMAS * 2**0.5 * error,
         # Two operators and the two together, each with its own error; the saving is a share of one of them.
         "smallest_saving": 1.96 * (1 + 1 + 4) ** 0.5 * error,
+        **_witnessed(samples),
+    }
+
+
+def _witnessed(samples: list[SampleRecord]) -> dict[str, Fact]:
+    """Return the facts that the witnesses of samples tell."""
+    seen: list[Mapping[str, Any]] = [sample.witnesses for sample in samples if sample.witnesses]
+    wall_ms = sum(each["wall_ns"] for each in seen) / 1e6
+    steal = [each["steal_ms"] for each in seen if each["steal_ms"] is not None]
+    proxies = np.array([each["clock_proxy_ns"] for each in seen] or [1.0])
+    interrupted = sum(each["interrupted_spans"] for each in seen)
+    spans = interrupted + sum(sample.spans for sample in samples)
+    return {
         "steal_share": sum(steal) / wall_ms if steal else None,
         "interrupted_share": interrupted / spans,
         "clock_spread": float(np.quantile(proxies, 0.9) / np.quantile(proxies, 0.1) - 1),
@@ -152,7 +172,7 @@ def _facts(runs: list[Together]) -> dict[str, Any]:
     }
 
 
-def _spread(values: list[float], samples: list[Sample]) -> float:
+def _spread(values: list[float], samples: list[Observation]) -> float:
     """Return the standard deviation of a layer's blocks in a process, as a share; the median over layers."""
     groups: dict[tuple[str, int], list[float]] = defaultdict(list)
     for sample, value in zip(samples, values, strict=True):
@@ -161,7 +181,7 @@ def _spread(values: list[float], samples: list[Sample]) -> float:
     return float(np.median(deviations)) if deviations else float("nan")
 
 
-def _states(proxies: Any) -> int:
+def _states(proxies: npt.NDArray[np.float64]) -> int:
     """Return 2 where the clock keeps to two speeds: a split in two explains most of the proxy's spread."""
     ordered = np.sort(np.log(proxies))
     if len(ordered) < 20 or np.var(ordered) == 0 or np.quantile(ordered, 0.9) - np.quantile(ordered, 0.1) < 0.05:
@@ -177,26 +197,13 @@ def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.1%}"
 
 
-def _advice(facts: dict[str, Any], witnesses: dict[str, bool]) -> list[str]:
-    """Say what to change, from what was measured and from what the system says of itself."""
+def _advice(facts: Mapping[str, Any], witnesses: Mapping[str, bool]) -> list[str]:
+    """Return what to change, by what was measured."""
     advice = []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if facts["steal_share"] and facts["steal_share"] > 0.01:
         advice.append("the hypervisor gives this core to others: measure at another hour, or on a dedicated host")
     if facts["interrupted_share"] > 0.02:
         advice.append("other programs run on the measuring core: stop them, or leave it to nnbehave (isolcpus=, cset)")
-    if hasattr(os, "getloadavg") and os.getloadavg()[1] > max(1.0, cores - 0.5):
-        advice.append(f"the load is {os.getloadavg()[1]:.1f} on {cores} cores: stop what else is running")
-    if cores < 2:
-        advice.append("there is a single core, which everything shares: use two or more")
-    governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    if governor and governor != "performance":
-        advice.append(f"the frequency governor is {governor!r}: sudo cpupower frequency-set -g performance")
-    if (
-        _read("/sys/devices/system/cpu/intel_pstate/no_turbo") == "0"
-        or _read("/sys/devices/system/cpu/cpufreq/boost") == "1"
-    ):
-        advice.append("the clock may boost: switch turbo off for latencies that repeat")
     if facts["clock_states"] == 2:
         advice.append(
             "the clock keeps to two speeds, as where the other half of a core is in use: take whole cores, or SMT off"
@@ -207,7 +214,24 @@ def _advice(facts: dict[str, Any], witnesses: dict[str, bool]) -> list[str]:
         advice.append("fresh processes differ: more of them help more than more rounds")
     if not witnesses.get("frequency_mhz") and not witnesses.get("temperature_c"):
         advice.append("neither frequency nor temperature can be read (a virtual machine?): a loop's time must do")
-    return advice or ["nothing: this machine is quiet"]
+    return advice
+
+
+def _advice_of_this_machine() -> list[str]:
+    """Return what to change, by what this machine's system says of itself."""
+    advice = []
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "getloadavg") and os.getloadavg()[1] > max(1.0, cores - 0.5):
+        advice.append(f"the load is {os.getloadavg()[1]:.1f} on {cores} cores: stop what else is running")
+    if cores < 2:
+        advice.append("there is a single core, which everything shares: use two or more")
+    governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    if governor and governor != "performance":
+        advice.append(f"the frequency governor is {governor!r}: sudo cpupower frequency-set -g performance")
+    no_turbo, boost = "/sys/devices/system/cpu/intel_pstate/no_turbo", "/sys/devices/system/cpu/cpufreq/boost"
+    if _read(no_turbo) == "0" or _read(boost) == "1":
+        advice.append("the clock may boost: switch turbo off for latencies that repeat")
+    return advice
 
 
 def _read(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Where do a platform's roofs lie? Layers from memory-bound to compute-bound, and what the machine itself can do."""
+"""Where do a platform's roofs lie? Layers from memory-bound to compute-bound, and the peaks of the machine itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from nnbehave.analysis.roofline import Roofline, fit_roofline
 from nnbehave.design.layer import Layer
 from nnbehave.design.precisions import BYTES, PRECISIONS
 from nnbehave.errors import InvalidInputError
-from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.engine import Engine
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.settings import Settings
 
 _SMALLEST, _LARGEST = 16 * 2**10, 64 * 2**20  # working sets in bytes, of layers that compute next to nothing
@@ -33,12 +34,13 @@ def measure_roofline(
     interval: float = 0.02,
     seed: int = 0,
     progress: bool = True,
+    target: str = "local",
 ) -> Roofline:
     """Measure layers of rising intensity and size, and find the roofs above them.
 
-    Bandwidth is told by element-wise layers whose working sets double from 16 KiB to 64 MiB, the peak by convolutions
-    of rising channels; ``dense`` and ``dwconv`` lie between. They are measured ``whole``, over and over, so that a
-    layer finds in the caches what has room there.
+    Element-wise layers, whose working sets double from 16 KiB to 64 MiB, tell the bandwidth. Convolutions of rising
+    channels tell the peak. ``dense`` and ``dwconv`` lie between. All are measured ``whole``, over and over, so that a
+    working set that fits into a cache is found there.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def measure_roofline(
         As in :func:`nnbehave.sweep`.
     seed : int
     progress : bool
+    target : str
+        Where it is measured, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -58,14 +62,15 @@ def measure_roofline(
 
     Raises
     ------
-    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError, TargetError
         The arguments cannot be used here.
     """
     if precision not in PRECISIONS:
         raise InvalidInputError(f"precision: must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     settings = Settings(interval=interval, seed=seed)
-    with Pipeline(None, platforms, store, None, settings, False, progress, uncut=True) as pipeline:
-        return fit_roofline(pipeline.measure([list(family(precision))]))
+    options = Options(settings, target=target, progress=progress, graphs_whole=True)
+    with Engine(platforms, options, store) as engine:
+        return fit_roofline(engine.measure([list(family(precision))]))
 
 
 def family(precision: str = "fp32") -> Iterator[Layer]:
@@ -97,15 +102,15 @@ def _conv(height: int, channels: int, kernel: int, precision: str) -> Layer:
 
 
 def machine_peaks(seconds: float = 1.0, threads: int = 1) -> dict[str, float]:
-    """Measure what this machine does where no inference platform is in between: the fastest call of each.
+    """Measure the peaks of this machine without an inference platform: the fastest call of a product and of a copy.
 
     Parameters
     ----------
     seconds : float
-        To spend, half on each.
+        Seconds to spend, half on each.
     threads : int
-        Of the matrix product, as many as the platform to compare with uses. A new Python is told so before it loads
-        NumPy, since its BLAS asks only then. The copy has one thread whatever is asked for.
+        Threads of the matrix product: as many as the platform to compare with uses. A new Python process gets the
+        number before it loads NumPy, since BLAS asks for it only then. The copy always has one thread.
 
     Returns
     -------

@@ -9,7 +9,8 @@ from nnbehave.analysis.scaling import Scaling, fit_scaling
 from nnbehave.design.layer import Layer
 from nnbehave.design.operators import OPERATORS
 from nnbehave.errors import InvalidInputError, InvalidLayerError
-from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.engine import Engine
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.settings import Settings
 
 _BASE = {"height": 56, "in_channels": 32, "out_channels": 32, "kernel": 3, "groups": 4, "dilation": 2}  # Fig. 8
@@ -24,11 +25,12 @@ def measure_scaling(
     interval: float = 0.02,
     seed: int = 0,
     progress: bool = True,
+    target: str = "local",
 ) -> Scaling:
-    """Measure layers over kernel, input size, stride and batch, and say how latency grows with each.
+    """Measure layers over kernel, input size, stride and batch, and fit how latency grows with each.
 
-    The base is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1; each dimension is
-    varied alone, where the operator has it.
+    The base is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1. Each dimension that
+    an operator has is varied alone.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ def measure_scaling(
         As in :func:`nnbehave.sweep`.
     seed : int
     progress : bool
+    target : str
+        Where it is measured, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -48,15 +52,15 @@ def measure_scaling(
 
     Raises
     ------
-    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError
+    InvalidInputError, UnknownPlatformError, MissingExtraError, StoreError, TargetError
         The arguments cannot be used here.
     """
     sweeps = [sweep for op in ([ops] if isinstance(ops, str) else ops) for sweep in _sweeps(op)]
     if not sweeps:
         raise InvalidInputError("nothing to measure: give at least one operator that has a dimension to vary")
     settings = Settings(interval=interval, seed=seed)
-    with Pipeline(None, platforms, store, None, settings, retry=False, progress=progress) as pipeline:
-        return fit_scaling(pipeline.measure(sweeps))
+    with Engine(platforms, Options(settings, target=target, progress=progress), store) as engine:
+        return fit_scaling(engine.measure(sweeps))
 
 
 def _sweeps(op: str) -> Iterator[list[Layer]]:

@@ -14,8 +14,9 @@ from nnbehave.design.layer import Layer
 from nnbehave.design.precisions import PRECISIONS
 from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.measurement.converters import get_converter
-from nnbehave.measurement.engine import Pipeline
+from nnbehave.measurement.engine import Engine
 from nnbehave.measurement.isolation import EXACT, METHODS
+from nnbehave.measurement.options import Options
 from nnbehave.measurement.platforms import Platform, get_platform, platforms
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.targets import LocalTarget
@@ -92,8 +93,8 @@ class PlatformContract:
     @classmethod
     def _measure(cls, store: Path) -> pd.DataFrame:
         settings = Settings(interval=0.5, max_rounds=cls.max_rounds)
-        with Pipeline(None, cls.platform, store, None, settings, retry=False, progress=False) as pipeline:
-            return pipeline.measure([[layer] for layer in cls.layers]).frame
+        with Engine(cls.platform, Options(settings, progress=False), store) as engine:
+            return engine.measure([[layer] for layer in cls.layers]).frame
 
     # ------------------------------------------------------------------ what it says of itself
 

@@ -11,7 +11,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.measurement.derive import COLUMNS, REFERENCE
-from nnbehave.measurement.session.events import Block, Checked, Outcome, Retest
+from nnbehave.measurement.session.events import Checked, Outcome, Retest, Sample
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.store.store import Store
 
@@ -31,7 +31,7 @@ def session(
     for number in range(rounds):
         for place, (subject, ms) in enumerate(latencies.items()):
             span = round(ms * (1 + spread * (-1) ** (number + place)) * 1e6)  # neighbours up and down in turn
-            store.add_event(key, Block(subject, number, 0, 0, 1, [span] * 3, {}, 0.0))
+            store.add_event(key, Sample(subject, number, 0, 0, 1, (span,) * 3, {}, 0.0))
     if finished:
         store.end_session(key)
     return key
@@ -201,6 +201,7 @@ def test_a_layer_that_computes_something_else_has_no_latency(store: Store, space
     assert "2 without a latency left out" in step["note"]
 
 
+@pytest.mark.process
 def test_a_plot_over_names_draws_a_point_for_each() -> None:
     pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
     results = nb.sweep("fig7_activations", platforms="simulated?dimension=kernel", progress=False)
@@ -231,8 +232,8 @@ def measured_again(store: Store, space: Space, first: float, again: float, near:
     for number in range(12):
         for name in names:
             ms = near if name != names[9] else first if number < 6 else again
-            store.add_event(key, Block(name, number, 0, number // 6, 1, [round(ms * 1e6)] * 3, {}, 0.0))
-    store.add_event(key, Retest(names[9], 1, [names[7], names[8], names[10], names[11]]))
+            store.add_event(key, Sample(name, number, 0, number // 6, 1, (round(ms * 1e6),) * 3, {}, 0.0))
+    store.add_event(key, Retest(names[9], 1, (names[7], names[8], names[10], names[11])))
     store.end_session(key)
     return Results.from_store(store)
 
@@ -262,8 +263,8 @@ def test_a_layer_most_of_whose_blocks_were_disturbed_is_noisy(store: Store, spac
     for number in range(6):
         for layer in sweep.layers:
             seen = {"disturbed": "preempted"} if layer == sweep.layers[0] and number % 2 else {}
-            store.add_event(key, Block(layer.id, number, 0, 0, 1, [1_000_000] * 3, seen, 0.0))
-            store.add_event(key, Block(layer.id, number, 0, 0, 1, [9_000_000] * 3, {"discarded": "stolen"}, 0.0))
+            store.add_event(key, Sample(layer.id, number, 0, 0, 1, (1_000_000,) * 3, seen, 0.0))
+            store.add_event(key, Sample(layer.id, number, 0, 0, 1, (9_000_000,) * 3, {"discarded": "stolen"}, 0.0))
     store.end_session(key)
     frame = Results.from_store(store).frame
     assert frame["status"].tolist() == ["noisy"] + ["ok"] * 19
@@ -271,6 +272,7 @@ def test_a_layer_most_of_whose_blocks_were_disturbed_is_noisy(store: Store, spac
     assert (frame["discarded_blocks"] == 6).all()
 
 
+@pytest.mark.process
 def test_blocks_are_there_raw_and_normalised(tmp_path: Path, space: Space) -> None:
     path = tmp_path / "r.db"
     nb.sweep(space, platforms="simulated?world=2", store=path, progress=False)

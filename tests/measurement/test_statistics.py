@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnbehave.measurement.statistics import (
-    Sample,
-    block_ms,
+    Observation,
     estimate,
     estimate_session,
     normalise,
     process_share,
     response_share,
+    sample_ms,
 )
 
 latencies = st.lists(st.floats(1e-3, 1e3), min_size=6, max_size=60)
@@ -48,25 +48,25 @@ def test_the_interval_covers_the_median_as_often_as_it_says(n: int) -> None:
 
 
 def test_a_block_is_the_mean_of_the_faster_two_thirds_of_its_spans_a_call() -> None:
-    assert block_ms([4_000_000, 1_000_000, 3_000_000, 2_000_000, 90_000_000, 80_000_000], inner=2) == pytest.approx(
-        1.25
-    )
-    assert block_ms([1_000_000], inner=4) == pytest.approx(0.25)
+    assert sample_ms(
+        [4_000_000, 1_000_000, 3_000_000, 2_000_000, 90_000_000, 80_000_000], calls_per_span=2
+    ) == pytest.approx(1.25)
+    assert sample_ms([1_000_000], calls_per_span=4) == pytest.approx(0.25)
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=3, max_size=10), st.integers(1, 64))
 def test_a_block_lies_between_its_fastest_span_and_their_mean(spans: list[int], inner: int) -> None:
-    found = block_ms(spans, inner) * inner * 1e6
+    found = sample_ms(spans, inner) * inner * 1e6
     assert min(spans) * (1 - 1e-9) <= found <= np.mean(spans) * (1 + 1e-9)
 
 
-def samples(subjects: list[str], blocks_ms: list[float]) -> list[Sample]:
+def samples(subjects: list[str], blocks_ms: list[float]) -> list[Observation]:
     """Blocks of one process, in the order taken."""
     rounds: dict[str, int] = {}
     found = []
     for subject, ms in zip(subjects, blocks_ms, strict=True):
         rounds[subject] = rounds.get(subject, -1) + 1
-        found.append(Sample(subject, ms, "compute", rounds[subject], 0))
+        found.append(Observation(subject, ms, "compute", rounds[subject], 0))
     return found
 
 
@@ -121,7 +121,7 @@ def test_a_class_that_does_not_follow_the_machine_is_left_as_it_is() -> None:
     order = [str(i) for _ in range(30) for i in rng.permutation(40)]
     follows = np.array([kinds[subject] == "compute" for subject in order])
     ms = np.exp(0.01 * rng.standard_normal(1200) + clock * follows)
-    blocks = [Sample(s, float(v), kinds[s], i // 40, 0) for i, (s, v) in enumerate(zip(order, ms, strict=True))]
+    blocks = [Observation(s, float(v), kinds[s], i // 40, 0) for i, (s, v) in enumerate(zip(order, ms, strict=True))]
     values, exponents, _ = normalise(blocks)
     assert exponents["compute"] == pytest.approx(1.0, abs=0.15)
     assert exponents["memory"] < 0.1
@@ -152,7 +152,7 @@ def test_intervals_hold_the_truth_though_every_process_has_its_own_luck() -> Non
     for _ in range(10):
         subjects = rounds_of(rng, 40, 3, 0.02)
         blocks = [
-            Sample(str(s), ms, "compute", 4 * p + i, p)
+            Observation(str(s), ms, "compute", 4 * p + i, p)
             for s, of in enumerate(subjects)
             for p, values in of.items()
             for i, ms in enumerate(values)
@@ -169,14 +169,16 @@ def test_layers_that_respond_unlike_widen_what_is_to_hold_between_sessions(unlik
     state = np.repeat(0.1 * rng.standard_normal(30), 40)
     order = [i for _ in range(30) for i in rng.permutation(40)]
     ms = np.exp(responses[order] * state + 0.01 * rng.standard_normal(1200))
-    blocks = [Sample(str(i), float(v), "compute", k // 40, 0) for k, (i, v) in enumerate(zip(order, ms, strict=True))]
+    blocks = [
+        Observation(str(i), float(v), "compute", k // 40, 0) for k, (i, v) in enumerate(zip(order, ms, strict=True))
+    ]
     found = response_share(blocks)["compute"]
     assert found == pytest.approx(unlike * np.std(state), abs=0.01)
 
 
 def test_a_subject_is_the_sum_of_its_terms() -> None:
     blocks = [
-        Sample(part, ms * (1 + 0.001 * i), "compute", i, i // 2)
+        Observation(part, ms * (1 + 0.001 * i), "compute", i, i // 2)
         for i in range(6)
         for part, ms in (("deep", 9.0), ("shallow", 3.0))
     ]

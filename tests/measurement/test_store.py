@@ -14,13 +14,13 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.measurement.converters import Artifact
-from nnbehave.measurement.session.events import Block, Checked, Loaded, Outcome, Process, Retest
+from nnbehave.measurement.session.events import Checked, Loaded, Outcome, Process, Retest, Sample
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.store.schema import VERSION
 from nnbehave.measurement.store.store import BlockRecord, Store
 from nnbehave.runner.kernels import Kernel
 
-BLOCK = Block("layer", 0, 0, 0, 2, [10, 20, 30], {"cpu_ns": 60}, 1.0)
+SAMPLE = Sample("layer", 0, 0, 0, 2, (10, 20, 30), {"cpu_ns": 60}, 1.0)
 READ = BlockRecord("layer", 0, 0, pytest.approx(7.5e-6), {"cpu_ns": 60}, 1.0)
 
 
@@ -39,11 +39,11 @@ def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
         store.add_space(space)
         session = begin(store)
         artifact = Artifact("/cache/x", "abc", graph.id, "tflite", "1", 0, 10, 0.1, 0.2)
-        store.add_event(session, Loaded(graph.id, 0.5, [Kernel("kernel", "int8", False)]), artifact)
-        store.add_event(session, BLOCK)
+        store.add_event(session, Loaded(graph.id, 0.5, (Kernel("kernel", "int8", False),)), artifact)
+        store.add_event(session, SAMPLE)
         store.add_event(session, Outcome("other", "failed", "why"))
         store.add_event(session, Process(0, 20, True, {"steal_ms": False}))
-        store.add_event(session, Retest("layer", 3, ["left", "right"]))
+        store.add_event(session, Retest("layer", 3, ("left", "right")))
         assert not next(store.sessions()).finished
         store.end_session(session)
     with Store(f"sqlite:///{path}", must_exist=True) as store:
@@ -130,11 +130,11 @@ def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
 def test_a_read_only_store_is_read_and_not_written(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     with Store(path) as store:
-        store.add_event(begin(store), BLOCK)
+        store.add_event(begin(store), SAMPLE)
     with Store(path, must_exist=True) as store:
         assert next(store.sessions()).blocks == [READ]
         with pytest.raises(StoreError, match="readonly"):
-            store.add_event(1, BLOCK)
+            store.add_event(1, SAMPLE)
     url = f"sqlite:///file:{path}?mode=ro&uri=true"
     with pytest.raises(StoreError, match="readonly"):
         begin(Store(url))
@@ -144,24 +144,25 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_written(tmp_path: Path) 
     path = tmp_path / "results.db"
     with Store(path) as store:
         session = begin(store)
-        store.add_event(session, BLOCK)
+        store.add_event(session, SAMPLE)
         pages = store._connection.exec_driver_sql("pragma page_count").scalar()
         store._connection.exec_driver_sql(f"pragma max_page_count = {pages}")
         store._connection.commit()
-        big = Block("layer", 0, 0, 0, 2, [10] * 10_000, {}, 1.0)
+        big = Sample("layer", 0, 0, 0, 2, (10,) * 10_000, {}, 1.0)
         with pytest.raises(StoreError, match="full"):
             store.add_event(session, big)
     with Store(path) as store:
         assert next(store.sessions()).blocks == [READ]
-        store.add_event(session, BLOCK)
+        store.add_event(session, SAMPLE)
 
 
+@pytest.mark.process
 def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     code = (
-        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import BLOCK, begin\n"
+        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import SAMPLE, begin\n"
         "store = Store(sys.argv[1]); session = begin(store)\n"
-        "for _ in range(200): store.add_event(session, BLOCK)\n"
+        "for _ in range(200): store.add_event(session, SAMPLE)\n"
     )
     root = str(Path(__file__).parent.parent)
     writers = [subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root) for _ in range(3)]
@@ -170,12 +171,13 @@ def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
         assert [len(record.blocks) for record in store.sessions()] == [200, 200, 200]
 
 
+@pytest.mark.process
 def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     code = (
-        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import BLOCK, begin\n"
+        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import SAMPLE, begin\n"
         "store = Store(sys.argv[1]); session = begin(store)\n"
-        "for i in range(10**9): store.add_event(session, BLOCK); print(i + 1, flush=True)\n"
+        "for i in range(10**9): store.add_event(session, SAMPLE); print(i + 1, flush=True)\n"
     )
     root = str(Path(__file__).parent.parent)
     for wait_s in (0.0, 0.05, 0.2):
@@ -192,6 +194,7 @@ def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Pa
         assert told <= written <= told + 1
 
 
+@pytest.mark.process
 def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path, space: Space) -> None:
     """It lacks the tables that came later; a subject was then its own and only part."""
     path = tmp_path / "old.db"
@@ -210,6 +213,7 @@ def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path, s
         assert raw.execute("select value from meta").fetchone() == (str(VERSION),)
 
 
+@pytest.mark.process
 def test_columns_that_came_later_are_added_when_an_older_store_is_written_to(tmp_path: Path, space: Space) -> None:
     path = tmp_path / "old.db"
     nb.sweep(space, platforms="simulated", store=path, progress=False)

@@ -1,8 +1,12 @@
-"""The tables of a store: what was measured, raw, with all that it depends on."""
+"""The tables of a store.
+
+Some names are older than the words of the rest of the package: the table ``blocks`` holds samples, and the column
+``subject`` of ``loads``, ``checks``, ``blocks`` and ``counts`` names a part.
+"""
 
 import sqlalchemy as sa
 
-VERSION = 5  # raised with every change that an older nnbehave could not read
+VERSION = 6  # raised with every change that an older nnbehave could not read
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -72,6 +76,9 @@ terms = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True),
     sa.Column("part", sa.String, nullable=False),
     sa.Column("weight", sa.Float, nullable=False),
+    # These two since version 6; earlier versions wrote "reference:" before the id of a reference.
+    sa.Column("is_reference", sa.Boolean),
+    sa.Column("is_asked", sa.Boolean),
 )
 processes = sa.Table(
     "processes",
@@ -90,7 +97,6 @@ retests = sa.Table(
     sa.Column("process", sa.Integer, nullable=False),
     sa.Column("neighbours", sa.JSON, nullable=False),
 )
-# What a session runs for its subjects are their parts: in loads, checks and blocks, "subject" names the part.
 loads = sa.Table(
     "loads",
     metadata,
@@ -98,7 +104,7 @@ loads = sa.Table(
     sa.Column("subject", sa.String, primary_key=True),
     sa.Column("artifact", sa.String, nullable=False),
     sa.Column("load_s", sa.Float, nullable=False),
-    # Version 2 said these two of the whole graph; later versions say them of each kernel.
+    # Version 2 had these two of the whole graph alone; later versions have them of each kernel too.
     sa.Column("executed_precision", sa.String, nullable=False),
     sa.Column("kernels", sa.JSON, nullable=False),
     sa.Column("placement", sa.String, nullable=False),
@@ -134,4 +140,22 @@ outcomes = sa.Table(
     sa.Column("subject", sa.String, primary_key=True),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+)
+stops = sa.Table(  # since version 6
+    "stops",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("rule", sa.String, nullable=False),
+    sa.Column("rounds", sa.Integer, nullable=False),
+    sa.Column("half_width", sa.Float, nullable=False),  # of the interval that the rule saw, as a share of the latency
+)
+counts = sa.Table(  # since version 6; earlier versions wrote exact costs into "blocks"
+    "counts",
+    metadata,
+    sa.Column("session", sa.Integer, sa.ForeignKey("sessions.id"), primary_key=True),
+    sa.Column("subject", sa.String, primary_key=True),
+    sa.Column("latency_ms", sa.Float, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("left_out", sa.JSON, nullable=False),
 )

@@ -1,0 +1,59 @@
+"""The one options object of the engine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from nnbehave.design.graph import Graph
+from nnbehave.errors import InvalidInputError
+from nnbehave.measurement.settings import Settings
+
+_SHARD_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the engine measures, whoever asks it.
+
+    Attributes
+    ----------
+    settings : Settings
+        How a session measures.
+    method : str or None
+        How a layer is isolated (:mod:`nnbehave.measurement.isolation`); by default the first that its platform lists,
+        and ``whole`` for networks.
+    target : str
+        Where runners execute (:func:`nnbehave.measurement.targets.get_target`).
+    retry : bool
+        Measure again what failed, timed out or stayed noisy.
+    progress : bool
+        Show progress bars.
+    graphs_whole : bool
+        Measure every graph as networks are by default, by a whole call, and all of them in one session where a runner
+        has memory for that: graphs that are compared with one another.
+    with_references : bool
+        Measure the reference layers in every round, for ``relative_latency``.
+    evictor : Graph or None
+        A graph that runs before every call of the others, and is measured with them: they find the caches as it leaves
+        them.
+    seconds : float
+        End a session after so many seconds of sampling.
+    shard_bytes : float
+        Memory that the graphs of one session may take in a runner; infinite to keep all in one session.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    method: str | None = None
+    target: str = "local"
+    retry: bool = False
+    progress: bool = True
+    graphs_whole: bool = False
+    with_references: bool = True
+    evictor: Graph | None = None
+    seconds: float = math.inf
+    shard_bytes: float = _SHARD_BYTES
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise InvalidInputError(f"seconds: must be above 0, got {self.seconds!r}")

@@ -1,0 +1,11 @@
+from .accuracy import accuracy_by_precision as accuracy_by_precision
+from .card import make_card as make_card
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
+from .composition import Composition as Composition
+from .composition import check_composition as check_composition
+from .doctor import Diagnosis as Diagnosis
+from .doctor import diagnose as diagnose
+from .fusion import check_fusion as check_fusion
+from .roofline import measure_roofline as measure_roofline
+from .scaling import measure_scaling as measure_scaling
