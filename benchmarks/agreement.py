@@ -67,8 +67,8 @@ def ours(worker: Worker, handle: str) -> float:
     """Return the median span of twenty blocks, a call, in ms: the statistic that the peers report."""
     spans: list[float] = []
     for _ in range(20):
-        answer = worker.request("time", 60, handles=[handle], value_ns=200_000, block_ns=10_000_000)
-        spans += [span / answer["inner"] / 1e6 for span in answer["times_ns"]]
+        answer = worker.request("time", 60, handles=[handle], span_ns=200_000, sample_ns=10_000_000)
+        spans += [span / answer["calls_per_span"] / 1e6 for span in answer["spans_ns"]]
     return statistics.median(spans)
 
 

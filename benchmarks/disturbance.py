@@ -100,10 +100,10 @@ def phase(runner: Worker, names: list[str]) -> dict[str, float]:
     """Return the median of three blocks of each layer, in ms."""
     blocks: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(3):
-        runner.send("time", handles=names, value_ns=200_000, block_ns=3_000_000)
+        runner.send("time", handles=names, span_ns=200_000, sample_ns=3_000_000)
         for _ in names:
             answer = runner.receive(60)
-            blocks[answer["handle"]].append(sample_ms(answer["times_ns"], answer["inner"]))
+            blocks[answer["handle"]].append(sample_ms(answer["spans_ns"], answer["calls_per_span"]))
     return {name: statistics.median(each) for name, each in blocks.items()}
 
 

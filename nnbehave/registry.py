@@ -85,7 +85,7 @@ class Registry(Generic[T]):
         Raises
         ------
         InvalidInputError
-            The name is unknown. The message lists the nearest names, or all names where none is near.
+            The name is unknown. The message lists the nearest names, or all names if none is near.
         """
         if name in self._built_in:
             return self._built_in[name]
@@ -106,6 +106,7 @@ class Registry(Generic[T]):
         self._plug_ins = None
 
     def _load_plug_ins(self) -> dict[str, T]:
+        """Load all plug-ins, and warn of those that are left out."""
         from importlib.metadata import entry_points  # slow to import
 
         found: dict[str, T] = {}
@@ -124,6 +125,7 @@ class Registry(Generic[T]):
         return found
 
     def _load(self, entry_point: EntryPoint) -> tuple[str, T]:
+        """Load one plug-in. Return its name and its entry."""
         entry = self._accept(entry_point.load())
         return self._name_of(entry), entry
 

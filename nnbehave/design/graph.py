@@ -1,4 +1,4 @@
-"""Layers in an arrangement: what is converted and measured."""
+"""Graphs: layers in an arrangement, such as a chain or a whole network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Graph:
         One or more, all of one precision.
     arrangement : {"single", "chain", "fan", "pair", "network"}, optional
         ``single``: one layer. ``chain``: each layer reads the one before. ``fan``: all layers read the same input, and
-        each gives an output. ``pair``: a chain of exactly two, such as an operator and what may fuse into it.
+        each gives an output. ``pair``: a chain of exactly two, such as a convolution and an activation that may fuse
+        into it.
         ``network``: each layer reads its ``sources``. By default ``single`` for one layer and ``chain`` for more.
 
         Where a layer of a chain has further inputs (the second of an ``add``), these are inputs of the graph. Layers
@@ -115,7 +116,7 @@ class Graph:
     def _infer_shapes(self) -> tuple[tuple[Shape, ...], tuple[Shape, ...]]:
         """Return the shapes of the graph's inputs and of the layers' outputs.
 
-        Raises InvalidInputError if a layer cannot read what it is given.
+        Raises InvalidInputError if a layer cannot read the shapes that it is given.
         """
         if len(self.sources) != len(self.layers):
             raise InvalidInputError(f"sources: one for each of {len(self.layers)} layers, got {len(self.sources)}")
@@ -235,7 +236,9 @@ def as_graph(subject: Layer | Graph) -> Graph:
 
 
 def _vector(layer: Layer, given: Sequence[Shape]) -> Shape | None:
-    """Return the vector's shape if an element-wise layer of one pixel is given a vector, else None."""
-    batch, *pixels, channels = layer.output_shape
-    vector = (batch, channels)
-    return vector if isinstance(layer.operator, ElementWise) and pixels == [1, 1] and vector in given else None
+    """Return the vector's shape if an element-wise layer of one pixel is given vectors only, else None."""
+    image = layer.output_shape
+    vector = (image[0], image[-1])
+    if isinstance(layer.operator, ElementWise) and image[1:-1] == (1, 1) and vector in given and image not in given:
+        return vector
+    return None

@@ -16,7 +16,7 @@ from nnbehave.errors import InvalidInputError, InvalidLayerError
 
 
 def _plain_int(value: Any) -> Any:
-    """Return an integer of any type as Python's int; all else as it is, for the validator to refuse."""
+    """Return an integer of any type as a Python int. Return any other value unchanged: the validator refuses it."""
     if isinstance(value, bool):
         raise ValueError("must be an integer, not a bool")
     try:
@@ -310,6 +310,3 @@ _ID_EXAMPLE = "'conv_h28_w28_cin320_cout64_k3_s1_fp32'"
 _OMITTED_DEFAULTS = {
     name: Layer.model_fields[name].default for name in LAYER_FIELDS if name not in {"op", *SHORT, "precision"}
 }
-
-LAYER_FIELDS = tuple(Layer.model_fields)
-"""The fields of a layer, in their order: the one list of them."""

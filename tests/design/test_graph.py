@@ -116,3 +116,15 @@ def test_a_layer_with_several_inputs_of_one_shape_reads_as_many_inputs_of_the_gr
     concat = Layer(op="concat", height=7, in_channels=4, out_channels=12, groups=2)
     assert Graph([concat]).sources == ((-1, -2, -3),)
     assert Graph([concat, conv(in_channels=12, out_channels=4), concat]).sources[2] == (1, -2, -3)
+
+
+def test_an_element_wise_layer_of_one_pixel_gives_a_vector_if_it_reads_vectors_alone() -> None:
+    dense, relu = Layer(op="dense", in_channels=8, out_channels=8), Layer(op="relu", height=1, in_channels=8)
+    assert Graph([dense, relu]).shapes == ((1, 8), (1, 8))
+    image, scale = conv(height=1, kernel=1), Layer(op="scale", height=1, in_channels=8)
+    pooled = Layer(op="globalavgpool", height=1, in_channels=8)
+    graph = Graph([image, pooled, dense, scale, image], "network", [(-1,), (0,), (1,), (0, 2), (3,)])
+    assert graph.shapes == ((1, 1, 1, 8), (1, 8), (1, 8), (1, 1, 1, 8), (1, 1, 1, 8))
+    add = Layer(op="add", height=1, in_channels=8)
+    with pytest.raises(InvalidInputError, match=r"takes \(1, 1, 1, 8\), but layer 1 gives \(1, 8\)"):
+        Graph([image, pooled, add], "network", [(-1,), (0,), (0, 1)])

@@ -5,8 +5,10 @@ import pickle
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from nnbehave.design.layer import LAYER_FIELDS, Layer
+from nnbehave.design.precisions import PRECISIONS
 from nnbehave.errors import InvalidInputError, InvalidLayerError
 from tests.strategies import layers
 
@@ -33,9 +35,10 @@ def test_a_text_that_is_no_id_is_refused(text: str) -> None:
         Layer.from_id(text)
 
 
-@given(layers(), layers())
-def test_ids_are_equal_exactly_for_equal_layers(one: Layer, other: Layer) -> None:
-    assert (one.id == other.id) == (one == other)
+@given(layers(), layers(), st.sampled_from(PRECISIONS), st.integers(1, 3))
+def test_ids_are_equal_exactly_for_equal_layers(one: Layer, other: Layer, precision: str, batch: int) -> None:
+    for each in (other, one.replace(precision=precision), one.replace(batch=batch)):
+        assert (one.id == each.id) == (one == each)
 
 
 @given(layers())

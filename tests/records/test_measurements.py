@@ -28,7 +28,7 @@ from nnbehave.records import (
 from nnbehave.records.files import VERSION, json_schema
 from tests.records.strategies import measurements
 
-FILES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+FILES = settings(suppress_health_check=list(HealthCheck), max_examples=20, deadline=None)
 some = st.lists(measurements(), min_size=1, max_size=4)
 
 
@@ -37,6 +37,7 @@ def same(left: Measurement, right: Measurement) -> bool:
     return repr(left) == repr(right)
 
 
+@FILES
 @given(some)
 def test_a_frame_gives_back_the_records(given_: list[Measurement]) -> None:
     frame = Measurements(given_).frame
@@ -122,11 +123,12 @@ def measured(n: int = 8, **changes: object) -> Measurement:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+@FILES
 @given(some, st.sampled_from(["platform", "status", "op", "kernel"]))
 def test_select_leaves_those_that_have_the_value_and_no_others(given_: list[Measurement], name: str) -> None:
     every = Measurements(given_)
     value = every.frame[name].iloc[0]
-    if value is not None:
+    if value is not None and value == value:  # no NaN
         found = every.select(**{name: value})
         expected = [one for one, has in zip(given_, every.frame[name] == value, strict=True) if has]
         assert list(map(repr, found)) == list(map(repr, expected))
@@ -181,7 +183,7 @@ def test_the_newest_of_three_environments_is_the_one_measured_last() -> None:
     some = [
         measured(n, point=point, environment=where, session=session)
         for session, where in [(1, "A"), (2, "B"), (3, "A")]
-        for n in range(8 * session, 8 * session + 32)
+        for n in range(8 * session, 8 * session + 8)
     ]
     found = nb.Results(some).step_map()
     assert found.origin is not None

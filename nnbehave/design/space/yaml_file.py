@@ -87,7 +87,7 @@ def parse_space(text: str, origin: str = "space") -> Space:
 
 
 def _load_yaml(text: str, origin: str) -> tuple[Any, LineFinder]:
-    """Return what YAML text holds, and the lines of it. Raises SpaceError if it is not YAML."""
+    """Return the value of a YAML text, and the lines of its places. Raises SpaceError if it is not YAML."""
     try:
         return yaml.load(text, UniqueKeyLoader), LineFinder(text)
     except RecursionError:

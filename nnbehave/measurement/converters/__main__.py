@@ -6,14 +6,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters import ArtifactCache, get_converter
-from nnbehave.runner.protocol import serve
+from nnbehave.runner.protocol import Message, serve
 
 
-def convert(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def convert(request: Message) -> Iterator[Message]:
     """Answer ``{"cmd": "convert", "converter", "graph", "seed", "cache"}``.
 
     The answer has the fields of :class:`.Artifact` and ``largest_bytes``, the largest memory of this process so far.

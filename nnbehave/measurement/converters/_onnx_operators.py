@@ -67,7 +67,7 @@ def _value(tensor: tf.Tensor) -> NDArray[Any]:
     """Return the value of a tensor that must be constant."""
     value = constant(tensor)
     if value is None:
-        raise Unsupported(f"{tensor.op.type} where a constant is wanted has no translation to ONNX")
+        raise Unsupported(f"{tensor.op.type} as an input that must be constant has no translation to ONNX")
     return value
 
 

@@ -13,7 +13,7 @@ from nnbehave.errors import MissingExtraError
 def concrete_function(graph: Graph, seed: int) -> Any:
     """Return a graph as a TensorFlow concrete function, whose weights are constants drawn from ``seed``.
 
-    Each layer has weights of its own, since a runtime may merge copies that share them.
+    Each layer has weights of its own, because a runtime may merge copies that share weights.
 
     Parameters
     ----------

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
 
 def _accept(loaded: object) -> type[Platform]:
-    """Return the class that a plug-in's entry point names; raise if it is not a usable platform."""
+    """Return the class that a plug-in's entry point names. Raise if it is not a usable platform."""
     cls = subclass_of(Platform)(loaded)
-    cls(next(iter(cls.variants)))  # a class that lacks an attribute fails here, not in the middle of a sweep
+    if missing := [attribute for attribute in ("name", "converter", "backend") if not hasattr(cls, attribute)]:
+        raise TypeError(f"class {cls.__name__} lacks {', '.join(missing)}")
+    cls(next(iter(cls.variants)))  # a broken constructor fails here, not in the middle of a sweep
     return cls
 
 

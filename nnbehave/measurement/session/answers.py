@@ -67,7 +67,7 @@ def read_loaded(part: str, answer: Answer) -> tuple[Loaded, Checked | None]:
 
 def read_timed(part: str, answer: Answer) -> Timed:
     """Return the timed spans of a part."""
-    return Timed(part, answer["inner"], tuple(answer["times_ns"]), answer["witnesses"])
+    return Timed(part, answer["calls_per_span"], tuple(answer["spans_ns"]), answer["witnesses"])
 
 
 def read_cost(part: str, answer: Answer) -> Counted | Lost:

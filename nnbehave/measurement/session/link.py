@@ -128,7 +128,7 @@ class Link:
         if part is not None and self._worker is not None:
             span_ns = int(self._settings.span_ms * 1e6)
             try:
-                answer = self._worker.request("warm_up", self._settings.time_limit_s, handle=part, value_ns=span_ns)
+                answer = self._worker.request("warm_up", self._settings.time_limit_s, handle=part, span_ns=span_ns)
                 spans, steady = answer.get("spans", 0), answer.get("steady", False)
             except WorkerError:
                 steady = False

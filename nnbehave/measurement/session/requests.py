@@ -67,10 +67,10 @@ class TimingMethod:
         sample_ns = int(settings.sample_ms * 1e6)
         during = f"round {round_number + 1}"
         if self.name == "whole":
-            fields |= {"value_ns": int(settings.span_ms * 1e6), "block_ns": sample_ns}
+            fields |= {"span_ns": int(settings.span_ms * 1e6), "sample_ns": sample_ns}
             return Request("time", fields, handles, settings.time_limit_s, during)
         if self.name == "profiled":
-            return Request("profile", fields | {"block_ns": sample_ns}, handles, settings.time_limit_s, during)
+            return Request("profile", fields | {"sample_ns": sample_ns}, handles, settings.time_limit_s, during)
         fields["passes"] = settings.passes
         limit_s = settings.time_limit_s * len(parts)  # calls in turn are answered all at once
         during = f"one of {len(parts)} layers in turn"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import ClassVar
 
-from nnbehave.errors import MissingExtraError
+from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.measurement.platforms import Platform
 from nnbehave.measurement.worker import Worker
 
@@ -149,9 +149,18 @@ def runner_environment(platform: Platform) -> dict[str, str]:
     return dict.fromkeys(_THREAD_VARIABLES, str(platform.threads))
 
 
-def missing_package(platform: Platform, place: str, python: str) -> MissingExtraError:
-    """Return the error that a platform's package is not installed for ``python`` at a place."""
+def check_portable(platform: Platform) -> None:
+    """Raise InvalidInputError for a platform whose setup makes more than its package, so that it only runs here."""
+    if platform.preparation() is not None and not platform.package:
+        raise InvalidInputError(
+            f"platform {platform.name!r} needs what 'nnbehave setup' makes on this machine: "
+            "it only runs on target local"
+        )
+
+
+def missing_package(platform: Platform, python: str, place: str) -> MissingExtraError:
+    """Return the error that the package of a platform is not installed for a Python at a place."""
     return MissingExtraError(
-        f"platform {platform.name!r} needs {platform.package}, which {place} has not: "
-        f"there, {python} -m pip install {platform.package}"
+        f"platform {platform.name!r} needs {platform.package}, which {python} on {place} lacks: "
+        f"run '{python} -m pip install {platform.package}' there"
     )

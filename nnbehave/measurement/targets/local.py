@@ -10,7 +10,13 @@ import sys
 
 from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.measurement.platforms import Platform
-from nnbehave.measurement.targets._base import Target, missing_package, runner_arguments, runner_environment
+from nnbehave.measurement.targets._base import (
+    Target,
+    check_portable,
+    missing_package,
+    runner_arguments,
+    runner_environment,
+)
 from nnbehave.measurement.targets.archive import runner_archive
 from nnbehave.measurement.worker import PythonWorker, Worker
 from nnbehave.runner.lock import MeasuringLock
@@ -84,14 +90,13 @@ class PythonTarget(LocalTarget):
 
     def adapt(self, platform: Platform) -> Platform:
         """Return the platform unchanged. That Python must have NumPy and the platform's runtime."""
-        if platform.preparation() is not None and not platform.package:
-            raise InvalidInputError(f"platform {platform.name!r} has a runner of its own: it only runs on target local")
+        check_portable(platform)
         packages = list(filter(None, ["numpy", platform.package]))
         versions = _versions(self._python, packages)
         if versions["numpy"] is None:
             raise MissingExtraError(f"{self._python} has no NumPy: {self._python} -m pip install numpy")
         if platform.package and versions[platform.package] is None:
-            raise missing_package(platform, self._python, self._python)
+            raise missing_package(platform, self._python, self.place)
         return platform
 
     def start(self, platform: Platform, number: int = 0) -> Worker:

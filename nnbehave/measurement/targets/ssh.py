@@ -15,14 +15,21 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from nnbehave.errors import ConnectionLost, InvalidInputError, TargetError, WorkerError
+from nnbehave.errors import ConnectionLost, TargetError, WorkerError
 from nnbehave.measurement.platforms import Platform
-from nnbehave.measurement.targets._base import Target, missing_package, runner_arguments, runner_environment
+from nnbehave.measurement.targets._base import (
+    Target,
+    check_portable,
+    missing_package,
+    runner_arguments,
+    runner_environment,
+)
 from nnbehave.measurement.targets._ssh.address import FORM, parse_address
 from nnbehave.measurement.targets._ssh.artifacts import ArtifactPusher
 from nnbehave.measurement.targets._ssh.client import LIMIT_S, RemoteWorker, greet, ssh_command
 from nnbehave.measurement.targets.archive import runner_archive
 from nnbehave.measurement.worker import QUIET, Worker
+from nnbehave.runner.protocol import Message
 
 _LOG = logging.getLogger("nnbehave")
 _OLDEST_PYTHON = [3, 8]
@@ -96,11 +103,10 @@ class SSHTarget(Target):
             self._helper = None
 
     def adapt(self, platform: Platform) -> Platform:
-        if platform.preparation() is not None and not platform.package:
-            raise InvalidInputError(f"platform {platform.name!r} is set up on this machine and only runs here")
+        check_portable(platform)
         packages = list(filter(None, [platform.package]))
         if None in self._ask("versions", packages=packages)["versions"].values():
-            raise missing_package(platform, self.place, self._address.python)
+            raise missing_package(platform, self._address.python, self.place)
         return platform
 
     def start(self, platform: Platform, number: int = 0) -> Worker:
@@ -142,7 +148,7 @@ class SSHTarget(Target):
         if self._taken:
             self.wait_for(_LOG.warning)
 
-    def _ask(self, command: str, **fields: Any) -> dict[str, Any]:
+    def _ask(self, command: str, **fields: Any) -> Message:
         """Send a request to the helper process and return its answer.
 
         Raises

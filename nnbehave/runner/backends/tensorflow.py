@@ -74,7 +74,7 @@ class TensorFlowBackend(Backend):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> dict[str, str]:
         return {"tensorflow": version("tensorflow")}
 
     def load(self, path: str, precision: str) -> TensorFlowModel:

@@ -1,4 +1,4 @@
-"""Every operator as ONNX, run by onnxruntime."""
+"""The ONNX converter: every operator, run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_images_are_channels_first_and_nothing_is_transposed(tmp_path: Path) -> 
         ("gelu", "Conv Div Erf Add Mul Mul"),
     ],
 )
-def test_functions_are_the_nodes_that_exporters_write(activation: str, nodes: str, tmp_path: Path) -> None:
+def test_activations_become_the_nodes_that_pytorch_exports(activation: str, nodes: str, tmp_path: Path) -> None:
     layer = nb.Layer(op="conv", height=4, in_channels=2, out_channels=3, kernel=1, activation=activation)
     model = convert(Graph([layer]), tmp_path)
     assert " ".join(node.op_type for node in model.graph.node) == nodes
@@ -119,9 +119,9 @@ def traced(function: Any, *shape: int) -> Any:
         (lambda x: tf.reduce_mean(x, axis=-1), r"Mean over the axes \[3\]"),
         (lambda x: x[:, 1:], "StridedSlice of other axes than the last"),
         (lambda x: tf.compat.v1.image.resize_bilinear(x, (6, 6)), "without half_pixel_centers"),
-        (lambda x: tf.nn.conv2d(x[..., :3], x, 1, "SAME"), "where a constant is wanted"),
+        (lambda x: tf.nn.conv2d(x[..., :3], x, 1, "SAME"), "as an input that must be constant"),
     ],
 )
-def test_what_has_no_translation_is_refused_by_its_name(function: Any, says: str) -> None:
+def test_operators_without_a_translation_are_refused_by_name(function: Any, says: str) -> None:
     with pytest.raises(Unsupported, match=says):
         translate(traced(function, 1, 3, 3, 4))

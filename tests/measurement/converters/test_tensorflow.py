@@ -1,4 +1,4 @@
-"""Every operator through TensorFlow, every converter and every real runtime, on small layers."""
+"""Every operator as a small layer, through TensorFlow, the converters and the runtimes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def artifacts() -> dict[tuple[str, str], Artifact]:
 
 
 @pytest.mark.parametrize("layer", samples(), ids=str)
-def test_operators_build_what_they_say(layer: nb.Layer, artifacts: dict[tuple[str, str], Artifact]) -> None:
+def test_operators_build_tensors_of_the_shapes_that_they_declare(
+    layer: nb.Layer, artifacts: dict[tuple[str, str], Artifact]
+) -> None:
     function = concrete_function(Graph([layer]), 0)
     assert [tuple(tensor.shape) for tensor in function.inputs] == list(layer.input_shapes)
     assert tuple(function.outputs[0].shape) == layer.output_shape
@@ -74,7 +76,7 @@ def test_costs_are_those_of_the_converted_graph(layer: nb.Layer, artifacts: dict
         assert (layer.ops, layer.mac) == (counted.ops, counted.moved + counted.weights)
         return
     assert layer.mac == (2 * math.prod(layer.output_shape) if layer.op in ("head", "tail") else ends + counted.weights)
-    if layer.op in DECOMPOSED:  # one function to us, several operators to the converter
+    if layer.op in DECOMPOSED:  # one operator of ours, several of the converter
         assert counted.names == DECOMPOSED[layer.op].split()
         assert layer.ops == math.prod(layer.input_shape)
     else:
@@ -109,7 +111,7 @@ def test_runtimes_agree_with_tensorflow(
     assert loaded["ok"], loaded
     kernels = [Kernel(*each) for each in loaded["kernels"]]
     assert placement(kernels) == "full"
-    if (name, graph.layers[0].op) not in {("openvino", "flatten"), ("openvino", "shuffle")}:  # which computes nothing
+    if (name, graph.layers[0].op) not in {("openvino", "flatten"), ("openvino", "shuffle")}:  # they compute nothing
         prefix = {"tflite": "xnnpack:", "tflite:builtin": "builtin:", "openvino": ""}[name]
         assert executed_precision(kernels) == "fp32"
         assert all(kernel.name.startswith(prefix) for kernel in kernels)
@@ -120,13 +122,13 @@ def test_runtimes_agree_with_tensorflow(
     answer = runner.request("run", 60, handle=graph.id, inputs=[encode_array(x) for x in given])
     outputs = [decode_array(output) for output in answer["outputs"]]
     assert len(outputs) == len(expected)
-    by_value = sorted(outputs, key=lambda array: float(array.sum()))  # a runtime may order the outputs of a fan anew
+    by_value = sorted(outputs, key=lambda array: float(array.sum()))  # a runtime may reorder the outputs
     wanted = sorted(expected, key=lambda array: float(array.sum()))
     for found, right in zip(by_value, wanted, strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
 
 
-OTHERWISE = {"gelu", "mobilenet_v2_se", "se", "transposed_conv"}  # other reorders, or another fusion
+OTHERWISE = {"gelu", "mobilenet_v2_se", "se", "transposed_conv"}  # they differ in a reorder or a fusion
 
 
 @pytest.mark.parametrize(

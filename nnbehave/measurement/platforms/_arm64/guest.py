@@ -97,6 +97,7 @@ def _next_request() -> Any:
 
 
 def _say(answers: int, answer: dict[str, Any]) -> None:
+    """Write an answer."""
     os.write(answers, (json.dumps(answer) + "\n").encode())
 
 

@@ -7,9 +7,9 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from nnbehave.runner.host import artifact_files, artifact_key
+from nnbehave.runner.protocol import Message
 
 _LOG = logging.getLogger("nnbehave")
 _CHUNK_BYTES = 1 << 20
@@ -29,7 +29,7 @@ class ArtifactPusher:
         Sends a request to the host and returns the answer: ``ask("has", key=...)``.
     """
 
-    def __init__(self, place: str, ask: Callable[..., dict[str, Any]]) -> None:
+    def __init__(self, place: str, ask: Callable[..., Message]) -> None:
         self._place = place
         self._ask = ask
         self._folders: dict[str, str] = {}  # the artifact's folder on the host, by the path of its main file here
