@@ -50,7 +50,7 @@ def sweep_command(
     sampling: Sampling = "exhaustive",
     budget: Annotated[
         int | None,
-        typer.Option(help="The most values of a curve to measure, with adaptive sampling. [default: all it takes]"),
+        typer.Option(help="The most values of a curve to measure, if adaptive. [default: all it takes]"),
     ] = None,
     interval: Interval = 0.02,
     time_limit: Annotated[float, typer.Option(help="Seconds for loading a layer, and for one sample of it.")] = 60.0,

@@ -201,6 +201,7 @@ def test_a_layer_that_computes_something_else_has_no_latency(store: Store, space
     assert "2 without a latency left out" in step["note"]
 
 
+@pytest.mark.process
 def test_a_plot_over_names_draws_a_point_for_each() -> None:
     pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
     results = nb.sweep("fig7_activations", platforms="simulated?dimension=kernel", progress=False)
@@ -271,6 +272,7 @@ def test_a_layer_most_of_whose_blocks_were_disturbed_is_noisy(store: Store, spac
     assert (frame["discarded_blocks"] == 6).all()
 
 
+@pytest.mark.process
 def test_blocks_are_there_raw_and_normalised(tmp_path: Path, space: Space) -> None:
     path = tmp_path / "r.db"
     nb.sweep(space, platforms="simulated?world=2", store=path, progress=False)

@@ -156,6 +156,7 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_written(tmp_path: Path) 
         store.add_event(session, SAMPLE)
 
 
+@pytest.mark.process
 def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     code = (
@@ -170,6 +171,7 @@ def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
         assert [len(record.blocks) for record in store.sessions()] == [200, 200, 200]
 
 
+@pytest.mark.process
 def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
     code = (
@@ -192,6 +194,7 @@ def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Pa
         assert told <= written <= told + 1
 
 
+@pytest.mark.process
 def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path, space: Space) -> None:
     """It lacks the tables that came later; a subject was then its own and only part."""
     path = tmp_path / "old.db"
@@ -210,6 +213,7 @@ def test_a_store_of_the_first_version_is_read_and_gone_on_with(tmp_path: Path, s
         assert raw.execute("select value from meta").fetchone() == (str(VERSION),)
 
 
+@pytest.mark.process
 def test_columns_that_came_later_are_added_when_an_older_store_is_written_to(tmp_path: Path, space: Space) -> None:
     path = tmp_path / "old.db"
     nb.sweep(space, platforms="simulated", store=path, progress=False)

@@ -14,6 +14,8 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError
 
+pytestmark = pytest.mark.process
+
 
 def estimated(space: Space, platform: str, **options: object) -> nb.Results:
     return nb.sweep(space, platforms=platform, method="estimated", progress=False, **options)
