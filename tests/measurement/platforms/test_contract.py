@@ -1,4 +1,4 @@
-"""The contract tests for plug-ins, run on the built-in platforms and on the README's plug-in."""
+"""The contract tests for plug-ins, run on the built-in platforms and on the guide's plug-in."""
 
 from __future__ import annotations
 
