@@ -1,4 +1,4 @@
-"""Files that version 0.1 wrote are read: tests/data/version_0_1, from a sweep of twenty layers on the simulated platform.
+"""Stores, results, step maps, tables, cards and pruned spaces that an earlier version wrote are still read.
 
 The platform's step is 4 channels wide and takes 40 µs; it refuses 7 channels.
 """
