@@ -19,10 +19,10 @@ import time
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
 from nnbehave.errors import WorkerError
-from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.measurement.converters import Artifact, ArtifactCache, convert_all, get_converter
 from nnbehave.measurement.isolation import bound
 from nnbehave.measurement.platforms import get_platform
-from nnbehave.measurement.statistics import block_ms
+from nnbehave.measurement.statistics import sample_ms
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import PythonWorker, Worker
 
@@ -70,7 +70,7 @@ def main() -> None:
     graphs = {layer.id: Graph([layer]) for layer in LAYERS}
     with tempfile.TemporaryDirectory() as scratch:
         cache = ArtifactCache(scratch)
-        made = dict(convert_all([(CONVERTERS["tflite"], graph) for graph in graphs.values()], 0, cache))
+        made = dict(convert_all([(get_converter("tflite"), graph) for graph in graphs.values()], 0, cache))
         converter = Converter(cache)
         converter.start()
         converter.may.set()
@@ -100,10 +100,10 @@ def phase(runner: Worker, names: list[str]) -> dict[str, float]:
     """Return the median of three blocks of each layer, in ms."""
     blocks: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(3):
-        runner.send("time", handles=names, value_ns=200_000, block_ns=3_000_000)
+        runner.send("time", handles=names, span_ns=200_000, sample_ns=3_000_000)
         for _ in names:
             answer = runner.receive(60)
-            blocks[answer["handle"]].append(block_ms(answer["times_ns"], answer["inner"]))
+            blocks[answer["handle"]].append(sample_ms(answer["spans_ns"], answer["calls_per_span"]))
     return {name: statistics.median(each) for name, each in blocks.items()}
 
 

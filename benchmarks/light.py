@@ -1,4 +1,4 @@
-"""What must be quick: importing nnbehave; beside it, pandas.
+"""Time of ``import nnbehave``, and of ``import pandas`` to compare it with.
 
 python benchmarks/light.py
 """
@@ -14,6 +14,7 @@ import numpy as np
 
 
 def median_ms(call: Callable[[], object], times: int = 15) -> float:
+    """Return the median time of a call in ms, after one call that does not count."""
     call()
     spans = []
     for _ in range(times):
@@ -24,7 +25,7 @@ def median_ms(call: Callable[[], object], times: int = 15) -> float:
 
 
 def import_ms(module: str) -> float:
-    """Return what an import adds to starting Python."""
+    """Return the time in ms that an import adds to the start of Python."""
     bare = median_ms(lambda: subprocess.run([sys.executable, "-c", ""], check=True))
     return median_ms(lambda: subprocess.run([sys.executable, "-c", f"import {module}"], check=True)) - bare
 

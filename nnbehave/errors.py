@@ -1,21 +1,21 @@
-"""The errors that nnbehave raises on purpose. Catch ``NNBehaveError`` for all of them."""
+"""The errors that nnbehave raises on purpose. Catch :class:`NNBehaveError` to catch all of them."""
 
 
 class NNBehaveError(Exception):
-    """Root of every error that nnbehave raises on purpose."""
+    """Base class of all errors that nnbehave raises on purpose."""
 
 
 class InvalidInputError(NNBehaveError, ValueError):
-    """A value that the caller gave cannot be used; the message names it and what was allowed."""
+    """The caller gave a value that cannot be used. The message names it and says what is allowed."""
 
 
 class InvalidLayerError(InvalidInputError):
-    """A layer that cannot exist.
+    """A layer cannot exist.
 
     Attributes
     ----------
     problems : list of (str, str)
-        The field at fault (empty for the layer as a whole) and what is wrong with it.
+        Each problem: the name of the field, or an empty string for the layer as a whole, and what is wrong.
     """
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
@@ -24,24 +24,24 @@ class InvalidLayerError(InvalidInputError):
 
 
 class SpaceError(InvalidInputError):
-    """A space file that cannot be read; the message gives the line and key of every mistake."""
+    """A space file cannot be read. The message gives the line and the key of every mistake."""
 
 
 class UnknownPlatformError(InvalidInputError):
-    """A platform name that nobody registered; the message lists the near ones."""
+    """No platform has this name. The message lists near names."""
 
 
 class MissingExtraError(NNBehaveError, ImportError):
-    """A package is not installed; the message names the extra that brings it."""
+    """A package or a program that is needed is not installed. The message says how to install it."""
 
 
 class ConversionError(NNBehaveError):
-    """A graph that a converter could not turn into an artifact.
+    """A converter could not turn a graph into an artifact.
 
     Attributes
     ----------
     status : {"unsupported", "failed", "timeout"}
-        Whether the converter refused it, or broke on it.
+        ``unsupported`` if the converter refused the graph, ``failed`` if it broke, ``timeout`` if it took too long.
     """
 
     def __init__(self, message: str, status: str = "failed") -> None:
@@ -50,28 +50,28 @@ class ConversionError(NNBehaveError):
 
 
 class StoreError(NNBehaveError):
-    """A store that cannot be opened, read or written."""
+    """A store cannot be opened, read or written."""
 
 
 class WorkerError(NNBehaveError):
-    """A worker process died, hung, or said something that is not the protocol."""
+    """A worker process died, hung, or wrote something that is not in the protocol."""
 
 
 class WorkerDied(WorkerError):
-    """The worker process ended while an answer was due."""
+    """A worker process ended before it answered."""
 
 
 class WorkerTimeout(WorkerError):
-    """The worker process gave no answer in time and was killed."""
+    """A worker process did not answer in time and was killed."""
 
 
 class ConnectionLost(WorkerError):
-    """The connection to a worker on another host broke; the worker may have been well."""
+    """The connection to a worker on another machine broke. The worker itself may have been well."""
 
 
 class TargetError(NNBehaveError):
-    """A host that cannot be reached, or on which nothing can be measured; the message says which and why."""
+    """A target cannot be reached, or nothing can be measured there. The message names it and says why."""
 
 
 class SetupError(NNBehaveError):
-    """A step of a platform's setup failed; the message says which and why. Running the setup again goes on there."""
+    """A step of a platform's setup failed. The message names it and says why. Another setup goes on at that step."""

@@ -1,4 +1,4 @@
-"""Hypothesis strategies that several tests share."""
+"""Layers that several tests share: a Hypothesis strategy, and a fixed sample of every operator."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ sizes = st.integers(1, 64)
 
 @st.composite
 def layers(draw: st.DrawFn, ops: tuple[str, ...] = tuple(sorted(OPERATORS))) -> Layer:
-    """Any layer of some operators or blocks, small."""
+    """Draw a small layer of any operator or building block among ``ops``."""
     operator = OPERATORS[draw(st.sampled_from(ops))]
     height, width = draw(sizes), draw(sizes)
     channels = draw(sizes) * draw(st.sampled_from([1, 4]))
@@ -49,7 +49,7 @@ def layers(draw: st.DrawFn, ops: tuple[str, ...] = tuple(sorted(OPERATORS))) -> 
         raise
 
 
-SHAPES: list[dict[str, Any]] = [
+FIELDS: list[dict[str, Any]] = [  # fields of which each operator takes those that it has
     {"height": 8, "in_channels": 16, "kernel": 3, "groups": 2, "dilation": 2},
     {"height": 9, "width": 7, "in_channels": 24, "kernel": 3, "stride": 2, "padding": "valid", "bias": False},
     {"height": 7, "in_channels": 32, "kernel": 5, "activation": "relu6", "batch": 2, "groups": 4},
@@ -57,17 +57,17 @@ SHAPES: list[dict[str, Any]] = [
 ]
 
 
-def sample(op: str, shape: dict[str, Any] = SHAPES[0], **changes: Any) -> Layer:
-    """Return a small layer of an operator: as much of a shape as the operator has."""
+def sample(op: str, fields: dict[str, Any] = FIELDS[0], **changes: Any) -> Layer:
+    """Return a small layer of an operator, with those of the ``fields`` that the operator has."""
     operator = OPERATORS[op]
-    values = {"groups": 2, "dilation": 1, "stride": 2 if op == "resize" else 1} | shape
+    values = {"groups": 2, "dilation": 1, "stride": 2 if op == "resize" else 1} | fields
     channels = values["in_channels"]
     values["out_channels"] = channels // 2 if op in ("head", "tail") else 2 * channels
     known = {*operator.required, *operator.optional} - {"out_channels" if values["stride"] == 1 else ""}
     known |= {"out_channels"} & set(operator.required)
-    return Layer(op=op, **{field: value for field, value in values.items() if field in known} | changes)
+    return Layer(op=op, **{name: value for name, value in values.items() if name in known} | changes)
 
 
 def samples() -> list[Layer]:
-    """Return every operator and block in every shape."""
-    return list(dict.fromkeys(sample(op, shape) for op in sorted(OPERATORS) for shape in SHAPES))
+    """Return layers of every operator and building block, with each of the ``FIELDS``."""
+    return list(dict.fromkeys(sample(op, fields) for op in sorted(OPERATORS) for fields in FIELDS))

@@ -1,4 +1,4 @@
-"""Layers in an arrangement, and the TensorFlow graph that they make."""
+"""Graphs: layers in an arrangement, such as a chain or a whole network."""
 
 from __future__ import annotations
 
@@ -9,39 +9,53 @@ from typing import Any, Literal, get_args
 
 from nnbehave.design.layer import Layer
 from nnbehave.design.operators import ElementWise
-from nnbehave.errors import InvalidInputError, MissingExtraError
+from nnbehave.design.shape import Shape
+from nnbehave.errors import InvalidInputError
 
-Shape = tuple[int, ...]
 Arrangement = Literal["single", "chain", "fan", "pair", "network"]
+_LAYERS_OF = {"single": 1, "pair": 2}  # arrangements of a fixed number of layers
 
 
 class Graph:
-    """Layers in an arrangement: what is measured.
+    """Layers in an arrangement.
 
     Parameters
     ----------
     layers : sequence of Layer
+        One or more, all of one precision.
     arrangement : {"single", "chain", "fan", "pair", "network"}, optional
-        ``single``: one layer. ``chain``: each layer reads the one before. ``fan``: all layers read the same
-        input, each has an output. ``pair``: a chain of exactly two, such as an operator and what may fuse into it.
-        ``network``: as ``sources`` says. By default ``single`` for one layer and ``chain`` for more.
-        Further inputs of a layer in a chain (the second of an ``add``) are inputs of the graph, one for each shape.
+        ``single``: one layer. ``chain``: each layer reads the one before. ``fan``: all layers read the same input, and
+        each gives an output. ``pair``: a chain of exactly two, such as a convolution and an activation that may fuse
+        into it. ``network``: each layer reads its ``sources``. By default ``single`` for one layer and ``chain`` for
+        more.
+
+        Where a layer of a chain has further inputs (the second of an ``add``), these are inputs of the graph. Layers
+        share them, one input for each shape.
     sources : sequence of sequence of int, optional
-        Of a ``network``: for each layer the layers before it that it reads, by index; -1 is the graph's input, -2 a
-        second one, and so on.
+        For a ``network`` only: for each layer the earlier layers that it reads, by index. -1 is the graph's first
+        input, -2 the second, and so on.
 
     Raises
     ------
     InvalidInputError
-        No layers, too many of them for the arrangement, or shapes that do not fit.
+        The number of layers is wrong for the arrangement, or a layer cannot read the shapes that it is given.
 
     Attributes
     ----------
     sources : tuple of tuple of int
         As the parameter, for every arrangement.
-    input_shapes, shapes : tuple of tuple of int
-        Of the graph's inputs and of what each layer gives, batch first, channels last. An element-wise layer of one
-        pixel that reads a vector, such as what ``dense`` gives, gives a vector.
+    input_shapes : tuple of tuple of int
+        Shapes of the graph's inputs, batch first, channels last.
+    shapes : tuple of tuple of int
+        Shapes of the layers' outputs. An element-wise layer of one pixel that reads a vector, such as the output of
+        ``dense``, gives a vector.
+
+    Examples
+    --------
+    >>> conv = Layer(op="conv", height=8, in_channels=16, out_channels=16, kernel=3)
+    >>> add = Layer(op="add", height=8, in_channels=16)
+    >>> Graph([conv, add], "network", sources=[(-1,), (-1, 0)]).depth
+    2
     """
 
     def __init__(
@@ -51,21 +65,28 @@ class Graph:
         sources: Sequence[Sequence[int]] | None = None,
     ) -> None:
         if isinstance(layers, Layer) or not all(isinstance(layer, Layer) for layer in layers):
-            raise InvalidInputError("a graph takes a sequence of layers: Graph([layer, …])")
+            raise InvalidInputError("layers: must be a sequence of layers, as in Graph([layer, …])")
         self.layers = tuple(layers)
         self.arrangement = arrangement or ("single" if len(self.layers) == 1 else "chain")
+        self._check_arrangement(sources)
+        self.sources = self._implied_sources() if sources is None else tuple(tuple(map(int, each)) for each in sources)
+        self.input_shapes, self.shapes = self._infer_shapes()
+
+    def _check_arrangement(self, sources: Sequence[Sequence[int]] | None) -> None:
+        """Raise InvalidInputError if the arrangement does not fit the layers or the sources."""
         if self.arrangement not in get_args(Arrangement):
             allowed = ", ".join(get_args(Arrangement))
-            raise InvalidInputError(f"arrangement: must be one of {allowed}, got {arrangement!r}")
-        wanted = {"single": 1, "pair": 2}.get(self.arrangement)
+            raise InvalidInputError(f"arrangement: must be one of {allowed}, got {self.arrangement!r}")
+        wanted = _LAYERS_OF.get(self.arrangement)
         if not self.layers or (wanted and len(self.layers) != wanted):
-            raise InvalidInputError(f"a {self.arrangement!r} takes {wanted or 'some'} layers, got {len(self.layers)}")
-        if len({layer.precision for layer in self.layers}) > 1:
-            raise InvalidInputError("the layers of a graph have one precision")
+            allowed = f"exactly {wanted}" if wanted else "1 or more"
+            raise InvalidInputError(f"layers: a {self.arrangement!r} has {allowed}, got {len(self.layers)}")
+        precisions = sorted({layer.precision for layer in self.layers})
+        if len(precisions) > 1:
+            raise InvalidInputError(f"layers: a graph has one precision, got {', '.join(precisions)}")
         if (sources is not None) != (self.arrangement == "network"):
-            raise InvalidInputError("sources: a 'network' needs them, and no other arrangement takes them")
-        self.sources = self._arranged() if sources is None else tuple(tuple(map(int, each)) for each in sources)
-        self.input_shapes, self.shapes = self._check()
+            given = "none" if sources is None else f"{len(sources)} with a {self.arrangement!r}"
+            raise InvalidInputError(f"sources: a 'network' needs them, all other arrangements have none; got {given}")
 
     def at(self, precision: str) -> Graph:
         """Return the same graph at another precision."""
@@ -74,8 +95,8 @@ class Graph:
         layers = [layer.replace(precision=precision) for layer in self.layers]
         return Graph(layers, self.arrangement, self.sources if self.arrangement == "network" else None)
 
-    def _arranged(self) -> tuple[tuple[int, ...], ...]:
-        """Return the sources that the arrangement means."""
+    def _implied_sources(self) -> tuple[tuple[int, ...], ...]:
+        """Return the sources that the arrangement implies."""
         if self.arrangement == "fan":
             return tuple(tuple(range(-1, -1 - len(layer.input_shapes), -1)) for layer in self.layers)
         inputs = [self.layers[0].input_shape]
@@ -83,7 +104,7 @@ class Graph:
         for i, layer in enumerate(self.layers):
             further: list[int] = []
             for shape in layer.input_shapes[1:]:
-                # What reads several of one shape reads as many inputs.
+                # A layer that has several inputs of one shape reads as many inputs of the graph.
                 free = [-1 - j for j in range(1, len(inputs)) if inputs[j] == shape and -1 - j not in further]
                 if not free:
                     inputs.append(shape)
@@ -92,38 +113,48 @@ class Graph:
             sources.append((i - 1, *further))
         return tuple(sources)
 
-    def _check(self) -> tuple[tuple[Shape, ...], tuple[Shape, ...]]:
-        """Return the shapes of the inputs and of the layers' outputs; raise where a layer cannot read what it gets."""
+    def _infer_shapes(self) -> tuple[tuple[Shape, ...], tuple[Shape, ...]]:
+        """Return the shapes of the graph's inputs and of the layers' outputs.
+
+        Raises InvalidInputError if a layer cannot read the shapes that it is given.
+        """
         if len(self.sources) != len(self.layers):
-            raise InvalidInputError(f"sources: {len(self.sources)} of them for {len(self.layers)} layers")
+            raise InvalidInputError(f"sources: one for each of {len(self.layers)} layers, got {len(self.sources)}")
         inputs: dict[int, Shape] = {}
         shapes: list[Shape] = []
-        for i, (layer, sources) in enumerate(zip(self.layers, self.sources, strict=True)):
-            if len(sources) != len(layer.input_shapes):
-                raise InvalidInputError(
-                    f"layer {i} ({layer}) takes {len(layer.input_shapes)} inputs, not {len(sources)}"
-                )
-            wanted, made = layer.input_shapes, layer.output_shape
-            if vector := _vector(layer, [shapes[source] for source in sources if 0 <= source < i]):
-                wanted, made = tuple(vector if shape == made else shape for shape in wanted), vector
-            if late := [source for source in sources if source >= i]:
-                raise InvalidInputError(f"layer {i} ({layer}) reads layer {late[0]}, which does not come before it")
-            given = [
-                shapes[source] if source >= 0 else inputs.setdefault(source, shape)
-                for source, shape in zip(sources, wanted, strict=True)
-            ]
-            for source, shape, taken in zip(sources, given, layer.operator.adapted(wanted, given), strict=True):
-                if shape != taken:
-                    giver = f"layer {source} gives" if source >= 0 else f"input {-1 - source} of the graph is"
-                    raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} {shape}")
-            shapes.append(made)
-        if sorted(inputs, reverse=True) != list(range(-1, -1 - len(inputs), -1)):
-            raise InvalidInputError(f"sources: inputs are -1, -2, … without gaps, got {sorted(inputs, reverse=True)}")
-        return tuple(inputs[key] for key in sorted(inputs, reverse=True)), tuple(shapes)
+        for i in range(len(self.layers)):
+            shapes.append(self._infer_shape(i, inputs, shapes))
+        found = sorted(inputs, reverse=True)
+        if found != list(range(-1, -1 - len(inputs), -1)):
+            raise InvalidInputError(f"sources: inputs must be -1, -2, … without gaps, got {found}")
+        return tuple(inputs[key] for key in found), tuple(shapes)
+
+    def _infer_shape(self, i: int, inputs: dict[int, Shape], shapes: Sequence[Shape]) -> Shape:
+        """Return the output shape of layer ``i``, given ``shapes``, those of the layers before it.
+
+        Graph inputs that no earlier layer reads are added to ``inputs``.
+        """
+        layer, sources = self.layers[i], self.sources[i]
+        wanted, made = layer.input_shapes, layer.output_shape
+        if len(sources) != len(wanted):
+            raise InvalidInputError(f"sources: layer {i} ({layer}) takes {len(wanted)} inputs, got {len(sources)}")
+        if late := [source for source in sources if source >= i]:
+            raise InvalidInputError(f"sources: layer {i} ({layer}) must read layers before it, got {late[0]}")
+        if vector := _vector(layer, [shapes[source] for source in sources if source >= 0]):
+            wanted, made = tuple(vector if shape == made else shape for shape in wanted), vector
+        given = [
+            shapes[source] if source >= 0 else inputs.setdefault(source, shape)
+            for source, shape in zip(sources, wanted, strict=True)
+        ]
+        for source, shape, taken in zip(sources, given, layer.operator.adapted(wanted, given), strict=True):
+            if shape != taken:
+                giver = f"layer {source} gives" if source >= 0 else f"input {-1 - source} of the graph is"
+                raise InvalidInputError(f"layer {i} ({layer}) takes {taken}, but {giver} {shape}")
+        return made
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """The layers that no other layer reads, by index: what they give is the graph's output."""
+        """Indices of the layers that no other layer reads. They give the graph's outputs."""
         read = {source for sources in self.sources for source in sources}
         return tuple(i for i in range(len(self.layers)) if i not in read)
 
@@ -134,7 +165,7 @@ class Graph:
 
     @property
     def precision(self) -> str:
-        """Precision of the layers."""
+        """Precision of all layers."""
         return self.layers[0].precision
 
     @property
@@ -144,64 +175,36 @@ class Graph:
 
     @property
     def mac(self) -> int:
-        """Memory accesses of one inference in elements: the sum over the layers."""
+        """Elements that one inference reads and writes: the sum over the layers."""
         return sum(layer.mac for layer in self.layers)
 
     @property
     def mac_bytes(self) -> int:
-        """Memory accesses of one inference in bytes, at the layers' precision."""
+        """Bytes that one inference reads and writes at the layers' precision: the sum over the layers."""
         return sum(layer.mac_bytes for layer in self.layers)
 
     @cached_property
     def id(self) -> str:
-        """Canonical name, equal for equal graphs on every machine; a single layer's is the layer's own."""
+        """Name of the graph: equal for equal graphs, on every machine. A single layer gives its own name."""
         if self.arrangement == "single":
             return self.layers[0].id
-        parts = [layer.id for layer in self.layers]
+        lines = [layer.id for layer in self.layers]
         if self.arrangement == "network":
-            parts += [str(sources) for sources in self.sources]
-        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+            lines += [str(sources) for sources in self.sources]
+        digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
         return f"{self.arrangement}_{self.depth}_{digest}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the graph as plain data that ``from_dict`` takes back."""
+        """Return the graph as plain data, which :meth:`from_dict` reads back."""
         data = {"arrangement": self.arrangement, "layers": [layer.fields() for layer in self.layers]}
         return data | ({"sources": self.sources} if self.arrangement == "network" else {})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Graph:
-        """Rebuild a graph from what ``to_dict`` returned."""
-        made: dict[str, Layer] = {}  # copies of a layer are made once
+        """Return the graph that :meth:`to_dict` turned into ``data``."""
+        made: dict[str, Layer] = {}  # equal layers are made once, since checking a layer takes time
         layers = [made.get(key) or made.setdefault(key, Layer(**f)) for f in data["layers"] for key in [repr(f)]]
         return cls(layers, data["arrangement"], data.get("sources"))
-
-    def concrete_function(self, seed: int) -> Any:
-        """Return the graph as a TensorFlow concrete function whose weights are constants drawn from ``seed``.
-
-        Every layer has weights of its own, since a runtime may merge copies that share them.
-
-        Raises
-        ------
-        MissingExtraError
-            TensorFlow is not installed.
-        """
-        try:
-            import tensorflow as tf
-        except ImportError as error:
-            raise MissingExtraError("building a graph needs TensorFlow: pip install 'nnbehave[tensorflow]'") from error
-        import numpy as np
-
-        rng = np.random.default_rng(seed)
-
-        def forward(*inputs: Any) -> Any:
-            outputs: list[Any] = []
-            for layer, sources in zip(self.layers, self.sources, strict=True):
-                given = [outputs[source] if source >= 0 else inputs[-1 - source] for source in sources]
-                outputs.append(layer.operator.build(layer, given, rng))
-            return [outputs[i] for i in self.outputs]
-
-        signature = [tf.TensorSpec(shape, tf.float32, name=f"x{i}") for i, shape in enumerate(self.input_shapes)]
-        return tf.function(forward, input_signature=signature, autograph=False).get_concrete_function()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Graph) and self._key == other._key
@@ -218,7 +221,13 @@ class Graph:
 
 
 def as_graph(subject: Layer | Graph) -> Graph:
-    """Return a layer as the graph of it alone, and a graph as it is."""
+    """Return a layer as the graph of that one layer, and a graph as it is.
+
+    Raises
+    ------
+    InvalidInputError
+        It is neither.
+    """
     if isinstance(subject, Graph):
         return subject
     if isinstance(subject, Layer):
@@ -227,7 +236,9 @@ def as_graph(subject: Layer | Graph) -> Graph:
 
 
 def _vector(layer: Layer, given: Sequence[Shape]) -> Shape | None:
-    """Return the shape of the vector that an element-wise layer of one pixel is given, where it is."""
-    batch, *pixels, channels = layer.output_shape
-    vector = (batch, channels)
-    return vector if isinstance(layer.operator, ElementWise) and pixels == [1, 1] and vector in given else None
+    """Return the vector's shape if an element-wise layer of one pixel is given vectors only, else None."""
+    image = layer.output_shape
+    vector = (image[0], image[-1])
+    if isinstance(layer.operator, ElementWise) and image[1:-1] == (1, 1) and vector in given and image not in given:
+        return vector
+    return None

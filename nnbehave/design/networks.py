@@ -1,10 +1,11 @@
-"""Whole networks as graphs of layers: their shapes, without trained weights, batch normalisation folded into the
-convolutions wherever it follows one. To add one, write a function that builds it and returns its graph, and name it in
-``NETWORKS``.
+"""Whole networks as graphs of layers, without trained weights.
 
-The paper's Table 4 is of MobileNetV1, V2 and V3, ShuffleNetV1, InceptionV1, ResNetV1_50 and ResNetV2_50. Their OPs
-agree with the table's within 2 %, but for InceptionV1's: the table has 1.45 G, here they are 1.50 G, as in
-torchvision's documentation of GoogLeNet.
+A batch normalisation that follows a convolution is folded into it. To add a network, write a function that builds it
+and returns its graph, and enter it in ``NETWORKS``.
+
+Table 4 of the behaviour study (Tang et al., MLSys 2021) lists MobileNetV1, V2 and V3, ShuffleNetV1, InceptionV1,
+ResNetV1_50 and ResNetV2_50. The OPs here agree with the table within 2 %, except for InceptionV1: the table has 1.45 G,
+this module has 1.50 G, and so has torchvision's documentation of GoogLeNet.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ from typing import Any
 
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
-from nnbehave.design.operators import OPERATORS, Composition
+from nnbehave.design.operators import OPERATORS, GraphBuilder
 from nnbehave.design.operators.blocks import Block
 from nnbehave.errors import InvalidInputError
 
 
-class NetworkBuilder(Composition[Layer]):
-    """Builds a graph layer by layer; each takes its input's shape from the layers that it reads.
+class NetworkBuilder(GraphBuilder[Layer]):
+    """Builds a network layer by layer. Each layer takes its input's shape from the layers that it reads.
 
     Parameters
     ----------
     input_shape : tuple of int
-        Height, width, channels.
+        Height, width, channels. The batch is 1.
     precision : str
+        Precision of all layers.
 
     Examples
     --------
@@ -42,20 +44,28 @@ class NetworkBuilder(Composition[Layer]):
         super().__init__(Layer, (1, *input_shape), precision)
 
     def add_block(self, op: str, **fields: Any) -> int:
-        """Add the layers of a building block that reads the last layer; return the number of its output.
+        """Add the layers of a building block that reads the last layer. Return the index of the block's last layer.
+
+        Parameters
+        ----------
+        op : str
+            The name of a building block.
+        **fields
+            Its other fields, as in :meth:`add`.
 
         Raises
         ------
         InvalidInputError
-            ``op`` is an operator, or nothing.
+            ``op`` is not the name of a building block.
         """
         block = OPERATORS.get(op)
         if not isinstance(block, Block):
-            raise InvalidInputError(f"{op!r} is no building block; 'add' takes operators")
+            blocks = ", ".join(sorted(name for name, each in OPERATORS.items() if isinstance(each, Block)))
+            raise InvalidInputError(f"op: must be a building block ({blocks}), got {op!r}; 'add' takes operators")
         read, first = len(self.layers) - 1, len(self.layers)
-        parts = block.parts(self._layer(op, (read,), fields))
-        self.layers += parts.layers
-        self.sources += [tuple(first + s if s >= 0 else read for s in sources) for sources in parts.sources]
+        inside = block.expand(self._layer(op, (read,), fields))
+        self.layers += inside.layers
+        self.sources += [tuple(first + s if s >= 0 else read for s in sources) for sources in inside.sources]
         return len(self.layers) - 1
 
     def graph(self) -> Graph:
@@ -74,7 +84,7 @@ def mobilenet_v1(size: int = 224, classes: int = 1000, precision: str = "fp32") 
 
 
 def mobilenet_v2(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """MobileNetV2 1.0 (Sandler et al. 2018, Table 2); the first block has no expansion, as in the authors' code."""
+    """MobileNetV2 1.0 (Sandler et al. 2018, Table 2). The first block has no expansion, as in the authors' code."""
     net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=32, kernel=3, stride=2, activation="relu6")
     for expansion, out_channels, repeats, first_stride in [
@@ -93,30 +103,30 @@ def mobilenet_v2(size: int = 224, classes: int = 1000, precision: str = "fp32") 
 
 
 def mobilenet_v3_large(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """MobileNetV3-Large 1.0 (Howard et al. 2019, Table 1): squeeze-and-excitation with hard sigmoid, hard swish."""
+    """MobileNetV3-Large 1.0 (Howard et al. 2019, Table 1), with squeeze-and-excitation and hard swish."""
     net = NetworkBuilder((size, size, 3), precision)
     last = net.add("conv", out_channels=16, kernel=3, stride=2, activation="hardswish")
-    plain, attending = "mobilenet_v2", "mobilenet_v2_se"
+    plain, with_se = "mobilenet_v2", "mobilenet_v2_se"
     for block, kernel, inside, out_channels, activation, stride in [
         (plain, 3, 16, 16, "relu", 1),
         (plain, 3, 64, 24, "relu", 2),
         (plain, 3, 72, 24, "relu", 1),
-        (attending, 5, 72, 40, "relu", 2),
-        (attending, 5, 120, 40, "relu", 1),
-        (attending, 5, 120, 40, "relu", 1),
+        (with_se, 5, 72, 40, "relu", 2),
+        (with_se, 5, 120, 40, "relu", 1),
+        (with_se, 5, 120, 40, "relu", 1),
         (plain, 3, 240, 80, "hardswish", 2),
         (plain, 3, 200, 80, "hardswish", 1),
         (plain, 3, 184, 80, "hardswish", 1),
         (plain, 3, 184, 80, "hardswish", 1),
-        (attending, 3, 480, 112, "hardswish", 1),
-        (attending, 3, 672, 112, "hardswish", 1),
-        (attending, 5, 672, 160, "hardswish", 2),
-        (attending, 5, 960, 160, "hardswish", 1),
-        (attending, 5, 960, 160, "hardswish", 1),
+        (with_se, 3, 480, 112, "hardswish", 1),
+        (with_se, 3, 672, 112, "hardswish", 1),
+        (with_se, 5, 672, 160, "hardswish", 2),
+        (with_se, 5, 960, 160, "hardswish", 1),
+        (with_se, 5, 960, 160, "hardswish", 1),
     ]:
         expansion = inside / net.channels(last)
-        shape = {"kernel": kernel, "stride": stride, "out_channels": out_channels, "expansion": expansion}
-        last = net.add_block(block, activation=activation, **shape)
+        sizes = {"kernel": kernel, "stride": stride, "out_channels": out_channels, "expansion": expansion}
+        last = net.add_block(block, activation=activation, **sizes)
     net.add("conv", out_channels=960, kernel=1, activation="hardswish")
     net.add("globalavgpool")
     net.add("dense", out_channels=1280, activation="hardswish")
@@ -125,7 +135,10 @@ def mobilenet_v3_large(size: int = 224, classes: int = 1000, precision: str = "f
 
 
 def shufflenet_v1(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """ShuffleNetV1 1x with 3 groups (Zhang et al. 2018, Table 1); the very first 1×1 conv has none, as in its text."""
+    """ShuffleNetV1 1x with 3 groups (Zhang et al. 2018, Table 1).
+
+    The first 1×1 conv has no groups, as the paper's text says.
+    """
     net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=24, kernel=3, stride=2, activation="relu")
     stem = net.add("maxpool", kernel=3, stride=2)
@@ -142,7 +155,7 @@ def shufflenet_v1(size: int = 224, classes: int = 1000, precision: str = "fp32")
 
 
 def squeezenet(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """SqueezeNet 1.1 (Iandola et al. 2016, the authors' later release): pooling and the first layer without padding."""
+    """SqueezeNet 1.1 (Iandola et al. 2016; the authors' later release). Pooling and the first conv have no padding."""
     net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=64, kernel=3, stride=2, padding="valid", activation="relu")
     for widths in [(128, 128), (256, 256), (384, 384, 512, 512)]:
@@ -155,10 +168,10 @@ def squeezenet(size: int = 224, classes: int = 1000, precision: str = "fp32") ->
 
 
 def inception_v1(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """InceptionV1, GoogLeNet (Szegedy et al. 2015, Table 1), as TF-Slim has it.
+    """InceptionV1, also called GoogLeNet (Szegedy et al. 2015, Table 1), as TF-Slim has it.
 
-    Its 5×5 convs are 3×3 there, the last pooling before a module is 2×2, and batch normalisation takes the place of
-    local response normalisation.
+    TF-Slim has 3×3 convs in place of the 5×5 ones, a last pooling before a module of 2×2, and batch normalisation in
+    place of local response normalisation.
     """
     net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=64, kernel=7, stride=2, activation="relu")
@@ -166,7 +179,7 @@ def inception_v1(size: int = 224, classes: int = 1000, precision: str = "fp32") 
     net.add("conv", out_channels=64, kernel=1, activation="relu")
     net.add("conv", out_channels=192, kernel=3, activation="relu")
     net.add("maxpool", kernel=3, stride=2)
-    for pool, modules in [  # of each module #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj
+    for pool, modules in [  # for each module: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj
         (3, [(64, 96, 128, 16, 32, 32), (128, 128, 192, 32, 96, 64)]),
         (
             2,
@@ -188,7 +201,7 @@ def inception_v1(size: int = 224, classes: int = 1000, precision: str = "fp32") 
 
 
 def resnet18(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """ResNet-18 (He et al. 2016, Table 1; projection shortcuts where the shape changes: option B)."""
+    """ResNet-18 (He et al. 2016, Table 1), with projection shortcuts where the shape changes (option B)."""
     net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=64, kernel=7, stride=2, activation="relu")
     net.add("maxpool", kernel=3, stride=2)
@@ -199,10 +212,10 @@ def resnet18(size: int = 224, classes: int = 1000, precision: str = "fp32") -> G
 
 
 def resnet_v1_50(size: int = 224, classes: int = 1000, precision: str = "fp32") -> Graph:
-    """ResNet-50 (He et al. 2016, Table 1) as TF-Slim has it, and with the OPs of the paper's Table 4.
+    """ResNet-50 (He et al. 2016, Table 1) as TF-Slim has it, with the OPs of the behaviour study's Table 4.
 
-    The 3×3 conv of a stage's last unit has the stride, so it has fewer OPs than the original (3.8 G). What TF-Slim
-    pads in a step of its own is padded in the convs here.
+    The 3×3 conv of a stage's last unit has the stride, so the network has fewer OPs than the original (3.8 G). TF-Slim
+    pads in operators of its own; here the convs pad.
     """
     return _slim_resnet50(size, classes, precision, preactivated=False)
 
@@ -210,8 +223,8 @@ def resnet_v1_50(size: int = 224, classes: int = 1000, precision: str = "fp32") 
 def resnet_v2_50(size: int = 299, classes: int = 1000, precision: str = "fp32") -> Graph:
     """ResNet-50 with pre-activation (He et al. 2016, Identity Mappings in Deep Residual Networks) as TF-Slim has it.
 
-    The strides as in :func:`resnet_v1_50`. TF-Slim's weights are for 299×299, and the paper's OPs are of that size. The
-    normalisation that begins a unit reads a sum, not a conv, so it is a layer.
+    The strides are those of :func:`resnet_v1_50`. TF-Slim's weights are for 299×299, and the behaviour study's OPs are
+    of that size. The normalisation that begins a unit reads a sum, not a conv, so it is a layer of its own.
     """
     return _slim_resnet50(size, classes, precision, preactivated=True)
 
@@ -219,7 +232,7 @@ def resnet_v2_50(size: int = 299, classes: int = 1000, precision: str = "fp32") 
 def _inception(
     net: NetworkBuilder, one: int, three_reduce: int, three: int, five_reduce: int, five: int, pooled: int
 ) -> None:
-    """Add a module: the branches of GoogLeNet's Fig. 2 (b) side by side, the 5×5 one with 3×3 as in TF-Slim."""
+    """Add a module: the branches of GoogLeNet's Fig. 2 (b), concatenated. The 5×5 conv is 3×3, as in TF-Slim."""
     read = len(net.layers) - 1
 
     def conv(out_channels: int, kernel: int, reads: int | None = None) -> int:
@@ -235,6 +248,7 @@ def _inception(
 
 
 def _slim_resnet50(size: int, classes: int, precision: str, preactivated: bool) -> Graph:
+    """Return TF-Slim's ResNet-50, with pre-activation (V2) or without (V1)."""
     net = NetworkBuilder((size, size, 3), precision)
     net.add("conv", out_channels=64, kernel=7, stride=2, activation=None if preactivated else "relu")
     net.add("maxpool", kernel=3, stride=2)
@@ -247,13 +261,14 @@ def _slim_resnet50(size: int, classes: int, precision: str, preactivated: bool) 
 
 
 def _slim_bottleneck(net: NetworkBuilder, inside: int, stride: int, preactivated: bool) -> None:
+    """Add a unit of TF-Slim's ResNet-50: a bottleneck of ``inside`` channels and its shortcut."""
     before = read = shortcut = len(net.layers) - 1
     if preactivated:
         read = net.add("batch_norm", activation="relu")
     if net.channels(before) != 4 * inside:
         shortcut = net.add("conv", read, out_channels=4 * inside, kernel=1, stride=stride)
     elif stride > 1:
-        shortcut = net.add("maxpool", before, kernel=1, stride=stride)  # takes every other pixel
+        shortcut = net.add("maxpool", before, kernel=1, stride=stride)  # of kernel 1: takes every other pixel
     net.add("conv", read, out_channels=inside, kernel=1, activation="relu")
     net.add("conv", out_channels=inside, kernel=3, stride=stride, activation="relu")
     branch = net.add("conv", out_channels=4 * inside, kernel=1)
@@ -261,6 +276,7 @@ def _slim_bottleneck(net: NetworkBuilder, inside: int, stride: int, preactivated
 
 
 def _classifier(net: NetworkBuilder, classes: int) -> Graph:
+    """Add the global average and the last dense layer, and return the network."""
     net.add("globalavgpool")
     net.add("dense", out_channels=classes)
     return net.graph()
@@ -277,10 +293,24 @@ NETWORKS: dict[str, Callable[..., Graph]] = {
     "resnet_v1_50": resnet_v1_50,
     "resnet_v2_50": resnet_v2_50,
 }
+"""The function that builds each network, by the network's name."""
 
 
 def load_network(name: str, precision: str = "fp32") -> Graph:
-    """Return the network called ``name`` at a precision. Raises InvalidInputError with the names there are."""
+    """Return a network.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``NETWORKS``.
+    precision : str
+        Precision of all layers.
+
+    Raises
+    ------
+    InvalidInputError
+        There is no such network. The message lists all names.
+    """
     if name not in NETWORKS:
-        raise InvalidInputError(f"unknown network {name!r}; there are {', '.join(NETWORKS)}")
+        raise InvalidInputError(f"unknown network {name!r}; name must be one of {', '.join(NETWORKS)}")
     return NETWORKS[name](precision=precision)

@@ -8,8 +8,9 @@ the other core of a 2-core machine made most layers 1 to 2 % slower and large on
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from nnbehave.design.graph import Graph, as_graph
@@ -28,7 +29,7 @@ from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.shards import LAYERS_PER_SHARD, shards_of
 from nnbehave.measurement.store import SessionRecord, Store
 from nnbehave.measurement.targets import get_target
-from nnbehave.records import Environment, Measurement, Measurements, Status, Subject
+from nnbehave.records import Environment, Measurement, Measurements, Point, Status, Subject
 
 _LOG = logging.getLogger("nnbehave")
 Curves = Sequence[Sequence[Layer | Graph]]
@@ -68,7 +69,7 @@ class Engine:
         self._methods: set[str] = set()
         self._subjects: dict[str, Graph] = {}
         self._waiting: dict[int, Session | ExactSession] = {}  # by the id of a plan: started to say what is there
-        self._not_started: dict[str, str] = {}  # by platform, why its runner does not start
+        self._left_out: dict[str, str] = {}  # by platform, why its runner cannot be had
 
     def __enter__(self) -> Engine:
         with ExitStack() as opening:
@@ -94,7 +95,7 @@ class Engine:
     def measure(self, curves: Curves) -> Measurements:
         """Measure what the store lacks of some curves; return all measurements so far.
 
-        A platform whose runner does not start has failed measurements with the reason, and the others go on.
+        A platform whose runner cannot be had gets failed measurements with the reason, and the others go on.
 
         Raises
         ------
@@ -107,17 +108,29 @@ class Engine:
         """
         if not any(curves):
             raise InvalidInputError("nothing to measure: no layers")
-        self._add(curves)
+        return self.on_each_platform(lambda platform: self._measure_curves(platform, curves))
+
+    def on_each_platform(self, work: Callable[[Platform], None]) -> Measurements:
+        """Do some work on each platform, going on without a platform whose runner cannot be had.
+
+        Raises
+        ------
+        WorkerError, ConnectionLost
+            As :meth:`measure`.
+        """
         for platform in self.platforms:
-            if str(platform) not in self._not_started:
+            if str(platform) not in self._left_out:
                 try:
-                    plans = self.plans(platform, curves)
-                    self._end_waiting(plans[1:])  # their runners would lie idle while the first plan is measured
-                    for plan in plans:
-                        self._measure(plan)
+                    work(platform)
                 except WorkerError as error:
                     self._leave_out(platform, error)
         return self.measurements()
+
+    def _measure_curves(self, platform: Platform, curves: Curves) -> None:
+        plans = self.plans(platform, curves)
+        self._end_waiting(plans[1:])  # their runners would lie idle while the first plan is measured
+        for plan in plans:
+            self._measure(plan)
 
     def _measure(self, plan: Plan) -> None:
         most = len(plan.missing) if self.options.graphs_whole else LAYERS_PER_SHARD
@@ -131,8 +144,8 @@ class Engine:
     def _leave_out(self, platform: Platform, error: WorkerError) -> None:
         """Go on without a platform; raise where the target is gone, or where no platform is left."""
         self._end_waiting()
-        self._not_started[str(platform)] = str(error)
-        if isinstance(error, ConnectionLost) or len(self._not_started) == len(self.platforms):
+        self._left_out[str(platform)] = str(error)
+        if isinstance(error, ConnectionLost) or len(self._left_out) == len(self.platforms):
             raise error
         _LOG.warning("%s is left out: %s", platform, error)
 
@@ -222,14 +235,19 @@ class Engine:
             subjects.append(self.options.evictor.id)
         wanted = Wanted(names, self._environments, self._methods, self._space_id, subjects)
         found = self._derivation.measurements(wanted)
-        if not self._not_started:
+        if not self._left_out:
             return found
-        failed = [
-            Measurement(Subject.of(graph), name, self._target.name, "none", "", 0, Status.FAILED, reason)
-            for name, reason in self._not_started.items()
-            for graph in self._subjects.values()
-        ]
-        return Measurements([*found, *failed], found.environments, found.choices)
+        return Measurements([*found, *self._failures(found)], found.environments, found.choices)
+
+    def _failures(self, found: Measurements) -> Iterator[Measurement]:
+        """Yield a failed measurement of each subject that a platform that was left out has nothing of."""
+        known = {(one.platform, one.subject.id) for one in found}
+        points = self._store.points(self._space_id) if self._space_id is not None else {}
+        for name, reason in self._left_out.items():
+            for subject, graph in self._subjects.items():
+                one = Measurement(Subject.of(graph), name, self._target.name, "none", "", 0, Status.FAILED, reason)
+                if (name, subject) not in known:
+                    yield from [replace(one, point=Point(*point)) for point in points.get(subject, ())] or [one]
 
     def sessions(self) -> Iterator[SessionRecord]:
         """Yield the sessions on these platforms that the store has, with their samples."""

@@ -14,8 +14,9 @@ from nnbehave.measurement.converters import Artifact, ArtifactCache, ConversionP
 from nnbehave.measurement.isolation import EXACT, bound
 from nnbehave.measurement.options import Options
 from nnbehave.measurement.plan import Plan
-from nnbehave.measurement.session.events import Counted, Event, Loaded, Outcome, Part, Sample
+from nnbehave.measurement.session.events import Counted, Event, Loaded, Outcome, Sample
 from nnbehave.measurement.session.exact import ExactSession
+from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.shards import memory_of, pieces_of
 from nnbehave.measurement.statistics import Estimate

@@ -1,44 +1,59 @@
-"""How a session measures."""
+"""The settings of a session."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nnbehave.design.layer import PositiveInt
 from nnbehave.errors import InvalidInputError
 
 
 class Settings(BaseModel):
-    """How a session measures. The defaults are for a shared machine.
+    """The settings of a session. The defaults are for a shared machine.
 
     Parameters
     ----------
     interval : float
-        A layer is done when its 95 % interval lies within this share of its latency on both sides.
+        A layer is known well enough when its 95 % interval lies within this share of its latency on both sides.
     min_rounds, max_rounds : int
-        Six rounds are the fewest whose range is a 95 % interval of their median; past the last a layer is ``noisy``.
+        Fewest and most rounds of a layer. Six rounds are the fewest whose range is a 95 % interval of their median. A
+        layer that is not known well enough after ``max_rounds`` is ``noisy``.
     processes : int
-        Fresh processes that the first rounds are spread over: memory lies differently in each.
+        Fresh processes over which the first rounds are spread: each lays out memory differently.
     footprint_mib : float
-        What a network reads and writes between two runs of one of its layers; where calls are taken in turn
-        (``stacked``), at least so much lies between two calls of a layer. MobileNetV1 has 17 MB of weights and 5 of
-        activations. 0 leaves the caches as they are.
+        Memory, in MiB, that is read between two calls of a layer by the method ``stacked``: by the other layers of the
+        round, and by a buffer for the rest. MobileNetV1 has 17 MB of weights and 5 MB of activations. 0 leaves the
+        caches as they are.
     passes : int
-        Of single calls in one block, where calls are taken in turn.
-    value_ms, block_ms : float
-        Shortest span that is timed, and how much of a round a layer gets.
+        Calls of a part in one sample by the method ``stacked``.
+    span_ms : float
+        Shortest timed span, in ms. Short calls are repeated until a span takes so long.
+    sample_ms : float
+        Time that a part gets in each round, in ms.
     time_limit_s : float
-        For loading a layer and for one block of it; past it, it is a ``timeout``. Also for all timed calls of a
-        layer; past it, it is ``noisy``.
+        Time limit, in seconds, for loading a layer and for one sample of it; a layer that takes longer is a
+        ``timeout``. It also limits the sum of all timed spans of a layer; a layer that reaches it is ``noisy``.
     seed : int
-        Of the weights, the inputs and the order of every round.
+        Seed of the weights, of the inputs and of the order of every round.
 
     Raises
     ------
     InvalidInputError
         A value is of the wrong type or out of range.
+
+    Notes
+    -----
+    Stores written by version 0.1.0 hold ``span_ms`` as ``value_ms`` and ``sample_ms`` as ``block_ms``. Both old names
+    are read.
+
+    Examples
+    --------
+    >>> Settings(interval=0.05).max_rounds
+    60
+    >>> Settings(value_ms=0.5).span_ms
+    0.5
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,8 +64,8 @@ class Settings(BaseModel):
     processes: PositiveInt = 3
     footprint_mib: float = Field(default=24.0, ge=0, le=1024)
     passes: PositiveInt = 5
-    value_ms: float = Field(default=0.2, gt=0, le=1e6)
-    block_ms: float = Field(default=2.0, gt=0, le=1e6)
+    span_ms: float = Field(default=0.2, gt=0, le=1e6, validation_alias=AliasChoices("span_ms", "value_ms"))
+    sample_ms: float = Field(default=2.0, gt=0, le=1e6, validation_alias=AliasChoices("sample_ms", "block_ms"))
     time_limit_s: float = Field(default=60.0, gt=0, le=86_400)
     seed: int = Field(default=0, strict=True, ge=0, lt=2**32)
 
@@ -63,7 +78,7 @@ class Settings(BaseModel):
             ) from None
 
     @model_validator(mode="after")
-    def _enough_rounds(self) -> Settings:
+    def _check_rounds(self) -> Settings:
         if self.max_rounds < self.min_rounds:
             raise ValueError(f"max_rounds ({self.max_rounds}) is below min_rounds ({self.min_rounds})")
         return self

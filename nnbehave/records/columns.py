@@ -20,10 +20,9 @@ from nnbehave.records.measurement import (
     Point,
     Provenance,
     Scalar,
-    Status,
-    StopRule,
     Subject,
 )
+from nnbehave.records.status import Status, StopRule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +86,11 @@ _OF_SUBJECT: dict[str, Callable[[Subject], Scalar]] = {
 }
 _FIRST = list(_VALUES)[: list(_VALUES).index("session") + 1]
 COLUMNS = (*_FIRST, *_OF_SUBJECT, *LAYER_FIELDS, *(name for name in _VALUES if name not in _FIRST))
+TEXT_COLUMNS = (
+    *("space", "slot", "dimension", "platform", "target", "environment", "method", "status", "reason", "subject"),
+    *("arrangement", "layers", "op", "precision", "padding", "activation", "executed_precision", "placement"),
+    *("kernels", "left_out", "counts", "stopped_by", "estimator"),
+)
 _RENAMED = {"discarded_blocks": "discarded_samples", "disturbed_blocks": "disturbed_samples"}  # since version 0.1.0
 _REQUIRED = (
     *("platform", "environment", "method", "session", "subject", "arrangement", "layers", "status"),
@@ -215,6 +219,6 @@ def _texts(row: Row, name: str) -> tuple[str, ...]:
 
 def column_values(frame: pd.DataFrame, name: str, wanted: Scalar | Sequence[Scalar]) -> pd.Series[bool]:
     """Return which rows of a frame have one of the wanted values in a column; a text is one value."""
-    values = [wanted] if wanted is None or isinstance(wanted, str | int | float) else list(wanted)
+    values = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
     found = frame[name].isin([value for value in values if value is not None])
     return found | frame[name].isna() if None in values else found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nnbehave.errors import InvalidInputError
+from nnbehave.records.columns import TEXT_COLUMNS
 from nnbehave.records.measurement import Environment, Measurement, Point, Scalar
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _read_csv(kind: type[Kind], path: str | Path) -> Kind:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, dtype={"slot": object, "space": object})
+        # A slot may be named "nan", and the id of an environment may look like a number.
+        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=[""])
     except (ValueError, pd.errors.ParserError) as error:
         raise InvalidInputError(str(error)) from None
     return kind.from_frame(frame)

@@ -11,6 +11,8 @@ from nnbehave.records import Status
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from nnbehave.analysis.results import Results
 
@@ -19,7 +21,7 @@ _WITHOUT = tuple(status.value for status in (Status.UNSUPPORTED, Status.FAILED, 
 
 
 def summary(results: Results) -> str:
-    """Say what there is by platform and status, and why there is not more."""
+    """Return how many measurements there are by platform and status, and the reasons where there is no latency."""
     frame = results.frame
     lines = []
     for platform, rows in frame.groupby("platform", sort=False):
@@ -59,7 +61,7 @@ def _steps_line(row: dict[Any, Any], wide: int) -> str:
 
 
 def support_table(table: pd.DataFrame) -> str:
-    """Lay out a support matrix for a terminal: operators by precisions; why there is none, as notes below."""
+    """Return a support matrix as text: operators by precisions, with the reasons as notes below."""
     lines = []
     several = table.groupby("platform")["environment"].nunique().max() > 1
     for (platform, environment), cells in table.groupby(["platform", "environment"], sort=False):
@@ -109,8 +111,9 @@ def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
         ax = results.plot(**what)
         ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")
         file = folder / f"{'-'.join(parts)}.png"
-        ax.figure.savefig(file, dpi=120)
-        plt.close(ax.figure)
+        figure = _figure_of(ax)
+        figure.savefig(file, dpi=120)
+        plt.close(figure)
         yield file
 
 
@@ -123,10 +126,19 @@ def draw_platforms(results: Results, table: pd.DataFrame, file: Path) -> None:
     for (platform, dimension), ax in zip(curves, axes, strict=True):
         results.plot(platform, dimension=dimension, ax=ax).set_title(platform)
     try:
-        axes[0].figure.savefig(file, dpi=120)
+        _figure_of(axes[0]).savefig(file, dpi=120)
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"--png {file}: {error}") from None
 
 
 def _file_name(text: Any) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in str(text))
+
+
+def _figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes stand in."""
+    from matplotlib.figure import Figure
+
+    figure = ax.get_figure()
+    assert isinstance(figure, Figure)
+    return figure

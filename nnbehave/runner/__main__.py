@@ -1,4 +1,4 @@
-"""``python -m nnbehave.runner --backend MODULE:CLASS [--options JSON] [--cores 1]``."""
+"""The program of the runner: ``python -m nnbehave.runner --backend MODULE:CLASS [--options JSON] [--cores 1]``."""
 
 from __future__ import annotations
 
@@ -7,30 +7,39 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Callable, Iterator
 
-from nnbehave.runner.backends.base import Backend, quantised_inputs
-from nnbehave.runner.protocol import PROTOCOL_VERSION, Unsupported, decode_array, encode_array, serve
+from nnbehave.runner.backends.base import Backend, Model, quantised_inputs
+from nnbehave.runner.machine import Facts
+from nnbehave.runner.protocol import PROTOCOL_VERSION, Message, Unsupported, decode_array, encode_array, serve
 from nnbehave.runner.reference import fidelity, load_quantisation
-from nnbehave.runner.timing import alternate, calibrate, rotate, time_block, warm_up
+from nnbehave.runner.timing import Spans, alternate, calibrate, rotate, time_sample, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
 COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "alternate", "profile", "estimate", "unload")
 
+Answers = Iterator[Message]
+
 
 class Runner:
-    """Answers the requests of :mod:`nnbehave.runner.protocol` with one backend."""
+    """Answers requests with one backend. :mod:`nnbehave.runner.protocol` documents each method below.
 
-    def __init__(self, backend: Backend, cpus: list[Any]) -> None:
+    Parameters
+    ----------
+    backend : Backend
+    cpus : list of int
+        The cores to which this process is pinned; empty if it is not pinned.
+    """
+
+    def __init__(self, backend: Backend, cpus: list[int]) -> None:
         self.backend = backend
         self.cpus = cpus
-        self.models: dict[str, Any] = {}
-        self.inner: dict[str, Any] = {}
+        self.models: dict[str, Model] = {}
+        self.calls_per_span: dict[str, int] = {}
         self.witnesses = Witnesses(cpus)
 
-    def hello(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def hello(self, request: Message) -> Answers:
         yield {
             "protocol": PROTOCOL_VERSION,
             "machine": self.backend.machine_facts(),
@@ -40,19 +49,19 @@ class Runner:
             "witnesses": self.witnesses.available(),
         }
 
-    def load(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def load(self, request: Message) -> Answers:
         start = time.perf_counter()
         path = request["path"]
         model = self.backend.load(path, request["precision"])
         load_s = time.perf_counter() - start
-        if model.invoke is None:
+        if model.invoke is None:  # nothing runs in this process
             self.models[request["handle"]] = model
             yield {"load_s": load_s, "fidelity": None, "kernels": model.kernels}
             return
         quantisation = load_quantisation(path)
         inputs = quantised_inputs(model.input_shapes, model.input_dtypes, request["seed"], quantisation)
         try:
-            outputs = model.run(inputs)  # which also puts the inputs in place
+            outputs = model.run(inputs)  # this also puts the inputs in place for the calls that are timed
         except RuntimeError as error:
             raise Unsupported(f"the first call fails: {error}") from None
         self.models[request["handle"]] = model
@@ -62,84 +71,90 @@ class Runner:
             "kernels": model.kernels,
         }
 
-    def run(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def run(self, request: Message) -> Answers:
         model = self.models[request["handle"]]
         outputs = model.run([decode_array(array) for array in request["inputs"]])
         yield {"outputs": [encode_array(array) for array in outputs]}
 
-    def _calls(self, handle: str, value_ns: int) -> int:
-        if handle not in self.inner:
-            self.inner[handle] = calibrate(self.models[handle].invoke, self.backend.clock, value_ns)
-        return int(self.inner[handle])
-
-    def warm_up(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def warm_up(self, request: Message) -> Answers:
         handle = request["handle"]
-        if self.models[handle].invoke is None:  # what runs elsewhere is warmed up there
+        if self.models[handle].invoke is None:  # it runs on a device, which warms it up by itself
             yield {"spans": 0, "steady": True}
             return
-        inner = self._calls(handle, request["value_ns"])
-        spans, steady = warm_up(self.models[handle].invoke, self.backend.clock, inner)
+        calls = self._calls_per_span(handle, request["span_ns"])
+        spans, steady = warm_up(self.models[handle].invoke, self.backend.clock, calls)
         yield {"spans": spans, "steady": steady}
 
-    def time(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def time(self, request: Message) -> Answers:
         for handle in request["handles"]:
-            if self.models[handle].measure is not None:
-                yield self._timed_elsewhere(handle, self.models[handle].measure, request["block_ns"])
+            model = self.models[handle]
+            if model.measure is not None:
+                yield self._reported(handle, model.measure, request["sample_ns"])
                 continue
-            inner = self._calls(handle, request["value_ns"])
-            block = partial(time_block, self.models[handle].invoke, self.backend.clock, inner, request["block_ns"])
-            spans, seen = self.witnesses.around(block)
-            yield self._block(handle, inner, spans, seen)
+            calls = self._calls_per_span(handle, request["span_ns"])
+            take = partial(time_sample, model.invoke, self.backend.clock, calls, request["sample_ns"])
+            spans, seen = self.witnesses.around(take)
+            yield self._sample(handle, calls, spans, seen)
 
-    def rotate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def rotate(self, request: Message) -> Answers:
         calls = [self.models[handle].invoke for handle in request["handles"]]
-        passes = partial(rotate, calls, self.backend.clock, request["passes"], request["evict_bytes"])
-        spans, seen = self.witnesses.around(passes)
-        for handle, each in zip(request["handles"], spans):
-            yield self._block(handle, 1, each, seen)
+        take = partial(rotate, calls, self.backend.clock, request["passes"], request["evict_bytes"])
+        samples, seen = self.witnesses.around(take)
+        for handle, spans in zip(request["handles"], samples):
+            yield self._sample(handle, 1, spans, seen)
 
-    def alternate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def alternate(self, request: Message) -> Answers:
         evictor = request["evictor"]
         for handle in request["handles"]:
             models = self.models[handle].invoke, self.models[evictor].invoke
-            spans, seen = self.witnesses.around(partial(alternate, *models, self.backend.clock, request["passes"]))
-            yield self._block(handle, 1, spans[0], seen)
-            yield self._block(evictor, 1, spans[1], seen)
+            take = partial(alternate, *models, self.backend.clock, request["passes"])
+            (spans, others), seen = self.witnesses.around(take)
+            yield self._sample(handle, 1, spans, seen)
+            yield self._sample(evictor, 1, others, seen)
 
-    def profile(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def profile(self, request: Message) -> Answers:
         for handle in request["handles"]:
-            yield self._timed_elsewhere(handle, self.models[handle].profile, request["block_ns"])
+            yield self._reported(handle, self.models[handle].profile, request["sample_ns"])
 
-    def estimate(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def estimate(self, request: Message) -> Answers:
         handles = request["handles"]
         for handle, found in zip(handles, self.backend.estimate([self.models[handle] for handle in handles])):
             yield {"handle": handle, **({"refused": str(found)} if isinstance(found, Unsupported) else found._asdict())}
 
-    def _timed_elsewhere(self, handle: str, run: Any, block_ns: int) -> dict[str, Any]:
-        (calls, total_ns), seen = self.witnesses.around(partial(run, block_ns))
-        return self._block(handle, calls, ([total_ns], []), seen)
-
-    def _block(
-        self, handle: str, inner: int, spans: tuple[list[int], list[int]], seen: dict[str, Any]
-    ) -> dict[str, Any]:
-        """A block is of undisturbed spans, or of all where too few are; a clock of one's own is never disturbed."""
-        if self.backend.clock is not time.perf_counter_ns:
-            return {"handle": handle, "inner": inner, "times_ns": [*spans[0], *spans[1]], "witnesses": {}}
-        good, interrupted = spans
-        enough = len(good) >= len(interrupted)
-        seen = {**seen, "interrupted_spans": len(interrupted), "preempted": not enough}
-        return {"handle": handle, "inner": inner, "times_ns": good if enough else good + interrupted, "witnesses": seen}
-
-    def unload(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def unload(self, request: Message) -> Answers:
         del self.models[request["handle"]]
-        self.inner.pop(request["handle"], None)
+        self.calls_per_span.pop(request["handle"], None)
         yield {}
+
+    def _calls_per_span(self, handle: str, span_ns: int) -> int:
+        """Return how many calls of a model a span needs. It is found once for each model."""
+        if handle not in self.calls_per_span:
+            self.calls_per_span[handle] = calibrate(self.models[handle].invoke, self.backend.clock, span_ns)
+        return self.calls_per_span[handle]
+
+    def _reported(self, handle: str, run: Callable[[int], tuple[int, int]], sample_ns: int) -> Message:
+        """Return a sample that the runtime has timed itself: one span with all its calls."""
+        (calls, total_ns), seen = self.witnesses.around(partial(run, sample_ns))
+        return self._sample(handle, calls, Spans([total_ns], []), seen)
+
+    def _sample(self, handle: str, calls_per_span: int, spans: Spans, seen: Facts) -> Message:
+        """Return the answer with a sample. It has the clean spans, or all spans if most were interrupted.
+
+        If the backend has a clock of its own, what this machine does cannot disturb a span.
+        """
+        answer = {"handle": handle, "calls_per_span": calls_per_span}
+        if self.backend.clock is not time.perf_counter_ns:
+            return {**answer, "spans_ns": [*spans.clean, *spans.interrupted], "witnesses": {}}
+        enough = len(spans.clean) >= len(spans.interrupted)
+        seen = {**seen, "interrupted_spans": len(spans.interrupted), "preempted": not enough}
+        return {**answer, "spans_ns": spans.clean if enough else spans.clean + spans.interrupted, "witnesses": seen}
 
 
 def pin(cores: int) -> list[int]:
-    """Keep this process to the last ``cores`` of those that it may use, where the system allows; return them.
+    """Pin this process to the last ``cores`` of the cores that it may use, and return them.
 
-    Interrupts and other programs tend to the first.
+    The last cores are taken because interrupts and other programs tend to use the first. Nothing is done if ``cores``
+    is 0 or if the system cannot pin; the list is then empty.
     """
     if not cores or not hasattr(os, "sched_setaffinity"):
         return []
@@ -149,13 +164,13 @@ def pin(cores: int) -> list[int]:
 
 
 def main() -> None:
-    """Pin this process, load the backend, answer requests."""
+    """Pin this process, load the backend and answer requests."""
     parser = argparse.ArgumentParser(prog="python -m nnbehave.runner", description=__doc__)
     parser.add_argument("--backend", required=True, help="MODULE:CLASS of the backend")
-    parser.add_argument("--options", default="{}", help="the backend's options, as JSON")
-    parser.add_argument("--cores", type=int, default=0, help="pin it to the last so many; 0 leaves it as it is")
+    parser.add_argument("--options", default="{}", help="options of the backend, as JSON")
+    parser.add_argument("--cores", type=int, default=0, help="pin to this many cores; 0 does not pin")
     arguments = parser.parse_args()
-    cpus = pin(arguments.cores)  # before a runtime starts its threads
+    cpus = pin(arguments.cores)  # before the runtime starts its threads
     module, _, name = arguments.backend.partition(":")
     backend = getattr(importlib.import_module(module), name)(**json.loads(arguments.options))
     runner = Runner(backend, cpus)

@@ -1,4 +1,4 @@
-"""What compilers print by C or C++, past Python's own streams."""
+"""Capture of what compilers print from C or C++, which does not go through Python's own streams."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import List
 
 @contextmanager
 def captured_output(*descriptors: int) -> Iterator[List[str]]:
-    """Catch all that this process writes to standard output (1) or error (2); the list has it after the ``with``.
+    """Capture what this process writes to standard output (1) or error (2).
 
-    Should the process die meanwhile, it is lost.
+    The yielded list gets the text, as its only element, when the ``with`` body ends. If the process dies in the body,
+    the text is lost.
     """
     caught: List[str] = []
     libc = ctypes.CDLL(None)
@@ -36,6 +37,7 @@ def captured_output(*descriptors: int) -> Iterator[List[str]]:
 
 
 def _flush(libc: ctypes.CDLL) -> None:
+    """Write out what Python and C have buffered."""
     sys.stdout.flush()
     sys.stderr.flush()
     libc.fflush(None)

@@ -1,8 +1,10 @@
-"""``python -m nnbehave.runner.guard TOKEN ARGUMENTS``: the runner with these arguments, on a host that is far away.
+"""``python -m nnbehave.runner.guard TOKEN ARGUMENTS``: a runner on a remote host, and a parent that ends it.
 
-A runner ends when its input does; but not in a call that holds Python's lock, and what it started may outlive it. So
-its parent watches the input, and ends all of it. The token, in the command line, is what :mod:`nnbehave.runner.host`
-finds it by.
+A runner ends by itself when its input ends, but not while a call holds Python's lock, and processes that it started
+may live on. So a parent process watches the input. When the input ends, it kills the runner and all that the runner
+started.
+
+The token is in the command line so that :mod:`nnbehave.runner.host` finds the processes of a sweep.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ import sys
 
 
 def guard() -> None:
-    """Return in a child process. This one ends it, with whatever it started, when standard input ends.
+    """Fork, and return in the child. The parent kills the child and its process group when standard input ends.
 
-    The exit code is the child's, or 128 and the signal's number where one killed it, as shells have it.
+    The parent exits with the child's exit code, or, like a shell, with 128 plus the number of the signal that killed
+    the child.
     """
-    ended, alive = os.pipe()  # the child has the other end for as long as it lives
+    ended, alive = os.pipe()  # the child holds the other end for as long as it lives
     child = os.fork()
     if child == 0:
         os.setpgid(0, 0)
@@ -31,7 +34,7 @@ def guard() -> None:
     watch.poll()
     try:
         os.killpg(child, signal.SIGKILL)
-    except ProcessLookupError:  # it has not got as far as having a group
+    except ProcessLookupError:  # the child has not made its process group yet
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     os._exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
@@ -40,6 +43,6 @@ def guard() -> None:
 if __name__ == "__main__":
     del sys.argv[1]
     guard()
-    from nnbehave.runner.__main__ import main  # which imports NumPy, so after the fork
+    from nnbehave.runner.__main__ import main  # this imports NumPy, so it comes after the fork
 
     main()

@@ -1,18 +1,22 @@
-"""``python -m nnbehave.runner.host TOKEN``: what a sweep needs of a host beside runners: files, facts, the lock.
+"""``python -m nnbehave.runner.host TOKEN``: the helper process of a sweep on a remote host.
 
-It speaks as :mod:`nnbehave.runner.protocol` says, and ends with its input.
+It receives artifacts, tells facts about the host and holds the lock. It answers requests in the form that
+:mod:`nnbehave.runner.protocol` describes, and ends when its input ends.
 
 ============  ============================  ====================================================================
-``cmd``       request                       answer
+``cmd``       request                       what it does, and its answer
 ============  ============================  ====================================================================
-``begin``     ``folder``                    ``state`` (:func:`.machine.state`). Ends what an earlier connection
-                                            with this token left, trims the folder of artifacts
-``versions``  ``packages``                  ``versions``: of each its version, None where it is not installed
-``lock``                                    ``held``: whether this process has the machine to measure on
-``has``       ``key``                       ``there``, ``path``: of an artifact's folder, and whether it is there
-``write``     ``key``, ``name``, ``data``   nothing; adds to a file of an artifact that is arriving, in base64
-``keep``      ``key``                       nothing; the artifact is whole, or refused where its content is not
-                                            what its key says
+``begin``     ``folder``                    Ends the processes that an earlier connection with this token has
+                                            left. Trims the artifacts in the folder. Answers ``state``
+                                            (:func:`.machine.state`).
+``versions``  ``packages``                  Answers ``versions``: for each package its version, None if it is
+                                            not installed.
+``lock``                                    Tries to take the machine for measuring. Answers ``held``.
+``has``       ``key``                       Answers ``path``, the folder of an artifact, and ``there``: whether
+                                            the artifact is there. Deletes what has arrived of it.
+``write``     ``key``, ``name``, ``data``   Appends base64 data to a file of an artifact that is arriving.
+``keep``      ``key``                       Keeps an artifact that has arrived. Fails if its content does not
+                                            have this key.
 ============  ============================  ====================================================================
 """
 
@@ -28,54 +32,53 @@ import sys
 import time
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from nnbehave.runner.lock import MeasuringLock
 from nnbehave.runner.machine import state
-from nnbehave.runner.protocol import serve
+from nnbehave.runner.protocol import Message, serve
 
-_MOST_BYTES = 2e9  # of artifacts that a host keeps
-_MAKING = "artifact.json"  # how an artifact was made, which is no part of it
-_DRAFT_S = 3600.0  # longer than anything takes to arrive
+_MOST_BYTES = 2e9  # size of the artifacts that a host keeps
+_MAKING = "artifact.json"  # says how an artifact was made, and is not a part of it
+_DRAFT_S = 3600.0  # no artifact takes longer to arrive
 
 
 class Host:
-    """Answers the requests above."""
+    """Answers the requests in the table above."""
 
     def __init__(self, token: str) -> None:
         self._token = token
         self._lock = MeasuringLock()
         self._root = ""
 
-    def begin(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def begin(self, request: Message) -> Iterable[Message]:
         end_others(self._token)
         self._root = os.path.join(request["folder"], "artifacts")
         os.makedirs(self._root, exist_ok=True)
         trim(self._root)
         yield {"state": state()}
 
-    def versions(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def versions(self, request: Message) -> Iterable[Message]:
         yield {"versions": {package: _version(package) for package in request["packages"]}}
 
-    def lock(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def lock(self, request: Message) -> Iterable[Message]:
         yield {"held": self._lock.take()}
 
-    def has(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def has(self, request: Message) -> Iterable[Message]:
         folder = os.path.join(self._root, request["key"])
         there = os.path.isdir(folder)
         if there:
-            os.utime(folder)  # used now, which trimming goes by
-        shutil.rmtree(self._draft(request), ignore_errors=True)  # what arrived in part
+            os.utime(folder)  # trim() deletes the oldest
+        shutil.rmtree(self._draft(request), ignore_errors=True)  # a connection may have broken while it arrived
         yield {"there": there, "path": folder}
 
-    def write(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def write(self, request: Message) -> Iterable[Message]:
         folder = self._draft(request)
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, os.path.basename(request["name"])), "ab") as file:
             file.write(base64.b64decode(request["data"]))
         yield {}
 
-    def keep(self, request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    def keep(self, request: Message) -> Iterable[Message]:
         draft, folder = self._draft(request), os.path.join(self._root, request["key"])
         if artifact_key(draft) != request["key"]:
             shutil.rmtree(draft, ignore_errors=True)
@@ -83,22 +86,23 @@ class Host:
         try:
             os.rename(draft, folder)
         except OSError:
-            if not os.path.isdir(folder):  # else another sweep was quicker
+            if not os.path.isdir(folder):  # otherwise another sweep has sent it meanwhile
                 raise
             shutil.rmtree(draft, ignore_errors=True)
         yield {}
 
-    def _draft(self, request: dict[str, Any]) -> str:
+    def _draft(self, request: Message) -> str:
+        """Return the folder of an artifact that is arriving."""
         return os.path.join(self._root, f".{request['key']}.{self._token}")
 
 
 def artifact_files(folder: str) -> list[str]:
-    """Return the paths of an artifact's files, in order."""
+    """Return the paths of an artifact's files, sorted by name."""
     return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name != _MAKING]
 
 
 def artifact_key(folder: str) -> str:
-    """Return what an artifact is called on a host: a digest of its files, their names and their content."""
+    """Return the key of an artifact on a host: a hash of the names and the contents of its files."""
     digest = hashlib.sha256()
     for path in artifact_files(folder):
         with open(path, "rb") as file:
@@ -110,7 +114,7 @@ def artifact_key(folder: str) -> str:
 
 
 def end_others(token: str) -> None:
-    """End the processes of an earlier connection of the same sweep, which this system may not know to be cut."""
+    """Kill the processes of earlier connections with this token. The host may not have noticed that they broke."""
     for path in glob.glob("/proc/[0-9]*/cmdline"):
         pid = int(path.split("/")[2])
         try:
@@ -121,19 +125,19 @@ def end_others(token: str) -> None:
                     os.killpg(pid, signal.SIGKILL)
                 else:
                     os.kill(pid, signal.SIGKILL)
-        except OSError:  # it ended meanwhile, or it is another user's
+        except OSError:  # it has ended meanwhile, or belongs to another user
             continue
 
 
 def trim(root: str, most_bytes: float = _MOST_BYTES) -> None:
-    """Delete the artifacts that have not been used for the longest, past so many bytes, and what never came whole."""
+    """Delete the least recently used artifacts until the rest fits into ``most_bytes``, and abandoned drafts."""
     entries = []
     for name in os.listdir(root):
         folder = os.path.join(root, name)
         try:
             used = os.stat(folder).st_mtime
             size = sum(os.path.getsize(os.path.join(folder, file)) for file in os.listdir(folder))
-        except OSError:  # another sweep's, and gone
+        except OSError:  # another sweep has deleted it meanwhile
             continue
         if not name.startswith("."):
             entries.append((used, size, folder))
@@ -148,6 +152,7 @@ def trim(root: str, most_bytes: float = _MOST_BYTES) -> None:
 
 
 def _version(package: str) -> str | None:
+    """Return the version of a package; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What a runtime says of the kernels that run."""
+"""What a runtime tells about the kernels that it runs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ class Kernel(NamedTuple):
     Attributes
     ----------
     name : str
-        As the runtime calls it.
+        The runtime's name of the kernel.
     precision : str
-        What it computes in, as the runtime tells: OpenVINO in the kernel's name, by the type of what the kernel reads;
-        LiteRT by the types of its tensors. Empty where it only moves or converts data, or the runtime does not tell.
+        The precision in which it computes, as the runtime tells: OpenVINO by the kernel's name, which has the type of
+        its input; LiteRT by the types of its tensors. Empty if the kernel only moves or converts data, or if the
+        runtime does not tell.
     placed : bool
-        Whether it runs where the platform means it to.
+        True if it runs where the platform is meant to run it: on the accelerator, or by the delegate.
     reason : str
-        Why it does not, where the runtime tells.
+        Why it does not run there, if the runtime tells.
     """
 
     name: str
@@ -29,11 +30,11 @@ class Kernel(NamedTuple):
 
 
 def executed_precision(kernels: Iterable[Kernel]) -> str:
-    """Return what kernels compute in, such as ``fp32`` or ``fp32+int8``."""
+    """Return the precisions in which kernels compute: ``fp32``, ``fp32+int8``, or ``unknown``."""
     return "+".join(sorted({kernel.precision for kernel in kernels if kernel.precision})) or "unknown"
 
 
 def placement(kernels: Iterable[Kernel]) -> str:
-    """Return how many run where they are meant to: ``full``, ``partial`` or, where none does, ``fallback``."""
+    """Return how many kernels run where they are meant to: ``full`` (all), ``partial`` or ``fallback`` (none)."""
     placed = {kernel.placed for kernel in kernels}
     return "full" if False not in placed else "partial" if True in placed else "fallback"

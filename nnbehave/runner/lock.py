@@ -1,4 +1,4 @@
-"""A machine measures for one sweep at a time: two at once would measure each other."""
+"""The lock that lets one sweep at a time measure on a machine, because two at once would slow each other down."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Optional
 
 try:
     import fcntl
-except ImportError:  # not on Windows; there, two sweeps at once are the user's to avoid
+except ImportError:  # on Windows, where the user must not run two sweeps at once
     fcntl = None  # type: ignore[assignment]
 
 
 class MeasuringLock:
-    """Held by a process while it measures; the system releases it when the process ends.
+    """A lock that a process holds while it measures. The system releases it when the process ends.
 
     Parameters
     ----------
     device : str, optional
-        What is measured, where it is not this machine.
+        The device that is measured, if that is not this machine.
     """
 
     def __init__(self, device: str = "") -> None:
@@ -27,12 +27,12 @@ class MeasuringLock:
         self._descriptor: Optional[int] = None
 
     def take(self) -> bool:
-        """Take the lock where nobody else has it; return whether it is held now."""
+        """Take the lock if no other process holds it. Return True if this process holds it now."""
         if fcntl is None or self._descriptor is not None:
             return True
-        # Made only where there is none: a system may refuse to open another user's file in this folder for making.
+        # A system may refuse O_CREAT for an existing file of another user in this folder. To lock, reading is enough.
         making = 0 if os.path.exists(self._path) else os.O_CREAT
-        descriptor = os.open(self._path, os.O_RDONLY | making, 0o644)  # reading is enough for the lock
+        descriptor = os.open(self._path, os.O_RDONLY | making, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -42,7 +42,7 @@ class MeasuringLock:
         return True
 
     def release(self) -> None:
-        """Let others measure."""
+        """Leave the lock to other processes."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

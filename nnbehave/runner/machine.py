@@ -1,15 +1,20 @@
-"""What machine this is, as far as it matters to a latency."""
+"""Facts about this machine that matter to latencies."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
-from typing import Any
+from typing import Any, Dict
+
+# Parts of the names of instruction set extensions by which runtimes choose kernels.
+_EXTENSIONS = ("avx", "fma", "amx", "vnni", "asimd", "sve", "bf16", "fp16")
+
+Facts = Dict[str, Any]  # names and values of JSON; which names there are depends on the machine
 
 
-def machine() -> dict[str, Any]:
-    """Return host name, processor, its instruction sets that kernels choose by, number of cores, system, Python."""
+def machine() -> Facts:
+    """Return facts that do not change: host name, processor and its extensions, number of cores, system, Python."""
     model = ""
     flags: list[str] = []
     try:
@@ -22,22 +27,22 @@ def machine() -> dict[str, Any]:
                     flags = value.split()
     except OSError:
         model = platform.processor()
-    wanted = ("avx", "fma", "amx", "vnni", "asimd", "sve", "bf16", "fp16")
     return {
         "host": platform.node(),
         "arch": platform.machine(),
         "cpu": model or platform.machine(),
-        "cpu_flags": sorted(flag for flag in flags if any(part in flag for part in wanted)),
+        "cpu_flags": sorted(flag for flag in flags if any(part in flag for part in _EXTENSIONS)),
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": ".".join(platform.python_version_tuple()[:2]),
     }
 
 
-def state() -> dict[str, Any]:
-    """Return what a machine's clocks are set to just now; None for what cannot be read here.
+def state() -> Facts:
+    """Return the present settings of the machine's clocks. A value that cannot be read is None.
 
-    ``governor`` and ``max_mhz`` are those of the last processor that this process may use, where runners are pinned.
+    ``governor`` and ``max_mhz`` are those of the last core that this process may use, because runners are pinned to the
+    last cores.
     """
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     frequency = f"/sys/devices/system/cpu/cpu{max(allowed)}/cpufreq/"
@@ -51,6 +56,7 @@ def state() -> dict[str, Any]:
 
 
 def _read(path: str) -> str | None:
+    """Return the content of a file; None if it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
             return file.read().strip()

@@ -1,36 +1,37 @@
-"""Lines of JSON over a pair of pipes: how nnbehave talks to a worker process.
+"""The protocol between nnbehave and its worker processes: lines of JSON over a pair of pipes.
 
-A request is one line on standard input, a JSON object with ``cmd``; an answer is one line on standard output with
-``ok``. Where ``ok`` is false, ``error`` says why and ``kind`` is a status (``unsupported`` or ``failed``). Whatever
-libraries print goes to standard error. A worker ends when its standard input does.
+A request is one line on standard input: a JSON object with ``cmd``. An answer is one line on standard output, with
+``ok``. If ``ok`` is false, ``error`` says why and ``kind`` is a status, ``unsupported`` or ``failed``. Whatever
+libraries print goes to standard error. A worker ends when its standard input ends.
 
-The runner (``python -m nnbehave.runner``), protocol version 5:
+The requests of the runner (``python -m nnbehave.runner``), protocol version 6:
 
-=============  ==============================================  ==================================================
-``cmd``        request                                         answer
-=============  ==============================================  ==================================================
-``hello``                                                      ``protocol``, ``machine``, ``versions``, ``cpus``,
-                                                               ``state`` (:func:`.machine.state`), ``witnesses``
-                                                               (which of them there are)
-``load``       ``handle``, ``path``, ``seed`` (of the input),  ``load_s``, ``kernels`` (of each its fields, as
-               ``precision``                                   :class:`.kernels.Kernel` has them), ``fidelity``
-                                                               (:class:`.reference.Fidelity`; None where nothing is
-                                                               known to compare with)
-``run``        ``handle``, ``inputs`` (arrays)                 ``outputs`` (arrays)
-``warm_up``    ``handle``, ``value_ns``                        ``spans`` that it took, ``steady``
-``time``       ``handles``, ``value_ns``, ``block_ns``         one line a handle, in order: ``handle``, ``inner``,
-                                                               ``times_ns``, ``witnesses``
-``rotate``     ``handles``, ``passes``, ``evict_bytes``        the same lines
-``alternate``  ``handles``, ``passes``, ``evictor`` (a handle)  the same lines, each with one of the evictor after
-``profile``    ``handles``, ``block_ns``                       the same lines, by the runtime's own clock
-``estimate``   ``handles``                                     one line a handle, in order: ``handle``,
-                                                               ``latency_ns``, ``counts``, ``left_out``
-                                                               (:class:`.backends.base.Cost`), or ``refused``, why
+=============  ===============================================  ==================================================
+``cmd``        request                                          answer
+=============  ===============================================  ==================================================
+``hello``                                                       ``protocol``, ``machine``, ``versions``, ``cpus``,
+                                                                ``state`` (:func:`.machine.state`), ``witnesses``
+                                                                (:meth:`.Witnesses.available`)
+``load``       ``handle``, ``path``, ``seed`` (of the inputs),  ``load_s``, ``kernels`` (the fields of each
+               ``precision``                                    :class:`.Kernel`), ``fidelity``
+                                                                (:class:`.Fidelity`, or None if there is no
+                                                                reference)
+``run``        ``handle``, ``inputs`` (arrays)                  ``outputs`` (arrays)
+``warm_up``    ``handle``, ``span_ns``                          ``spans`` (how many), ``steady``
+``time``       ``handles``, ``span_ns``, ``sample_ns``          for each handle in order a sample: ``handle``,
+                                                                ``calls_per_span``, ``spans_ns``, ``witnesses``
+``rotate``     ``handles``, ``passes``, ``evict_bytes``         for each handle in order a sample
+``alternate``  ``handles``, ``passes``, ``evictor`` (a handle)  for each handle in order a sample, followed by a
+                                                                sample of the evictor
+``profile``    ``handles``, ``sample_ns``                       for each handle in order a sample, by the
+                                                                runtime's own clock
+``estimate``   ``handles``                                      for each handle in order: ``handle``, and the
+                                                                fields of its :class:`.Cost`, or ``refused`` (why)
 ``unload``     ``handle``
-=============  ==============================================  ==================================================
+=============  ===============================================  ==================================================
 
-An array is ``{"dtype": …, "shape": […], "data": base64 of its bytes in C order}``. ``times_ns``
-holds spans, each of ``inner`` calls in a row; what was witnessed meanwhile is :mod:`nnbehave.runner.witnesses`'s.
+An array is ``{"dtype": …, "shape": […], "data": base64 of its bytes in C order}``. The timed requests are explained in
+:mod:`nnbehave.runner.timing`, the witnesses in :mod:`nnbehave.runner.witnesses`.
 """
 
 from __future__ import annotations
@@ -46,13 +47,16 @@ from typing import Any, Callable, Dict, Iterable
 import numpy as np
 import numpy.typing as npt
 
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 
-Handler = Callable[[Dict[str, Any]], Iterable[Dict[str, Any]]]
+_MOST_REASON_CHARACTERS = 2000
+
+Message = Dict[str, Any]  # a request or an answer: an object of JSON, whose fields the table above lists
+Handler = Callable[[Message], Iterable[Message]]
 
 
 class Unsupported(Exception):
-    """The runtime cannot do what was asked; the answer's ``kind`` is ``unsupported``."""
+    """The runtime refuses what was asked. The answer then has the kind ``unsupported`` and this error's message."""
 
 
 def serve(handlers: dict[str, Handler]) -> None:
@@ -60,11 +64,11 @@ def serve(handlers: dict[str, Handler]) -> None:
 
     Parameters
     ----------
-    handlers : dict[str, Any] of str to callable
-        For each ``cmd``, what takes the request and yields the answers.
+    handlers : dict of str to callable
+        For each ``cmd`` a function that takes the request and yields the answers, without ``ok``.
     """
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print must not mix with the protocol
+    os.dup2(2, 1)  # what libraries print must not come between the answers
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     while True:
@@ -77,33 +81,34 @@ def serve(handlers: dict[str, Handler]) -> None:
                 _say(answers, {"ok": True, **answer})
         except Unsupported as error:
             _say(answers, {"ok": False, "kind": "unsupported", "error": str(error)})
-        except Exception as error:  # the parent decides what a failure means; the worker stays up
+        except Exception as error:  # the parent decides what a failure means; the worker goes on
             reason = f"{type(error).__name__}: {error}".strip()
-            _say(answers, {"ok": False, "kind": "failed", "error": reason[:2000]})
+            _say(answers, {"ok": False, "kind": "failed", "error": reason[:_MOST_REASON_CHARACTERS]})
 
 
 def _read(requests: queue.SimpleQueue[str]) -> None:
-    """Queue requests. The end of input means that the parent has gone, so the process goes at once, busy or not."""
+    """Queue the requests. When the input ends, the parent is gone, so end this process at once, even if it is busy."""
     for line in sys.stdin:
         requests.put(line)
     os._exit(0)
 
 
-def _say(answers: Any, answer: dict[str, Any]) -> None:
+def _say(answers: Any, answer: Message) -> None:
+    """Write an answer. End this process if nobody reads it."""
     try:
         answers.write(json.dumps(answer) + "\n")
     except BrokenPipeError:
         os._exit(0)
 
 
-def encode_array(array: npt.NDArray[Any]) -> dict[str, Any]:
-    """Return an array as JSON can hold it."""
+def encode_array(array: npt.NDArray[Any]) -> Message:
+    """Return an array in the form that the protocol gives it."""
     array = np.ascontiguousarray(array)
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"dtype": str(array.dtype), "shape": list(array.shape), "data": data}
 
 
-def decode_array(encoded: dict[str, Any]) -> npt.NDArray[Any]:
-    """Return the array that ``encode_array`` encoded."""
+def decode_array(encoded: Message) -> npt.NDArray[Any]:
+    """Return the array that :func:`encode_array` has encoded."""
     flat = np.frombuffer(base64.b64decode(encoded["data"]), dtype=encoded["dtype"])
     return flat.reshape(encoded["shape"])

@@ -1,39 +1,57 @@
-"""What a graph should compute: elements of TensorFlow's own output, kept beside an artifact, against the runtime's.
+"""The reference of an artifact: elements of TensorFlow's fp32 output, with which a runtime's output is compared.
 
-The input is not kept: it is drawn from the seed, and quantised as the artifact says. Only graphs of one output have
-such a file.
+The converter writes it into the file ``reference.npz`` beside the artifact. The input is not in it: it is drawn from
+the seed and quantised as the artifact says. Only graphs with one output have a reference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 FILE = "reference.npz"
 _MOST_ELEMENTS = 2000
-_ROUNDING = np.float32(1e-5)  # of sums over some hundreds of channels, through some tens of layers
+_ROUNDING = np.float32(1e-5)  # relative error of fp32 sums over hundreds of channels, through tens of layers
 
-Quantisation = Tuple[float, int]  # scale and zero point; a scale of 0 for a tensor that is not quantised
+
+class Quantisation(NamedTuple):
+    """How integers stand for real numbers: ``real = scale * (integer - zero_point)``.
+
+    Attributes
+    ----------
+    scale : float
+        0 for a tensor that is not quantised.
+    zero_point : int
+    """
+
+    scale: float
+    zero_point: int
+
+
+NOT_QUANTISED = Quantisation(0.0, 0)
 
 
 class Fidelity(NamedTuple):
-    """How near an output is to TensorFlow's in fp32; errors are infinite where it has a number that is none.
+    """How near a runtime's output is to TensorFlow's in fp32.
+
+    Errors are infinite if the runtime's output has an element that is infinite or not a number.
 
     Attributes
     ----------
     output_error : float
-        Root mean square of the difference, over that of TensorFlow's output.
+        Root mean square of the difference, divided by the root mean square of TensorFlow's output.
     output_cosine : float
-        Of the angle between the two, as vectors.
+        Cosine of the angle between the two outputs as vectors.
     largest_error : float
-        The largest difference, over TensorFlow's largest magnitude.
+        Largest absolute difference, divided by TensorFlow's largest magnitude.
     rounding_error : float
-        What ``output_error`` is of TensorFlow's own output for inputs that are off by 1e-5 of themselves, about what
-        rounding in fp32 makes of a network: large where a graph makes much of little. NaN where it is not known.
+        The ``output_error`` of TensorFlow itself for inputs with a relative error of 1e-5 (:func:`nudged`), which is
+        about the effect of rounding in fp32. It is large where a graph amplifies small differences, and NaN where it
+        is not known.
     """
 
     output_error: float
@@ -43,23 +61,23 @@ class Fidelity(NamedTuple):
 
 
 def random_inputs(shapes: Sequence[Sequence[int]], seed: int) -> list[npt.NDArray[np.float32]]:
-    """Return the inputs that a seed stands for: standard normal values.
+    """Return the inputs that belong to a seed: standard normal values.
 
-    They are not those that the seed's weights are drawn from: an input that is a row of the weights makes an output
-    such as no other input does, past every range that was found for quantising.
+    They are drawn from another stream than the weights of that seed. If an input were a row of the weights, its output
+    would be far larger than that of any other input, and outside the ranges that quantisation found.
     """
     rng = np.random.default_rng([seed, 1])
     return [rng.standard_normal(tuple(shape), dtype=np.float32) for shape in shapes]
 
 
 def nudged(inputs: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
-    """Return inputs that are off by as much as rounding makes of them on their way through a network."""
+    """Return the inputs with a random relative error of 1e-5, about what rounding does to them in a network."""
     rng = np.random.default_rng(0)
     return [x * (1 + _ROUNDING * rng.standard_normal(x.shape, dtype=np.float32)) for x in inputs]
 
 
 def quantise(x: npt.NDArray[np.float32], quantisation: Quantisation, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return real values as a tensor of ``dtype`` holds them."""
+    """Return real numbers as a tensor of ``dtype``. Numbers outside the range of an integer type are clipped."""
     scale, zero_point = quantisation
     if not scale:
         return x.astype(dtype)
@@ -75,7 +93,18 @@ def save_reference(
     inputs: Sequence[Quantisation],
     outputs: Sequence[Quantisation],
 ) -> None:
-    """Keep elements of an output, how far inputs that are :func:`nudged` move it, and how both ends are quantised."""
+    """Write the reference into the folder of an artifact.
+
+    Parameters
+    ----------
+    folder : path
+    output : ndarray
+        TensorFlow's output. If it has more than 2000 elements, a random 2000 of them are kept.
+    moved : ndarray
+        TensorFlow's output for inputs that are :func:`nudged`.
+    inputs, outputs : sequence of Quantisation
+        How the artifact quantises its inputs and its outputs.
+    """
     flat = output.ravel()
     positions = np.arange(flat.size)
     if flat.size > _MOST_ELEMENTS:
@@ -91,16 +120,16 @@ def save_reference(
 
 
 def load_quantisation(path: str) -> list[Quantisation] | None:
-    """Return how the inputs of the artifact at ``path`` are quantised, where that is known."""
+    """Return how the artifact at ``path`` quantises its inputs; None if it has no reference."""
     file = Path(path).with_name(FILE)
     if not file.exists():
         return None
     with np.load(file) as kept:
-        return [(float(scale), int(zero_point)) for scale, zero_point in kept["inputs"]]
+        return [Quantisation(float(scale), int(zero_point)) for scale, zero_point in kept["inputs"]]
 
 
 def fidelity(path: str, output: npt.NDArray[Any]) -> Fidelity:
-    """Compare the output of the artifact at ``path`` with TensorFlow's."""
+    """Compare a runtime's output with the reference of the artifact at ``path``."""
     with np.load(Path(path).with_name(FILE)) as kept:
         positions, expected = kept["positions"], kept["values"].astype(np.float64)
         scale, zero_point = kept["outputs"][0]
@@ -112,8 +141,8 @@ def fidelity(path: str, output: npt.NDArray[Any]) -> Fidelity:
 
 
 def compared(found: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> Fidelity:
-    """Compare two outputs of one shape."""
-    if not np.isfinite(found).all():  # no number could say how wrong it is
+    """Compare an output with the expected one, which has the same shape."""
+    if not np.isfinite(found).all():
         return Fidelity(float("inf"), float("nan"), float("inf"))
     lengths = float(np.linalg.norm(found)), float(np.linalg.norm(expected))
     off = found - expected

@@ -1,4 +1,4 @@
-"""What LiteRT tells of the nodes of a loaded model: by whom each is run, and at what type."""
+"""The kernels of a model in LiteRT: whether XNNPACK or LiteRT's own kernel runs a node, and at which precision."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any, Dict, List, Set
 
 from nnbehave.runner.kernels import Kernel
 
-# XNNPACK takes a graph over as one delegate node; nodes that it leaves run on LiteRT's own kernels.
+# XNNPACK replaces nodes by a delegate node. LiteRT's own kernels run the nodes that it leaves.
 _DELEGATE = "DELEGATE"
-_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}  # between types, at the edges of what computes
+_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}  # convert between types and compute nothing
 
 
 def tflite_kernels(details: List[Any], types: Dict[int, str], xnnpack: bool) -> List[Kernel]:
@@ -17,11 +17,11 @@ def tflite_kernels(details: List[Any], types: Dict[int, str], xnnpack: bool) -> 
     Parameters
     ----------
     details : list of dict
-        The interpreter's word on its nodes: ``index``, ``op_name``, ``inputs``, ``outputs``.
+        The interpreter's description of its nodes: ``index``, ``op_name``, ``inputs``, ``outputs``.
     types : dict of int to str
-        Of each tensor, as NumPy calls it.
+        NumPy's name of the type of each tensor.
     xnnpack : bool
-        Whether nodes are meant to run on XNNPACK.
+        True if nodes are meant to run on XNNPACK.
     """
     nodes = [node for node in details if node["op_name"] != _DELEGATE and not _unpacks(node, types)]
     taken = _delegated(nodes, [node for node in details if node["op_name"] == _DELEGATE])
@@ -36,12 +36,12 @@ def tflite_kernels(details: List[Any], types: Dict[int, str], xnnpack: bool) -> 
 
 
 def _unpacks(node: Any, types: Dict[int, str]) -> bool:
-    """Whether a node only turns stored fp16 weights into fp32, which happens once."""
+    """Return True if a node only converts stored fp16 weights to fp32, which happens once."""
     return node["op_name"] == "DEQUANTIZE" and types.get(node["inputs"][0]) == "float16"
 
 
 def _precision(node: Any, types: Dict[int, str]) -> str:
-    """Return what a node computes in, from the types of its output and of its inputs."""
+    """Return the precision of a node, which follows from the types of its inputs and its output."""
     if node["op_name"] in _CONVERSIONS:
         return ""
     result = types.get(node["outputs"][0], "unknown")
@@ -52,7 +52,7 @@ def _precision(node: Any, types: Dict[int, str]) -> str:
 
 
 def _delegated(nodes: List[Any], delegates: List[Any]) -> Set[int]:
-    """Return the indices of the nodes that delegates run: all between a delegate's inputs and its outputs."""
+    """Return the indices of the nodes that delegates run: the nodes between a delegate's inputs and its outputs."""
     makers = {tensor: node for node in nodes for tensor in node["outputs"]}
     taken: Set[int] = set()
     for delegate in delegates:

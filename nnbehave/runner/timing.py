@@ -1,10 +1,14 @@
-"""Timing: a block of back-to-back calls (warm), or one call of each of many models in turn (cold).
+"""The timing of calls. A *span* is the time of one or more calls in a row; a *sample* of a model is a few spans.
 
-Warm spans are short and many (0.2 ms, ten a block) rather than long and few: a shared machine is disturbed for some
-hundred microseconds at a time, so short spans leave most of a block undisturbed.
+There are three ways to take a sample:
 
-In a network a layer runs once, then all the others do, and what it left in the caches is gone when it runs again.
-``rotate`` makes that so: each call follows those of all the other models, or a whole network, or a read of a buffer.
+- :func:`time_sample` calls one model over and over, so that its weights stay in the caches. Its spans are short and
+  many (0.2 ms, ten a sample) rather than long and few, because a shared machine is disturbed for some hundred
+  microseconds at a time, and short spans leave most of a sample undisturbed.
+- :func:`rotate` calls many models in turn. In a network a layer runs once, then all other layers run, and what it left
+  in the caches is gone when it runs again. Here each call follows the calls of all other models, and the reading of a
+  buffer.
+- :func:`alternate` calls a model and another one in turn, such as a layer and a whole network.
 """
 
 from __future__ import annotations
@@ -13,124 +17,182 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
-from typing import Any, Callable
+from typing import Callable, List, NamedTuple
 
 import numpy as np
 
 from nnbehave.runner.witnesses import involuntary_switches
 
-MIN_VALUES, MAX_VALUES = 3, 10
+FEWEST_SPANS, MOST_SPANS = 3, 10  # of a sample that time_sample takes
+_AGREEING_SPANS = 3  # in a row that must be long enough when the number of calls is calibrated
+
+# When a model counts as warm: the quartiles of two windows of spans in a row differ by less than the tolerance.
+_WINDOW = 10
+_TOLERANCE = 0.02
+_MOST_WARM_UP_SPANS = 300
 
 Call = Callable[[], object]
 Clock = Callable[[], int]
 
 
-def calibrate(call: Call, clock: Clock, value_ns: int) -> int:
-    """Return the smallest power of two of calls that takes at least ``value_ns``, undisturbed: thrice in a row."""
+class Spans(NamedTuple):
+    """The spans of a sample in ns, in the order in which they were taken.
+
+    Attributes
+    ----------
+    clean : list of int
+        Spans during which this process kept its core.
+    interrupted : list of int
+        Spans during which the system took the core away.
+    """
+
+    clean: List[int]
+    interrupted: List[int]
+
+    def add(self, span_ns: int, clean: bool) -> None:
+        """Add a span."""
+        (self.clean if clean else self.interrupted).append(span_ns)
+
+
+def calibrate(call: Call, clock: Clock, span_ns: int) -> int:
+    """Return the smallest power of two of calls that takes at least ``span_ns``, three times in a row.
+
+    A disturbance makes a single span long, so one long span is not enough.
+    """
     call()
-    inner, agreed = 1, 0
+    calls, agreed = 1, 0
     while True:
-        if _span(call, clock, inner) < value_ns:
-            inner, agreed = inner * 2, 0
+        if _span(call, clock, calls) < span_ns:
+            calls, agreed = calls * 2, 0
         else:
             agreed += 1
-            if agreed == 3:
-                return inner
+            if agreed == _AGREEING_SPANS:
+                return calls
 
 
-def time_block(call: Call, clock: Clock, inner: int, block_ns: int) -> tuple[list[int], list[int]]:
-    """Return the spans of one warm block in ns, each of ``inner`` calls, and those that were interrupted.
+def time_sample(call: Call, clock: Clock, calls_per_span: int, sample_ns: int) -> Spans:
+    """Return a sample of a model that is called over and over.
 
-    One call goes unrecorded, to bring the layer's weights back into the caches after the layer before it. Then as
-    many spans as ``block_ns`` holds, between three and ten; an interrupted one is taken again, up to as many times.
+    The first call is not timed. It brings the weights back into the caches. Then three to ten spans are taken, as many
+    as fit into ``sample_ns``. An interrupted span is taken again, unless as many spans have been interrupted.
+
+    Parameters
+    ----------
+    call : callable
+        One call of the model.
+    clock : callable
+        Returns the time in ns.
+    calls_per_span : int
+    sample_ns : int
+        About how long the sample may take, in ns.
     """
     with _no_collection():
         call()
-        good: list[int] = []
-        interrupted: list[int] = []
-        wanted = MAX_VALUES
-        while len(good) < wanted and len(interrupted) < wanted:
-            span, clean = _watched(call, clock, inner)
-            (good if clean else interrupted).append(span)
-            if len(good) + len(interrupted) == 1:
-                wanted = max(MIN_VALUES, min(MAX_VALUES, block_ns // max(1, span)))
-    return good, interrupted
+        spans = Spans([], [])
+        wanted = MOST_SPANS
+        while len(spans.clean) < wanted and len(spans.interrupted) < wanted:
+            span, clean = _watched(call, clock, calls_per_span)
+            spans.add(span, clean)
+            if len(spans.clean) + len(spans.interrupted) == 1:
+                wanted = max(FEWEST_SPANS, min(MOST_SPANS, sample_ns // max(1, span)))
+    return spans
 
 
-def rotate(calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int) -> list[tuple[list[int], list[int]]]:
-    """Return the spans of single calls in passes over all of them, ``passes`` of each, and those interrupted.
+def rotate(calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int) -> list[Spans]:
+    """Return a sample of each of several models that are called in turn. A span is a single call.
 
-    Before each pass ``evict_bytes`` are read, so that no model finds in the caches what it left there. An interrupted
-    call is taken again in a further pass, of which there are at most as many.
+    Parameters
+    ----------
+    calls : sequence of callable
+        One call of each model.
+    clock : callable
+        Returns the time in ns.
+    passes : int
+        Clean spans that are wanted of each model. An interrupted call is taken again in a further pass, of which there
+        are at most as many.
+    evict_bytes : int
+        Bytes that are read before each pass, so that no model finds in the caches what it left there.
     """
-    spans: list[tuple[list[int], list[int]]] = [([], []) for _ in calls]
+    spans = [Spans([], []) for _ in calls]
     waste = np.ones(evict_bytes // 8)
     with _no_collection():
         for number in range(2 * passes):
-            todo = [i for i in range(len(calls)) if number < passes or len(spans[i][0]) < passes]
+            todo = [i for i in range(len(calls)) if number < passes or len(spans[i].clean) < passes]
             if not todo:
                 break
             waste.sum()
             for i in todo:
-                span, clean = _watched(calls[i], clock, 1)
-                spans[i][0 if clean else 1].append(span)
+                spans[i].add(*_watched(calls[i], clock, 1))
     return spans
 
 
-def alternate(call: Call, evictor: Call, clock: Clock, passes: int) -> list[tuple[list[int], list[int]]]:
-    """Return the spans of calls of a model and of another in turn, each with those interrupted; the model's first.
+def alternate(call: Call, evictor: Call, clock: Clock, passes: int) -> tuple[Spans, Spans]:
+    """Return a sample of a model and one of another model, which are called in turn. A span is a single call.
 
-    One call of each goes unrecorded. An interrupted one is taken again, up to as many times.
+    The first call of each is not timed. After an interrupted call of the first model both are called again, at most
+    ``passes`` times.
+
+    Parameters
+    ----------
+    call, evictor : callable
+        One call of each model.
+    clock : callable
+        Returns the time in ns.
+    passes : int
+        Clean spans that are wanted of the first model.
     """
-    spans: list[tuple[list[int], list[int]]] = [([], []), ([], [])]
+    spans, others = Spans([], []), Spans([], [])
     with _no_collection():
         call()
         evictor()
         call()
         for _ in range(2 * passes):
-            if len(spans[0][0]) >= passes:
+            if len(spans.clean) >= passes:
                 break
-            for each, times in ((evictor, spans[1]), (call, spans[0])):
-                span, clean = _watched(each, clock, 1)
-                times[0 if clean else 1].append(span)
-    return spans
+            others.add(*_watched(evictor, clock, 1))
+            spans.add(*_watched(call, clock, 1))
+    return spans, others
 
 
-def warm_up(call: Call, clock: Clock, inner: int, window: int = 10, tolerance: float = 0.02, most: int = 300) -> Any:
-    """Run spans until two windows of them in a row agree; return the number of spans and whether they ever did.
+def warm_up(call: Call, clock: Clock, calls_per_span: int) -> tuple[int, bool]:
+    """Take spans until the model is warm; return how many it took, and True if it became warm.
 
-    They agree where their lower quartiles and their medians differ by less than ``tolerance``.
+    It is warm when the lower quartiles and the medians of the last ten spans and of the ten before them differ by less
+    than 2 %. After 300 spans the search ends.
     """
     spans: list[int] = []
     with _no_collection():
-        while len(spans) < most:
-            spans.append(_span(call, clock, inner))
-            if len(spans) >= 2 * window:
-                before, after = (
-                    np.quantile(part, (0.25, 0.5)) for part in (spans[-2 * window : -window], spans[-window:])
-                )
-                if np.all(np.abs(np.log(np.maximum(after, 1) / np.maximum(before, 1))) < tolerance):
-                    return len(spans), True
+        while len(spans) < _MOST_WARM_UP_SPANS:
+            spans.append(_span(call, clock, calls_per_span))
+            if len(spans) >= 2 * _WINDOW and _agree(spans[-2 * _WINDOW : -_WINDOW], spans[-_WINDOW:]):
+                return len(spans), True
     return len(spans), False
 
 
-def _watched(call: Call, clock: Clock, inner: int) -> tuple[int, bool]:
-    """Return a span, and whether this process kept its core all through."""
+def _agree(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Return True if the quartiles of two windows of spans are about the same."""
+    first, second = (np.maximum(np.quantile(window, (0.25, 0.5)), 1) for window in (before, after))
+    return bool(np.all(np.abs(np.log(second / first)) < _TOLERANCE))
+
+
+def _watched(call: Call, clock: Clock, calls: int) -> tuple[int, bool]:
+    """Return a span, and True if this process kept its core all the time."""
     before = involuntary_switches()
-    span = _span(call, clock, inner)
+    span = _span(call, clock, calls)
     return span, involuntary_switches() == before
 
 
-def _span(call: Call, clock: Clock, inner: int) -> int:
+def _span(call: Call, clock: Clock, calls: int) -> int:
+    """Return the time of some calls in a row, in ns."""
     start = clock()
-    for _ in repeat(None, inner):
+    for _ in repeat(None, calls):
         call()
     return clock() - start
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Keep Python's garbage collector out of what is timed."""
+    """Stop Python's garbage collector during the ``with`` body."""
     collecting = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,8 @@
-"""Which devices Vulkan offers. As a script it prints their names, as JSON: asking loads every driver."""
+"""The names of Vulkan's devices.
+
+Run as a script, this module prints them as JSON. To find the devices, Vulkan loads every driver into the process, so a
+process that must not have the drivers runs the script.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from typing import List
 
 _LOADER = "libvulkan.so.1"
 _INSTANCE_CREATE_INFO = 1  # VkStructureType
-_CPU = 4  # VkPhysicalDeviceType: no GPU, but a driver that computes on the processor
-_PROPERTIES_BYTES = 2048  # VkPhysicalDeviceProperties has 824
+_CPU = 4  # VkPhysicalDeviceType of a driver that computes on the processor
+_PROPERTIES_BYTES = 2048  # more than the 824 of VkPhysicalDeviceProperties
 
 
 class _InstanceCreateInfo(ctypes.Structure):
@@ -37,7 +41,7 @@ class _PropertiesHead(ctypes.Structure):
 
 
 def has_loader() -> bool:
-    """Whether Vulkan's loader is installed, without which there is no device."""
+    """Return True if Vulkan's loader is installed. Without it there is no device."""
     try:
         ctypes.CDLL(_LOADER)
     except OSError:
@@ -46,14 +50,14 @@ def has_loader() -> bool:
 
 
 def devices() -> List[str]:
-    """Return the devices' names, ``(software)`` after those that are no hardware; none where there is no Vulkan."""
+    """Return the names of the devices, with ``(software)`` after those that compute on the processor."""
     if not has_loader():
         return []
     vulkan = ctypes.CDLL(_LOADER)
     instance = ctypes.c_void_p()
     asked = _InstanceCreateInfo(sType=_INSTANCE_CREATE_INFO)
     if vulkan.vkCreateInstance(ctypes.byref(asked), None, ctypes.byref(instance)):
-        return []  # no driver
+        return []  # there is no driver
     count = ctypes.c_uint32()
     vulkan.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), None)
     handles = (ctypes.c_void_p * count.value)()

@@ -1,4 +1,20 @@
-"""What is seen of the machine while a block is measured. What cannot be read here is None, never an error."""
+"""The witnesses of a sample: what the machine did while the sample was taken.
+
+A witness that cannot be read on this machine is None, never an error.
+
+============================  ==========================================================================================
+witness                       meaning
+============================  ==========================================================================================
+``wall_ns``                   duration of the sample
+``cpu_ns``                    processor time of this process
+``involuntary_switches``      how often the system took the core from this process
+``steal_ms``                  time that the hypervisor took from the cores of this process, in ticks of 10 ms
+``clock_proxy_ns``            time of a fixed loop after the sample, which shows the clock's speed where
+                              ``frequency_mhz`` cannot be read
+``frequency_mhz``             frequency of the first core of this process
+``temperature_c``             temperature of the first thermal zone
+============================  ==========================================================================================
+"""
 
 from __future__ import annotations
 
@@ -7,26 +23,30 @@ import os
 import time
 from collections.abc import Callable
 from itertools import repeat
-from typing import Any
+from typing import TypeVar
+
+from nnbehave.runner.machine import Facts
 
 try:
     import resource
-except ImportError:  # not on Windows
+except ImportError:  # on Windows
     resource = None  # type: ignore[assignment]
 
-_PROXY_TURNS = 2000  # some 20 µs
+T = TypeVar("T")
+
+_PROXY_TURNS = 2000  # turns of the loop of clock_proxy_ns, which take about 20 µs
 
 
 class Witnesses:
-    """Reads the counters of this process and of the cores it may use.
+    """Reads the counters of this process and of its cores.
 
     Parameters
     ----------
     cpus : list of int
-        The cores; empty where the process is not pinned.
+        The cores to which the process is pinned; empty if it is not pinned.
     """
 
-    def __init__(self, cpus: list[Any]) -> None:
+    def __init__(self, cpus: list[int]) -> None:
         self._stat = _open("/proc/stat")
         self._cores = [f"cpu{cpu} " for cpu in cpus]
         frequency = "/sys/devices/system/cpu/cpu{}/cpufreq/scaling_cur_freq"
@@ -36,7 +56,7 @@ class Witnesses:
         self._steal = self._steal_ms()
 
     def available(self) -> dict[str, bool]:
-        """Return which witnesses this machine has."""
+        """Return for each witness whether this machine has it."""
         return {
             "steal_ms": self._steal is not None,
             "involuntary_switches": resource is not None,
@@ -46,15 +66,10 @@ class Witnesses:
             "temperature_c": _number(self._temperature) is not None,
         }
 
-    def around(self, block: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
-        """Run a block; return what it returned, and what was seen meanwhile.
-
-        ``wall_ns`` and ``cpu_ns`` (of this process), ``involuntary_switches`` of this process, ``steal_ms`` that the
-        hypervisor took from its cores (in ticks of 10 ms), ``clock_proxy_ns`` (a fixed loop, taken after the block:
-        its time tells the clock where ``frequency_mhz`` cannot be read), ``temperature_c``.
-        """
+    def around(self, take: Callable[[], T]) -> tuple[T, Facts]:
+        """Call a function that takes a sample. Return its result and the witnesses."""
         switches, cpu, begin = involuntary_switches(), time.process_time_ns(), time.perf_counter_ns()
-        result = block()
+        result = take()
         wall, cpu, after = time.perf_counter_ns() - begin, time.process_time_ns() - cpu, involuntary_switches()
         steal, self._steal = self._steal, self._steal_ms()
         frequency, temperature = _number(self._frequency), _number(self._temperature)
@@ -69,7 +84,7 @@ class Witnesses:
         }
 
     def _steal_ms(self) -> float | None:
-        """Return what has been stolen from the cores until now; None where the system does not tell."""
+        """Return the time that was stolen from the cores since the system started; None if it is not known."""
         if self._stat is None or not self._cores:
             return None
         lines = os.pread(self._stat, 1 << 16, 0).decode().splitlines()
@@ -78,7 +93,7 @@ class Witnesses:
 
 
 def clock_proxy_ns() -> int:
-    """Return the time of a loop whose number of cycles is fixed: the faster of two."""
+    """Return the time of a loop with a fixed number of cycles, in ns: the shorter of two tries."""
     times = []
     for _ in range(2):
         start = time.perf_counter_ns()
@@ -89,11 +104,12 @@ def clock_proxy_ns() -> int:
 
 
 def involuntary_switches() -> int | None:
-    """Return how often the system has taken the core from this process."""
+    """Return how often the system has taken the core from this process; None if it is not known."""
     return None if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def _open(path: str) -> int | None:
+    """Return a descriptor of a file; None if it cannot be opened."""
     try:
         return os.open(path, os.O_RDONLY)
     except OSError:
@@ -101,6 +117,7 @@ def _open(path: str) -> int | None:
 
 
 def _number(descriptor: int | None) -> float | None:
+    """Return the number in a file; None if it cannot be read."""
     if descriptor is None:
         return None
     try:

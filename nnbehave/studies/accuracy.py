@@ -1,6 +1,6 @@
-"""What does a model's accuracy lose by precision? A person's own model and score, at each precision on each platform.
+"""What does a model's accuracy lose by precision? A user's own model and score, at each precision on each platform.
 
-Nothing is timed here, so that integer models keep floats at both ends.
+Nothing is timed here, so integer models take and give floats.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm.auto import tqdm
 
-from nnbehave.analysis.accuracy import Accuracy, judge_accuracy
+from nnbehave.analysis.accuracy import Accuracy, Scored, judge_accuracy
 from nnbehave.errors import InvalidInputError, MissingExtraError, WorkerError
 from nnbehave.measurement.converters.quantisation import FLOAT_ENDS, ask_for_precision
 from nnbehave.measurement.platforms import Platform, get_platform
@@ -46,24 +47,23 @@ def accuracy_by_precision(
     progress: bool = True,
     target: str = "local",
 ) -> Accuracy:
-    """Convert a model to each precision, run it on each platform, and score it by what ``evaluate`` says.
+    """Convert a model to each precision, run it on each platform, and score it with ``evaluate``.
 
     Parameters
     ----------
     model : keras.Model, str or Path
-        Of one input and one output. A ``.keras`` or ``.h5`` file is loaded; a ``.tflite`` is scored as it is, since it
-        cannot be converted again.
+        A model of one input and one output. A ``.keras`` or ``.h5`` file is loaded. A ``.tflite`` file is scored as it
+        is, since it cannot be converted again.
     evaluate : callable
-        Given ``predict``, which takes an array of examples, batch first, and returns the outputs: a score for each
-        example, such as whether it was classified correctly, or one for all. More is better.
+        Called with ``predict``, which takes an array of examples, batch first, and returns the outputs. It returns a
+        score for each example, such as 1 for a correct class, or one score for all. More is better.
     platforms : str or sequence of str
     precisions : sequence of str, optional
-        By default all that a platform has.
+        By default all precisions of a platform.
     representative : array_like, shape (examples, …), optional
-        Inputs such as the model meets: integer precisions find their ranges with the first hundred, and outputs are
-        compared on them.
+        Typical inputs. Integer precisions find their ranges with the first hundred, and outputs are compared on them.
     tolerance : float
-        How far the mean score may fall.
+        The largest fall of the mean score that still counts as kept.
     progress : bool
     target : str
         Where the model runs, as in :func:`nnbehave.sweep`.
@@ -97,22 +97,22 @@ def accuracy_by_precision(
         rows, base = [], evaluate(given.predict) if given.keras is not None else None
         expected = given.predict(examples) if given.keras is not None and examples is not None else None
         for platform, precision in tqdm(runs, "score", unit="precision", disable=not progress, leave=False):
-            row: dict[str, Any] = {"platform": str(platform), "precision": precision}
+            row = Scored(str(platform), precision)
             try:
                 with _loaded(where, platform, given.artifact(platform, precision), precision) as (predict, ran):
-                    row |= {"scores": evaluate(predict), "executed_precision": ran}
+                    row = replace(row, scores=evaluate(predict), executed_precision=ran)
                     if expected is not None:
-                        row |= _damage(predict(examples), expected)
+                        row = _compared(row, predict(examples), expected)
             except (WorkerError, _Refused) as error:
-                row["reason"] = str(error)
+                row = replace(row, reason=str(error))
             rows.append(row)
     if base is None:  # nothing to compare with but the first that runs
-        base = next((row["scores"] for row in rows if "scores" in row), math.nan)
+        base = next((row.scores for row in rows if row.scores is not None), math.nan)
     return judge_accuracy(base, rows, tolerance)
 
 
 class _Refused(Exception):
-    """Why a model cannot be had at a precision."""
+    """A model cannot be converted to a precision, or cannot run at it."""
 
 
 def _asked(platform: Platform, precisions: Sequence[str] | None) -> Sequence[str]:
@@ -124,7 +124,7 @@ def _asked(platform: Platform, precisions: Sequence[str] | None) -> Sequence[str
 
 
 class _Given:
-    """The model as it was given, and what it becomes."""
+    """The model as it was given, and its files at each precision."""
 
     def __init__(self, model: Any, examples: Array | None, folder: Path) -> None:
         self._examples, self._folder = examples, folder
@@ -152,16 +152,16 @@ class _Given:
         self.keras = model
 
     def predict(self, x: Any) -> Array:
-        """Return what the model gives as it is."""
+        """Return the outputs of the model as it was given."""
         return np.asarray(self.keras.predict(np.asarray(x), verbose=0))
 
     def artifact(self, platform: Platform, precision: str) -> Path:
-        """Return the file of a precision for a platform, which takes floats and gives floats."""
+        """Return the file of the model at a precision for a platform; it takes and gives floats."""
         if self.keras is None:
             return self._file
         integer = precision not in (*FLOAT_ENDS, "bf16")
         if integer and self._examples is None:
-            raise _Refused("integers need ranges: give representative, some inputs such as the model meets")
+            raise _Refused("representative: integer precisions need some typical inputs to find their ranges")
         if platform.converter_for("fp32") != "tflite" and precision in ("fp16", "bf16"):
             precision = "fp32"  # the runtime computes in it by itself
         file = self._folder / f"{precision}.tflite"
@@ -193,7 +193,7 @@ class _Given:
 
 @contextlib.contextmanager
 def _loaded(target: Target, platform: Platform, file: Path, precision: str) -> Iterator[tuple[Predict, str]]:
-    """Load a file in a runner; give what predicts with it, and what it computes in."""
+    """Load a file in a runner; give a function that predicts with it, and the precision that its kernels compute in."""
     hint = "fp32" if precision == _AS_IT_IS else precision
     with target.start(platform) as worker:
         answer = _ask(worker, "load", handle="model", path=worker.put(str(file)), seed=0, precision=hint)
@@ -216,7 +216,8 @@ def _ask(worker: Worker, command: str, **fields: Any) -> dict[str, Any]:
     return answer
 
 
-def _damage(found: Array, expected: Array) -> dict[str, float]:
+def _compared(row: Scored, found: Array, expected: Array) -> Scored:
+    """Return a row with the outputs compared: the signal over the noise that quantisation made, in dB, and others."""
     error, cosine, largest, _ = compared(found.astype(float).ravel(), expected.astype(float).ravel())
     sqnr_db = math.inf if not error else -20 * math.log10(error) if error < math.inf else math.nan
-    return {"sqnr_db": sqnr_db, "output_cosine": cosine, "largest_error": largest}
+    return replace(row, sqnr_db=sqnr_db, output_cosine=cosine, largest_error=largest)

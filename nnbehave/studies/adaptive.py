@@ -29,14 +29,16 @@ def measure_adaptively(engine: Engine, space: Space, fixed: Sequence[list[Layer]
     whole = [*fixed, *(list(sweep.layers) for sweep in sweeps if sweep not in numeric)]
     if whole:
         engine.measure(whole)
-    for platform in engine.platforms:
+
+    def search(platform: Platform) -> None:
         for i in range(0, len(numeric), _CURVES_AT_A_TIME):
             searches = [_Search(sweep, platform, budget) for sweep in numeric[i : i + _CURVES_AT_A_TIME]]
             _search(engine, platform, searches)
-            for search in searches:
-                if search.steps.why:
-                    _LOG.warning("%s: %s", search.name, search.steps.why)
-    return engine.measurements()
+            for each in searches:
+                if each.steps.why:
+                    _LOG.warning("%s: %s", each.name, each.steps.why)
+
+    return engine.on_each_platform(search)
 
 
 def _search(engine: Engine, platform: Platform, searches: list[_Search]) -> None:

@@ -1,4 +1,4 @@
-"""Which of the paper's findings hold on this platform? What is missing is measured, within a budget of minutes."""
+"""Which of the paper's findings hold on this platform? Missing measurements are taken, within a budget of minutes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _parts(platform: str, asked: dict[str, Any]) -> Iterator[_Part]:
 
 
 def _over(space: Space, dimensions: Collection[str]) -> Space:
-    """Return the slots of a space that have a choice over some dimensions, as a space of its name."""
+    """Return a space of the same name with the slots that have a choice over some dimensions."""
     slots = tuple(slot for slot in space.slots if not slot.choices.keys().isdisjoint(dimensions))
     return Space(space.name, (Stage(space.name, slots),), space.source)
 

@@ -41,7 +41,9 @@ class Composition:
     layers: pd.DataFrame
 
     def __repr__(self) -> str:
-        rows = [_Whole(**row) for row in self.frame.to_dict("records")]
+        rows = [
+            _Whole(*row) for row in self.frame[list(_Whole.__dataclass_fields__)].itertuples(index=False, name=None)
+        ]
         return "\n".join(line for row in rows for line in row.lines())
 
 

@@ -1,4 +1,4 @@
-"""What does a platform fuse? Pairs of operators, together, apart, and with another operator between them."""
+"""Which operators does a platform fuse? Pairs, measured together, apart, and with another operator between them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PAIRS: tuple[Pair, ...] = (
     *((first, second) for first in ("add", "maxpool", "dense") for second in ACTIVATIONS),
     *((first, "se") for first in ("conv", "dwconv")),
 )
-SHAPES = ((56, 32), (28, 96), (14, 384))  # height and channels of what is between the two; of a vector, the elements
+SIZES = ((56, 32), (28, 96), (14, 384))  # height and channels of the tensor between the two operators
 _PROCESSES = 15
-_FEW = 8  # input channels of what computes much, so that what follows it is no trifle beside it
-_GIVEN = {"kernel": 3, "groups": 4, "dilation": 2, "stride": 1}  # of operators that need them
+_FEW = 8  # input channels of an operator that computes much, so that the one behind it is no trifle beside it
+_GIVEN = {"kernel": 3, "groups": 4, "dilation": 2, "stride": 1}  # for operators that need them
 
 
 def check_fusion(
@@ -34,32 +34,32 @@ def check_fusion(
     platforms: str | Sequence[str] = ("tflite",),
     store: str | Path | None = None,
     *,
-    shapes: Sequence[tuple[int, int]] = SHAPES,
+    shapes: Sequence[tuple[int, int]] = SIZES,
     rounds: int = 150,
     seed: int = 0,
     progress: bool = True,
     target: str = "local",
 ) -> Fusion:
-    """Measure pairs of operators and say which of them a platform fuses.
+    """Measure pairs of operators and tell which of them a platform fuses.
 
-    Of each pair are measured the two together, the first alone, and the second alone; one that computes in a layout of
-    its own, as pools and convolutions do, also behind another operator, since alone it has to change the layout twice.
-    All of it is measured ``whole``, in one session where it fits into one: in a stack, an activation could be folded
-    into what writes its input.
+    Of each pair three graphs are measured: the two together, the first alone, and the second alone. A second operator
+    that computes in a layout of its own, as pools and convolutions do, is measured behind another operator instead:
+    alone, it would have to change the layout twice. All graphs are measured ``whole``, in one session where it has room
+    for them. In a stack, an activation could be folded into the layer that writes its input.
 
     Parameters
     ----------
     pairs : iterable of (first, second)
-        Operators by name, of which each shape is measured, or layers; the second takes what the first gives.
+        Operators by name, measured at each shape, or layers. The second reads the output of the first.
     platforms : str or sequence of str
     store : str or path, optional
         As in :func:`nnbehave.sweep`.
     shapes : sequence of (int, int)
         Height and channels of the first's output, where an operator is given by its name.
     rounds : int
-        Of each graph, spread over fifteen processes, whose luck with memory is much of the error. On a noisy machine
-        it takes a hundred to judge an operator that takes a tenth of the one before: that is to tell differences of a
-        twentieth of the latter.
+        Rounds of each graph, spread over fifteen processes, whose luck with memory is much of the error. On a noisy
+        machine it takes a hundred rounds to judge an operator that takes a tenth of the one before it, since that means
+        telling differences of a twentieth.
     seed : int
     progress : bool
     target : str
@@ -88,7 +88,7 @@ def check_fusion(
 
 
 def _first(name: str, height: int, channels: int) -> Layer:
-    """Return a layer of an operator that gives an output of some height and channels, or a vector as large."""
+    """Return a layer of an operator whose output has some height and channels, or is a vector of as many elements."""
     few = min(_FEW, channels)
     if name == "dense":
         return _layer(name, 1, few, height**2 * channels)
@@ -96,7 +96,7 @@ def _first(name: str, height: int, channels: int) -> Layer:
 
 
 def _graphs(first: Layer, second: str | Layer) -> list[Graph]:
-    """Return the pair, and what tells the second's own time."""
+    """Return the pair, and the graphs that tell the second operator's own time."""
     shape = first.output_shape
     if isinstance(second, str):
         second = _layer(second, shape[1] if len(shape) == 4 else 1, shape[-1], shape[-1])
@@ -104,7 +104,7 @@ def _graphs(first: Layer, second: str | Layer) -> list[Graph]:
     if len(shape) != 4 or isinstance(second.operator, ElementWise):
         return [pair, Graph([second])]
     size = {"batch": shape[0], "height": shape[1], "width": shape[2], "in_channels": shape[3]}
-    between = Layer(op="maxpool", kernel=2, **size)  # which keeps the layout, and takes no convolution or pool in
+    between = Layer(op="maxpool", kernel=2, **size)  # it keeps the layout and fuses with no convolution or pool
     return [pair, Graph([first, between], "pair"), Graph([first, between, second])]
 
 

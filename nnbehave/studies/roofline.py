@@ -1,4 +1,4 @@
-"""Where do a platform's roofs lie? Layers from memory-bound to compute-bound, and what the machine itself can do."""
+"""Where do a platform's roofs lie? Layers from memory-bound to compute-bound, and the peaks of the machine itself."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def measure_roofline(
 ) -> Roofline:
     """Measure layers of rising intensity and size, and find the roofs above them.
 
-    Bandwidth is told by element-wise layers whose working sets double from 16 KiB to 64 MiB, the peak by convolutions
-    of rising channels; ``dense`` and ``dwconv`` lie between. They are measured ``whole``, over and over, so that a
-    layer finds in the caches what has room there.
+    Element-wise layers, whose working sets double from 16 KiB to 64 MiB, tell the bandwidth. Convolutions of rising
+    channels tell the peak. ``dense`` and ``dwconv`` lie between. All are measured ``whole``, over and over, so that a
+    working set that fits into a cache is found there.
 
     Parameters
     ----------
@@ -102,15 +102,15 @@ def _conv(height: int, channels: int, kernel: int, precision: str) -> Layer:
 
 
 def machine_peaks(seconds: float = 1.0, threads: int = 1) -> dict[str, float]:
-    """Measure what this machine does where no inference platform is in between: the fastest call of each.
+    """Measure the peaks of this machine without an inference platform: the fastest call of a product and of a copy.
 
     Parameters
     ----------
     seconds : float
-        To spend, half on each.
+        Seconds to spend, half on each.
     threads : int
-        Of the matrix product, as many as the platform to compare with uses. A new Python is told so before it loads
-        NumPy, since its BLAS asks only then. The copy has one thread whatever is asked for.
+        Threads of the matrix product: as many as the platform to compare with uses. A new Python process gets the
+        number before it loads NumPy, since BLAS asks for it only then. The copy always has one thread.
 
     Returns
     -------

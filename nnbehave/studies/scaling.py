@@ -27,10 +27,10 @@ def measure_scaling(
     progress: bool = True,
     target: str = "local",
 ) -> Scaling:
-    """Measure layers over kernel, input size, stride and batch, and say how latency grows with each.
+    """Measure layers over kernel, input size, stride and batch, and fit how latency grows with each.
 
-    The base is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1; each dimension is
-    varied alone, where the operator has it.
+    The base is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1. Each dimension that
+    an operator has is varied alone.
 
     Parameters
     ----------

@@ -62,6 +62,7 @@ def test_a_batch_without_a_latency_is_none() -> None:
         compared([*rows({1: 1.0}), *rows({2: 1.0}, status="unsupported")])
 
 
+@pytest.mark.process
 def test_a_real_sweep_over_batch() -> None:
     results = nb.sweep(layer=CONV, dimension="batch", values=[1, 2, 4], platforms="simulated", progress=False)
     found = nb.compare_batches(results).frame

@@ -1,4 +1,4 @@
-"""The networks against their papers."""
+"""The shipped networks have the multiply-adds and parameters of their papers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.networks import NETWORKS, NetworkBuilder, load_network
 from nnbehave.errors import InvalidInputError
 
-# Multiply-adds in millions: the paper's Table 4; He et al. 2016, Table 1; of GoogLeNet torchvision's documentation.
-# SqueezeNet 1.1: its authors say 2.4 times less than 1.0.
+# Multiply-adds in millions. Sources: the behaviour study's Table 4; ResNet-18: He et al. 2016, Table 1; InceptionV1:
+# torchvision's documentation of GoogLeNet; SqueezeNet 1.1: 2.4 times less than 1.0, as its authors say.
 PUBLISHED = {
     "mobilenet_v1": 569,
     "mobilenet_v2": 300,
@@ -25,7 +25,7 @@ PUBLISHED = {
     "resnet_v1_50": 3485,
     "resnet_v2_50": 6548,
 }
-# Trainable parameters: torchvision's documentation; of MobileNetV1 and ResNet50V2 Keras's model; of ShuffleNetV1
+# Trainable parameters. Sources: torchvision's documentation; MobileNetV1 and ResNet50V2: Keras's model; ShuffleNetV1:
 # MMClassification's documentation, 1.87 M.
 PARAMETERS = {
     "mobilenet_v1": 4_231_976,
@@ -41,7 +41,7 @@ PARAMETERS = {
 
 
 def parameters(layer: nb.Layer, normalised: bool) -> int:
-    """Return what is trained of a layer: a conv that is normalised has a scale and a shift for each channel."""
+    """Return the number of trained values of a layer. A normalised conv has a scale and a shift for each channel."""
     if layer.op == "batch_norm":
         return 2 * layer.in_channels
     if not layer.operator.has_weights:
@@ -63,8 +63,8 @@ def test_a_network_has_the_multiply_adds_of_its_paper(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_a_network_has_the_parameters_of_its_paper_to_the_last_one(name: str) -> None:
-    # SqueezeNet has no normalisation. Of the pre-activated ResNet what goes into a sum has none, and no activation.
+def test_a_network_has_exactly_the_parameters_of_its_paper(name: str) -> None:
+    # SqueezeNet has no normalisation. In the pre-activated ResNet a conv before a sum has neither it nor an activation.
     normalised = {
         "squeezenet": lambda layer: False,
         "resnet_v2_50": lambda layer: layer.activation is not None,
@@ -72,18 +72,20 @@ def test_a_network_has_the_parameters_of_its_paper_to_the_last_one(name: str) ->
     assert sum(parameters(layer, normalised(layer)) for layer in nb.load_network(name).layers) == PARAMETERS[name]
 
 
-def test_networks_come_in_other_sizes() -> None:
+def test_a_network_can_be_built_in_another_size() -> None:
     network = networks.resnet_v2_50(224, classes=10)
     assert network.layers[-1].output_shape == (1, 10)
     assert network.ops == pytest.approx(networks.resnet_v1_50(224).ops, rel=0.01)
+    smallest = networks.mobilenet_v3_large(32)  # its last squeeze-and-excitations scale an image of one pixel
+    assert [layer.output_shape[1:3] for layer in smallest.layers if layer.op == "scale"][-1] == (1, 1)
 
 
-def test_a_network_that_nobody_knows_is_refused_by_name() -> None:
+def test_an_unknown_network_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(InvalidInputError, match="mobilenet_v1, mobilenet_v2, .*, resnet_v2_50"):
         nb.load_network("alexnet")
 
 
-def test_the_third_mobilenet_attends_and_swishes_where_its_table_says() -> None:
+def test_mobilenet_v3_has_se_and_hardswish_where_its_table_says() -> None:
     layers = nb.load_network("mobilenet_v3_large").layers
     squeezed = [layer.out_channels for layer in layers if layer.op == "dense" and layer.activation == "relu"]
     assert squeezed == [24, 32, 32, 120, 168, 168, 240, 240]
@@ -94,7 +96,7 @@ def test_the_third_mobilenet_attends_and_swishes_where_its_table_says() -> None:
     assert Counter(swished) == {"conv": 2 + 9, "dwconv": 9, "dense": 1}
 
 
-def test_a_builder_follows_shapes() -> None:
+def test_a_builder_takes_shapes_from_the_layers_that_are_read() -> None:
     net = NetworkBuilder((9, 7, 3))
     stem = net.add("conv", out_channels=8, kernel=3, stride=2)
     left = net.add("conv", reads=stem, out_channels=8, kernel=1)
@@ -107,7 +109,7 @@ def test_a_builder_follows_shapes() -> None:
     assert graph.sources[3] == (1, 2)
 
 
-def test_a_builder_adds_blocks_by_their_layers() -> None:
+def test_a_builder_adds_the_layers_of_blocks() -> None:
     net = NetworkBuilder((8, 8, 16))
     net.add("relu")
     assert net.add_block("resnet_basic", kernel=3) == 3
@@ -115,7 +117,7 @@ def test_a_builder_adds_blocks_by_their_layers() -> None:
     assert [layer.op for layer in net.layers] == ["relu", *["conv", "conv", "add"], *["conv", "conv", "conv", "add"]]
     assert net.sources == [(-1,), (0,), (1,), (0, 2), (3,), (4,), (3,), (6, 5)]
     for op in ("conv", "resnet"):
-        with pytest.raises(InvalidInputError, match=f"'{op}' is no building block"):
+        with pytest.raises(InvalidInputError, match=f"op: must be a building block .*, got '{op}'"):
             net.add_block(op, kernel=3)
 
 
@@ -126,20 +128,33 @@ def test_a_network_has_one_precision_throughout() -> None:
     assert 4 * network.mac_bytes == load_network("mobilenet_v2").mac_bytes
 
 
-@pytest.mark.slow
+def check_networks(names: list[str], platform: str, precision: str) -> None:
+    """Check that networks run at a precision, and compute the same as TensorFlow."""
+    subjects = [load_network(name, precision) for name in names]
+    frame = nb.measure(subjects, platform, method="none", progress=False).frame
+    assert len(frame) == len(names)
+    for row in frame.to_dict("records"):
+        assert (row["status"], row["executed_precision"]) == ("ok", precision), row["reason"]
+        assert row["output_error"] < 1e-4 or precision == "int8"
+        assert row["output_cosine"] > 0.9
+
+
+@pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
+@pytest.mark.parametrize(
+    ("name", "platform", "precision"),
+    [("squeezenet", "tflite", "fp32"), ("mobilenet_v2", "tflite", "int8"), ("squeezenet", "openvino", "fp32")],
+)
+def test_a_network_runs_and_computes_what_tensorflow_does(name: str, platform: str, precision: str) -> None:
+    check_networks([name], platform, precision)
+
+
+@pytest.mark.setup
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("platform", "precision"), [("tflite", "fp32"), ("tflite", "int8"), ("openvino", "fp32")])
 def test_all_networks_run_and_compute_what_tensorflow_does(
     platform: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
-    pytest.importorskip({"tflite": "ai_edge_litert"}.get(platform, platform), reason="needs nnbehave[litert,openvino]")
-    # What a network leaves behind is more than a process may keep, and the next takes seconds to start.
+    """It takes minutes, and so is no part of ``make test``."""
+    # A converted network leaves more memory in use than a process may keep, and a new process takes seconds to start.
     monkeypatch.setattr("nnbehave.measurement.converters.pool._LARGEST_BYTES", 2 << 30)
-    subjects = [load_network(name, precision) for name in NETWORKS]
-    frame = nb.measure(subjects, platform, method="none", progress=False).frame
-    assert len(frame) == len(NETWORKS)
-    for row in frame.to_dict("records"):
-        assert (row["status"], row["executed_precision"]) == ("ok", precision), row["reason"]
-        assert row["output_error"] < 1e-4 or precision == "int8"
-        assert row["output_cosine"] > 0.9
+    check_networks(list(NETWORKS), platform, precision)

@@ -1,9 +1,8 @@
-"""What is lost is told exactly: against all networks of small spaces, and against random ones of large."""
+"""The loss is exact: it is compared with all networks of small spaces and with random networks of large ones."""
 
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -13,13 +12,8 @@ from hypothesis import strategies as st
 import nnbehave as nb
 from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
-from nnbehave.pruning import KeepPareto, loss, prune, what_was_lost
-
-
-@lru_cache
-def staircase(width: int) -> nb.StepMap:
-    n = np.arange(1, 1025)
-    return nb.detect_steps(n, 0.05 + 0.1 * np.ceil(n / width), np.full(n.size, 1e-5))
+from nnbehave.pruning import KeepPareto, PrunedSpace, frontier, prune, what_was_lost
+from tests.pruned import staircase
 
 
 def network_space(candidates: list[tuple[int, ...]], follows: bool, depth: tuple[int, ...] | None = None) -> Space:
@@ -58,7 +52,7 @@ SMALL = st.lists(st.sets(st.integers(1, 40), min_size=1, max_size=4), min_size=1
 
 @given(SMALL, st.integers(1, 20), st.booleans(), st.booleans(), st.sampled_from(["channels", "ops"]))
 @settings(deadline=None, max_examples=40)
-def test_it_is_what_all_networks_say(
+def test_the_loss_equals_that_of_an_exhaustive_search(
     candidates: list[set[int]], width: int, follows: bool, shallow: bool, capacity: str
 ) -> None:
     depth = tuple(range(1, len(candidates) + 1)) if shallow else None
@@ -79,7 +73,7 @@ def test_it_is_what_all_networks_say(
 
 @given(SMALL, st.integers(1, 20), st.integers(1, 9))
 @settings(deadline=None, max_examples=40)
-def test_rounding_flatters_nobody_and_by_no_more_than_it_says(
+def test_rounding_never_overstates_what_is_kept_and_stays_within_its_bound(
     candidates: list[set[int]], width: int, seed: int
 ) -> None:
     space = network_space([tuple(sorted(values)) for values in candidates], False)
@@ -93,7 +87,7 @@ def test_rounding_flatters_nobody_and_by_no_more_than_it_says(
         return layer.out_channels
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loss, "_MOST_POINTS", 6)
+        patch.setattr(frontier, "_MOST_POINTS", 6)
         lost = what_was_lost(pruned, latency, budgets=7)
     for row in lost.frame.itertuples():
         budget, wider = row.budget_ms, row.budget_ms * (1 + lost.rounding)
@@ -107,7 +101,7 @@ def test_rounding_flatters_nobody_and_by_no_more_than_it_says(
 
 @given(SMALL, st.integers(1, 20))
 @settings(deadline=None, max_examples=40)
-def test_the_pareto_set_of_each_layer_loses_nothing_where_layers_cost_by_their_own_channels(
+def test_nothing_is_lost_if_latency_depends_on_a_layer_s_own_channels_alone(
     candidates: list[set[int]], width: int
 ) -> None:
     found = staircase(width)
@@ -121,9 +115,7 @@ def test_the_pareto_set_of_each_layer_loses_nothing_where_layers_cost_by_their_o
 
 @given(SMALL, st.integers(1, 20))
 @settings(deadline=None, max_examples=40)
-def test_with_the_smallest_kept_the_fastest_network_stays_where_layers_pay_for_what_they_read(
-    candidates: list[set[int]], width: int
-) -> None:
+def test_the_fastest_network_stays_if_the_smallest_widths_are_kept(candidates: list[set[int]], width: int) -> None:
     found = staircase(width)
     space = network_space([tuple(sorted(values)) for values in candidates], True)
     pruned = prune(space, found, dimension="out_channels", rules=KeepPareto(keep_smallest=True))
@@ -132,9 +124,8 @@ def test_with_the_smallest_kept_the_fastest_network_stays_where_layers_pay_for_w
     assert (lost.frame["pruned"] > 0).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [8, 64])
-def test_of_a_large_space_whose_layers_pay_for_what_they_read_nearly_all_channels_stay(width: int) -> None:
+def test_a_large_space_keeps_nearly_all_channels_if_the_smallest_widths_are_kept(width: int) -> None:
     def latency(layer: nb.Layer) -> float:
         reads = 1 if layer.op == "dwconv" else layer.in_channels
         return -(-layer.out_channels // width) * width * reads * (layer.kernel * layer.height / layer.stride) ** 2
@@ -146,12 +137,12 @@ def test_of_a_large_space_whose_layers_pay_for_what_they_read_nearly_all_channel
             nb.load_space("metapruning_mobilenet_v1"), staircase(width), dimension="out_channels", rules=rule
         )
         kept[smallest] = what_was_lost(pruned, latency).worst
-    assert kept[False] == 0  # budgets that no network left keeps to
+    assert kept[False] == 0  # no network left is as fast as the smallest budget
     assert kept[True] >= 0.97
 
 
 @pytest.mark.parametrize("width", [8, 64])
-def test_no_random_network_of_a_large_space_is_larger_than_what_is_left_within_its_latency(width: int) -> None:
+def test_no_random_network_of_a_large_space_beats_the_largest_one_left(width: int) -> None:
     space, found = nb.load_space("metapruning_mobilenet_v1"), staircase(width)
     pruned = prune(space, found, dimension="out_channels")
 
@@ -168,27 +159,22 @@ def test_no_random_network_of_a_large_space_is_larger_than_what_is_left_within_i
         assert channels <= left[above] * (1 + 1e-3)
 
 
-def test_a_rule_that_removes_too_much_shows() -> None:
-    """Half of the channels gone, whatever they cost: the largest network is lost, and is told."""
+def test_a_space_that_lost_half_of_its_channels_keeps_half() -> None:
     space = network_space([tuple(range(1, 41))] * 2, False)
     half = network_space([tuple(range(1, 21))] * 2, False)
-    from nnbehave.pruning import PrunedSpace
-
     lost = what_was_lost(PrunedSpace(space, half, (), ()), lambda layer: float(layer.out_channels))
     assert lost.worst == pytest.approx(0.5)
     assert "at least 50.00% of the channels are kept" in repr(lost)
 
 
-def test_what_cannot_be_told_is_refused() -> None:
+def test_arguments_that_are_not_allowed_are_refused() -> None:
     pruned = prune(network_space([(1, 2)], False), staircase(8), dimension="out_channels")
-    with pytest.raises(InvalidInputError, match="one of channels, ops, weights, got 'flops'"):
+    with pytest.raises(InvalidInputError, match="capacity: expected one of channels, ops, weights, got 'flops'"):
         what_was_lost(pruned, lambda layer: 1.0, "flops")
-    with pytest.raises(InvalidInputError, match="the latency of conv_h7.* is nan ms"):
+    with pytest.raises(InvalidInputError, match="latency: expected 0 ms or more, got nan ms for conv_h7"):
         what_was_lost(pruned, lambda layer: float("nan"))
     with pytest.raises(InvalidInputError, match="expected a LatencyTable or a function of a layer, got 3"):
         what_was_lost(pruned, 3)
     mnasnet = nb.load_space("mnasnet")
-    from nnbehave.pruning import PrunedSpace
-
-    with pytest.raises(InvalidInputError, match="choices that no layer shows: operator, skip, layers"):
+    with pytest.raises(InvalidInputError, match="slot .* also chooses operator, skip, layers"):
         what_was_lost(PrunedSpace(mnasnet, mnasnet, (), ()), lambda layer: 1.0)

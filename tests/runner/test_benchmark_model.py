@@ -1,4 +1,4 @@
-"""What the tool prints, as its versions print it."""
+"""Reports of ``benchmark_model``, as two of its versions print them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ Operator-wise Profiling Info for Regular Benchmark Runs:
 """  # noqa: E501
 
 
-def test_the_last_runs_and_the_operators_in_order_are_read() -> None:
+def test_a_report_has_the_last_runs_and_the_operators_in_order() -> None:
     report = parse_report(NEW)
     assert (report.runs, report.mean_us) == (64, 15517.6)
     assert [operator.kind for operator in report.operators] == [
@@ -79,14 +79,14 @@ def test_the_last_runs_and_the_operators_in_order_are_read() -> None:
     assert [operator.delegated for operator in report.operators] == [False, True, True, True]
 
 
-def test_a_time_of_a_call_and_its_calls_make_the_share_that_the_tool_gives() -> None:
-    """203 µs are 1.328 %, 13 calls of 51 µs are 4.317 %: so the mean is of one call."""
+def test_the_time_of_an_operator_is_that_of_all_its_calls() -> None:
+    """In the report 203 µs are 1.328 %, and 13 calls of 51 µs are 4.317 %. So "avg ms" is the time of one call."""
     operators = parse_report(NEW).operators
     total = operators[0].latency_us / 0.01328
     assert operators[2].latency_us / total == pytest.approx(0.04317, rel=0.01)
 
 
-def test_an_older_version_has_another_column() -> None:
+def test_reports_of_older_versions_are_read() -> None:
     report = parse_report(OLD)
     assert (report.runs, report.mean_us) == (50, 119375)
     assert report.operators == [
@@ -97,7 +97,7 @@ def test_an_older_version_has_another_column() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Killed", NEW.partition("INFO: Inference timings")[0]])
-def test_no_result_is_no_report(text: str) -> None:
+def test_output_without_a_result_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="came to no result"):
         parse_report(text)
 
@@ -112,7 +112,7 @@ def test_no_result_is_no_report(text: str) -> None:
         ("CONV_2D", False, Kernel("builtin:CONV_2D", "", False)),
     ],
 )
-def test_operators_are_kernels(kind: str, delegated: bool, meant: Kernel | str) -> None:
+def test_operators_become_kernels(kind: str, delegated: bool, meant: Kernel | str) -> None:
     found = kernel(Operator(kind, 1.0, delegated), xnnpack=True)
     assert found == meant if isinstance(meant, Kernel) else found.precision == meant
     assert kernel(Operator(kind, 1.0, delegated), xnnpack=False).placed

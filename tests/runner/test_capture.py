@@ -10,7 +10,7 @@ import pytest
 from nnbehave.runner.capture import captured_output
 
 
-def test_what_python_c_and_the_system_write_is_caught_in_order() -> None:
+def test_output_of_python_c_and_the_system_is_captured_in_order() -> None:
     with captured_output(1) as said:
         os.write(1, b"system\n")
         ctypes.CDLL(None).puts(b"from C")
@@ -19,7 +19,7 @@ def test_what_python_c_and_the_system_write_is_caught_in_order() -> None:
     assert {"from C", "a child"} <= set(said[0].split("\n"))
 
 
-def test_what_is_written_before_and_after_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_before_and_after_is_not_captured(capfd: pytest.CaptureFixture[str]) -> None:
     libc = ctypes.CDLL(None)
     libc.puts(b"before")
     said = _fails_after(libc.puts, b"within")
@@ -29,7 +29,7 @@ def test_what_is_written_before_and_after_is_not(capfd: pytest.CaptureFixture[st
     assert capfd.readouterr().out.split() == ["before", "after"]
 
 
-def test_both_streams_are_caught_in_one(capfd: pytest.CaptureFixture[str]) -> None:
+def test_both_streams_are_captured_as_one(capfd: pytest.CaptureFixture[str]) -> None:
     with captured_output(1, 2) as said:
         os.write(2, b"error, ")
         os.write(1, b"output")
@@ -38,7 +38,7 @@ def test_both_streams_are_caught_in_one(capfd: pytest.CaptureFixture[str]) -> No
 
 
 def _fails_after(write: Any, text: bytes) -> list[str]:
-    """Return what is caught of something that raises."""
+    """Return the captured output of a body that raises."""
     with ExitStack() as stack, suppress(ValueError):
         said = stack.enter_context(captured_output(1))
         write(text)

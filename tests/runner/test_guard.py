@@ -1,4 +1,4 @@
-"""The runner's parent on a host: what it started ends with the input, whatever it is doing."""
+"""The guard of a runner on a host: it ends the runner when the input ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from nnbehave.errors import WorkerDied
 from nnbehave.measurement.worker import PythonWorker
 
 psutil = pytest.importorskip("psutil", reason="needs psutil: pip install 'nnbehave[dev]'")
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="hosts are POSIX systems; this is none")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="hosts are POSIX systems; this is none"),
+]
 
 STUBBORN = """
 import ctypes, subprocess
@@ -22,7 +25,7 @@ from nnbehave.runner.backends.simulated import SimulatedBackend
 class Stubborn(SimulatedBackend):
     def load(self, path, precision):
         subprocess.Popen(["sleep", "600"])
-        ctypes.PyDLL(None).sleep(600)  # holding Python's lock, so that no thread of it runs
+        ctypes.PyDLL(None).sleep(600)  # holds Python's lock, so that no thread runs
 """
 
 
@@ -31,7 +34,7 @@ def start(folder: Path, backend: str) -> PythonWorker:
     return PythonWorker("nnbehave.runner.guard", ["a-token", "--backend", backend], {"PYTHONPATH": path})
 
 
-def test_a_busy_runner_and_what_it_started_end_with_the_input(tmp_path: Path) -> None:
+def test_a_busy_runner_and_its_children_end_with_the_input(tmp_path: Path) -> None:
     (tmp_path / "stubborn.py").write_text(STUBBORN)
     worker = start(tmp_path, "stubborn:Stubborn")
     assert worker.request("hello", 20)["ok"]
@@ -39,8 +42,8 @@ def test_a_busy_runner_and_what_it_started_end_with_the_input(tmp_path: Path) ->
     deadline = time.monotonic() + 10
     while len(family := psutil.Process(worker.pid).children(recursive=True)) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert len(family) == 2  # the runner and what it started
-    time.sleep(0.5)  # until it surely is in the call that holds Python's lock
+    assert len(family) == 2  # the runner and its child
+    time.sleep(0.5)  # long enough to be in the call that holds Python's lock
     worker._to.close()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert not alive
@@ -49,7 +52,7 @@ def test_a_busy_runner_and_what_it_started_end_with_the_input(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, 137), (signal.SIGSEGV, 139)])
-def test_its_exit_code_tells_what_the_runner_died_of(tmp_path: Path, how: int, code: int) -> None:
+def test_the_exit_code_tells_which_signal_killed_the_runner(tmp_path: Path, how: int, code: int) -> None:
     with start(tmp_path, "nnbehave.runner.backends.simulated:SimulatedBackend") as worker:
         worker.request("hello", 20)
         (runner,) = psutil.Process(worker.pid).children()

@@ -1,4 +1,4 @@
-"""What serves a sweep on a host: artifacts that arrive whole or not at all, facts, the lock."""
+"""The helper process on a host: artifacts, facts and the lock."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 from nnbehave.measurement.worker import PythonWorker
 from nnbehave.runner.host import artifact_key, trim
 from nnbehave.runner.lock import MeasuringLock
+
+pytestmark = pytest.mark.process
 
 Start = Callable[[], PythonWorker]
 
@@ -45,7 +47,7 @@ def write(worker: PythonWorker, key: str, name: str, content: bytes) -> None:
     assert worker.request("write", 20, key=key, name=name, data=base64.b64encode(content).decode())["ok"]
 
 
-def test_an_artifact_arrives_in_pieces_and_is_there_when_it_is_whole(start: Start, artifact: Path) -> None:
+def test_an_artifact_arrives_in_pieces_and_counts_when_it_is_complete(start: Start, artifact: Path) -> None:
     worker, key, content = start(), artifact_key(str(artifact)), (artifact / "model").read_bytes()
     asked = worker.request("has", 20, key=key)
     assert not asked["there"]
@@ -59,7 +61,7 @@ def test_an_artifact_arrives_in_pieces_and_is_there_when_it_is_whole(start: Star
     assert artifact_key(asked["path"]) == key
 
 
-def test_what_arrived_in_part_never_counts(start: Start, artifact: Path) -> None:
+def test_an_incomplete_artifact_never_counts(start: Start, artifact: Path) -> None:
     key, content = artifact_key(str(artifact)), (artifact / "model").read_bytes()
     cut = start()
     write(cut, key, "model", content[:1000])
@@ -76,7 +78,7 @@ def test_what_arrived_in_part_never_counts(start: Start, artifact: Path) -> None
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="needs /proc: where there is none, none are found")
-def test_a_new_connection_ends_what_the_last_one_left(start: Start) -> None:
+def test_a_new_connection_ends_the_processes_of_the_last_one(start: Start) -> None:
     first, other = start(), PythonWorker("nnbehave.runner.host", ["another-token"])
     start()
     assert first._process.wait(timeout=5) < 0
@@ -84,11 +86,11 @@ def test_a_new_connection_ends_what_the_last_one_left(start: Start) -> None:
     other.close()
 
 
-def test_one_at_a_time_has_the_machine(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_at_a_time_holds_the_machine(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     worker, here = start(), MeasuringLock()
     assert here.take()
-    assert here.take()  # it is held
+    assert here.take()  # taking it again changes nothing
     assert not worker.request("lock", 20)["held"]
     here.release()
     assert worker.request("lock", 20)["held"]
@@ -98,7 +100,7 @@ def test_one_at_a_time_has_the_machine(start: Start, tmp_path: Path, monkeypatch
     here.release()
 
 
-def test_what_was_not_used_for_the_longest_is_deleted_first(tmp_path: Path) -> None:
+def test_the_least_recently_used_artifacts_are_deleted_first(tmp_path: Path) -> None:
     for age, name in enumerate(["new", "older", "oldest", ".half", ".abandoned"]):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model").write_bytes(bytes(1000))

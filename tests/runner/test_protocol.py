@@ -17,6 +17,8 @@ from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import PythonWorker, Worker
 from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def spec(tmp_path: Path) -> str:
@@ -40,18 +42,19 @@ def test_a_conversation(spec: str) -> None:
         array = np.arange(6, dtype=np.float32).reshape(2, 3)
         answer = worker.request("run", 20, handle="a", inputs=[encode_array(array)])
         np.testing.assert_array_equal(decode_array(answer["outputs"][0]), array)
-        worker.send("time", handles=["a", "a"], value_ns=200_000, block_ns=2_000_000)
+        worker.send("time", handles=["a", "a"], span_ns=200_000, sample_ns=2_000_000)
         for _ in range(2):
-            block = worker.receive(20)
-            assert block["handle"] == "a"
-            assert 3 <= len(block["times_ns"]) <= 10
-            assert all(span == 100_000 * block["inner"] for span in block["times_ns"])  # 20 µs + 2 steps of 40 µs
-            assert block["witnesses"] == {}  # a clock of its own is not disturbed by this machine
+            sample = worker.receive(20)
+            assert sample["handle"] == "a"
+            assert 3 <= len(sample["spans_ns"]) <= 10
+            call_ns = 100_000  # 20 µs and 2 steps of 40 µs
+            assert all(span == call_ns * sample["calls_per_span"] for span in sample["spans_ns"])
+            assert sample["witnesses"] == {}  # this machine does not disturb a simulated clock
         worker.send("rotate", handles=["a", "a"], passes=2, evict_bytes=0)
-        assert [worker.receive(20)["times_ns"] for _ in range(2)] == [[100_000] * 2] * 2
+        assert [worker.receive(20)["spans_ns"] for _ in range(2)] == [[100_000] * 2] * 2
         worker.send("alternate", handles=["a"], passes=2, evictor="a")
-        assert [worker.receive(20)["times_ns"] for _ in range(2)] == [[100_000] * 2] * 2
-        assert worker.request("warm_up", 20, handle="a", value_ns=200_000)["steady"]
+        assert [worker.receive(20)["spans_ns"] for _ in range(2)] == [[100_000] * 2] * 2
+        assert worker.request("warm_up", 20, handle="a", span_ns=200_000)["steady"]
         assert worker.request("unload", 20, handle="a")["ok"]
 
 
@@ -64,31 +67,31 @@ def test_a_bad_request_is_answered_and_the_worker_stays(spec: str) -> None:
         assert worker.request("hello", 20)["ok"]
 
 
-def test_the_end_of_input_ends_the_worker_even_in_a_hang(spec: str) -> None:
+def test_a_worker_ends_with_its_input_even_while_it_hangs(spec: str) -> None:
     worker = start("simulated?hang_at=17")
     worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
-    worker.send("time", handles=["a"], value_ns=1, block_ns=1)
+    worker.send("time", handles=["a"], span_ns=1, sample_ns=1)
     worker._to.close()
     assert worker._process.wait(timeout=5) == 0
     worker.close()
 
 
-def test_a_worker_that_says_nothing_in_time_is_killed(spec: str) -> None:
+def test_a_worker_that_does_not_answer_in_time_is_killed(spec: str) -> None:
     with start("simulated?hang_at=17") as worker:
         worker.request("load", 20, handle="a", path=spec, seed=0, precision="fp32")
-        worker.send("time", handles=["a"], value_ns=1, block_ns=1)
+        worker.send("time", handles=["a"], span_ns=1, sample_ns=1)
         with pytest.raises(WorkerTimeout, match=r"0\.2 s"):
             worker.receive(0.2)
         assert worker._process.poll() is not None
 
 
-def test_a_dead_worker_gives_its_last_words() -> None:
+def test_the_error_of_a_dead_worker_has_its_last_output() -> None:
     broken = ["--backend", "no.such:Thing"]
     with PythonWorker("nnbehave.runner", broken) as worker, pytest.raises(WorkerDied, match="no"):
         worker.request("hello", 20)
 
 
-def test_what_libraries_print_does_not_disturb_the_protocol(tmp_path: Path) -> None:
+def test_output_of_libraries_does_not_disturb_the_protocol(tmp_path: Path) -> None:
     (tmp_path / "chatty.py").write_text(
         "import os\n"
         "from nnbehave.runner.backends.simulated import SimulatedBackend\n"
@@ -106,8 +109,8 @@ def _path(folder: Path) -> str:
     return os.pathsep.join([str(folder), str(Path(nnbehave.__file__).parent.parent)])
 
 
-def test_the_runner_needs_nothing_else_of_nnbehave(tmp_path: Path, spec: str) -> None:
-    """Copied beside an empty package, as on a board, it runs; and it imports only NumPy and the standard library."""
+def test_the_runner_imports_nothing_else_of_nnbehave(tmp_path: Path, spec: str) -> None:
+    """A copy of the runner in an empty package runs, and imports only NumPy and the standard library."""
     package = tmp_path / "nnbehave"
     shutil.copytree(Path(nnbehave.__file__).parent / "runner", package / "runner")
     (package / "__init__.py").write_text("")

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from nnbehave.runner.timing import MAX_VALUES, MIN_VALUES, alternate, calibrate, rotate, time_block, warm_up
+from nnbehave.runner.timing import FEWEST_SPANS, MOST_SPANS, Spans, alternate, calibrate, rotate, time_sample, warm_up
 
 
 class Clock:
-    """Time that passes only in calls of ``spend``."""
+    """A clock that advances only in calls of ``spend``."""
 
     def __init__(self, cost_ns: int) -> None:
         self.now, self.cost, self.calls = 0, cost_ns, 0
@@ -23,14 +23,14 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def undisturbed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time of these tests is made up, so the machine's interruptions of the test itself are not to count."""
+    """Ignore interruptions of the test process, because the time of these tests is simulated."""
     monkeypatch.setattr("nnbehave.runner.timing.involuntary_switches", lambda: 0)
 
 
-def test_spans_are_long_enough_for_the_clock() -> None:
-    for cost, inner in ((1_000_000, 1), (200_000, 1), (199_999, 2), (60_000, 4), (350, 1024)):
+def test_a_span_has_as_many_calls_as_the_clock_needs() -> None:
+    for cost, calls in ((1_000_000, 1), (200_000, 1), (199_999, 2), (60_000, 4), (350, 1024)):
         clock = Clock(cost)
-        assert calibrate(clock.spend, clock, 200_000) == inner
+        assert calibrate(clock.spend, clock, 200_000) == calls
 
 
 def test_a_disturbed_call_does_not_mislead_the_calibration() -> None:
@@ -44,15 +44,15 @@ def test_a_disturbed_call_does_not_mislead_the_calibration() -> None:
     assert calibrate(spend, clock, 200_000) == 32
 
 
-def test_a_block_holds_three_to_ten_spans() -> None:
-    for cost, inner, expected in ((50_000_000, 1, MIN_VALUES), (500_000, 1, 4), (100_000, 1, MAX_VALUES)):
+def test_a_sample_has_three_to_ten_spans() -> None:
+    for cost, calls, expected in ((50_000_000, 1, FEWEST_SPANS), (500_000, 1, 4), (100_000, 1, MOST_SPANS)):
         clock = Clock(cost)
-        spans, _ = time_block(clock.spend, clock, inner, 2_000_000)
-        assert spans == [cost * inner] * expected
-        assert clock.calls == 1 + inner * expected  # the first call is not recorded
+        spans, _ = time_sample(clock.spend, clock, calls, 2_000_000)
+        assert spans == [cost * calls] * expected
+        assert clock.calls == 1 + calls * expected  # the first call is not timed
 
 
-def test_calls_are_taken_in_turn() -> None:
+def test_models_are_called_in_turn() -> None:
     clock = Clock(1000)
     order: list[str] = []
 
@@ -61,52 +61,52 @@ def test_calls_are_taken_in_turn() -> None:
 
     spans = rotate([model("a"), model("b")], clock, passes=3, evict_bytes=800)
     assert order == ["a", "b"] * 3
-    assert [good for good, _ in spans] == [[1000] * 3] * 2
+    assert [sample.clean for sample in spans] == [[1000] * 3] * 2
     order.clear()
     layer, network = alternate(model("layer"), model("network"), clock, passes=2)
     assert order == ["layer", "network", "layer"] + ["network", "layer"] * 2
-    assert (layer[0], network[0]) == ([1000] * 2, [1000] * 2)
+    assert (layer.clean, network.clean) == ([1000] * 2, [1000] * 2)
 
 
 def test_interrupted_spans_are_taken_again_and_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every third reading of the counter is one higher than the one before."""
+    """The counter of interruptions rises with every third reading."""
     readings = iter(range(10_000))
     monkeypatch.setattr("nnbehave.runner.timing.involuntary_switches", lambda: next(readings) // 3)
     clock = Clock(100_000)
-    good, interrupted = time_block(clock.spend, clock, 1, 2_000_000)
-    assert len(good) == MAX_VALUES
+    good, interrupted = time_sample(clock.spend, clock, 1, 2_000_000)
+    assert len(good) == MOST_SPANS
     assert interrupted
     (good, interrupted), _ = rotate([clock.spend] * 2, clock, passes=4, evict_bytes=0)
     assert len(good) == 4
     assert interrupted
 
 
-def test_a_block_that_is_never_left_in_peace_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_whose_spans_are_all_interrupted_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = iter(range(10_000))
     monkeypatch.setattr("nnbehave.runner.timing.involuntary_switches", lambda: next(readings))
     clock = Clock(100_000)
-    assert time_block(clock.spend, clock, 1, 2_000_000) == ([], [100_000] * MAX_VALUES)
-    assert rotate([clock.spend], clock, passes=3, evict_bytes=0) == [([], [100_000] * 6)]
+    assert time_sample(clock.spend, clock, 1, 2_000_000) == Spans([], [100_000] * MOST_SPANS)
+    assert rotate([clock.spend], clock, passes=3, evict_bytes=0) == [Spans([], [100_000] * 6)]
 
 
 @pytest.mark.parametrize("slow_calls", [0, 30, 120])
-def test_warming_up_ends_when_it_is_warm(slow_calls: int) -> None:
+def test_warming_up_ends_when_the_model_is_warm(slow_calls: int) -> None:
     clock = Clock(100_000)
 
     def spend() -> None:
         clock.spend()
         clock.now += 2000 * max(0, slow_calls - clock.calls)
 
-    spans, steady = warm_up(spend, clock, inner=1)
+    spans, steady = warm_up(spend, clock, calls_per_span=1)
     assert steady
     assert slow_calls <= spans <= slow_calls + 40
 
 
-def test_what_never_warms_up_is_told() -> None:
+def test_a_model_that_never_becomes_warm_is_reported() -> None:
     clock = Clock(100_000)
 
     def spend() -> None:
         clock.spend()
         clock.cost = round(clock.cost * 1.02)
 
-    assert warm_up(spend, clock, inner=1) == (300, False)
+    assert warm_up(spend, clock, calls_per_span=1) == (300, False)

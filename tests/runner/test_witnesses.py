@@ -1,4 +1,4 @@
-"""What is seen of the machine."""
+"""The witnesses of samples."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from nnbehave.runner.witnesses import Witnesses, clock_proxy_ns
 
 
-def test_a_block_is_witnessed_and_what_cannot_be_read_is_none() -> None:
+def test_a_sample_has_witnesses_and_unreadable_ones_are_none() -> None:
     witnesses = Witnesses([0])
-    # The least of some: threads of what other tests have imported may be busy for a while yet.
+    # The try with the least processor time, because threads that other tests have started may still be busy.
     tries = [witnesses.around(lambda: time.sleep(0.02) or 42) for _ in range(10)]
     assert {result for result, _ in tries} == {42}
     seen = min((seen for _, seen in tries), key=lambda each: each["cpu_ns"])
@@ -23,7 +23,7 @@ def test_a_block_is_witnessed_and_what_cannot_be_read_is_none() -> None:
     assert seen["clock_proxy_ns"] > 0
 
 
-def test_a_machine_that_tells_nothing_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_witnesses_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise PermissionError("no")
 

@@ -9,7 +9,7 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
-from nnbehave.measurement.statistics import Sample
+from nnbehave.measurement.statistics import Observation
 from nnbehave.studies.comparison import judge, ratio
 
 
@@ -22,6 +22,7 @@ def test_a_verdict_takes_the_whole_interval(low: float, high: float, verdict: st
     assert judge(math.nan, high, 0.97, 1.03) == "cannot tell"
 
 
+@pytest.mark.process
 def test_layers_that_differ_do_and_those_that_do_not_do_not(base: nb.Layer) -> None:
     platform = "simulated?width=8&world=1"
     one, same, more = (base.replace(out_channels=n) for n in (9, 16, 17))
@@ -31,6 +32,7 @@ def test_layers_that_differ_do_and_those_that_do_not_do_not(base: nb.Layer) -> N
     assert nb.compare(one, same, platform, pairs=20, progress=False).differs(by=0.1) == "no"
 
 
+@pytest.mark.process
 def test_a_comparison_on_a_loud_machine_cannot_tell(base: nb.Layer) -> None:
     one, more = (base.replace(out_channels=n) for n in (100, 113))  # 7 and 8 steps
     found = nb.compare(one, more, "simulated?noise=1.0", pairs=8, processes=2, progress=False)
@@ -51,7 +53,7 @@ def test_equal_latencies_are_seldom_told_apart_though_processes_have_their_luck(
     for _ in range(300):
         luck = 0.02 * rng.standard_normal((5, 2))
         samples = [
-            Sample(part, float(np.exp(luck[p, i] + 0.02 * rng.standard_normal())), "compute", 6 * p + r, p)
+            Observation(part, float(np.exp(luck[p, i] + 0.02 * rng.standard_normal())), "compute", 6 * p + r, p)
             for p in range(5)
             for r in range(6)
             for i, part in enumerate("ab")

@@ -1,145 +1,314 @@
-"""The laws that a curve may follow for a stretch, and how they are fitted."""
+"""The laws that latency may follow over a stretch of a curve, and the families in which they compete.
+
+Every law is a constant plus a linear combination of columns (:mod:`.columns`), but for ``Levels``. In the formulas
+below n is the dimension, w and φ are the width and the phase of a period, s(n) = (n − φ − 1) mod w is the place of n
+in its step, and k(n) = n − φ − 1 − s(n) is w times the number of the step. The other letters are fitted.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
-
-MAX_WIDTH = 128
-LEVELS = ("levels",)
+from nnbehave.analysis.steps import columns, thresholds
+from nnbehave.analysis.steps.columns import Array, Column, Flags, Indices, Period
 
 
 @dataclass(frozen=True)
-class Form:
-    """A family of laws over a stretch: 1, and any linear combination of one of its sets of columns.
+class Law:
+    """A formula for latency over a stretch of a curve; the numbers in it are fitted (:mod:`.fitting`)."""
 
-    Columns are named: ``n``; ``n2``, a parabola; ``k``, which rises by steps, and ``k2``, its square; ``s``, the place
-    inside a step; ``f`` and ``l``, the first and the last n of each step; ``p``, a pattern, and ``g``, another that
-    grows with n; ``K`` and ``S`` as ``k`` and ``s``, of a second width. The set ``LEVELS`` is a level of its own for
-    each step.
+    kind: ClassVar[str] = ""  # of a curve that follows this law alone; for laws with a period the fit decides
+    fewest_periods: ClassVar[int] = 0  # that a stretch must span for this law to be fitted to it
+    whole_curve_only: ClassVar[bool] = False  # True where a short stretch cannot tell the law from a line
+
+    @property
+    def fewest_points(self) -> int:
+        """How many points a stretch under this law keeps when its boundaries are moved."""
+        return thresholds.LINE_POINTS
+
+    def breaks(self, first: int, last: int) -> Indices:
+        """Return the n from ``first`` to ``last`` at which a polynomial piece of the law begins."""
+        return np.array([first], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class LinearLaw(Law):
+    """A constant plus a linear combination of columns."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns beside the constant, in the order of their coefficients."""
+        return ()
+
+    @property
+    def coefficient_count(self) -> int:
+        """How many coefficients a fit has, that of the constant included."""
+        return 1 + len(self.columns)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers were fitted to the points: the coefficients, and those that make up a pattern."""
+        return self.coefficient_count
+
+    def design(self, n: Array) -> Array:
+        """Return the columns at some n, the constant first; shape (coefficients, points)."""
+        return np.stack([np.ones_like(n), *(column(n) for column in self.columns)])
+
+    def slope_and_bend(self, coefficients: Array) -> tuple[float, float]:
+        """Return the coefficients of n and of n² inside a piece of the law."""
+        return 0.0, 0.0
+
+
+@dataclass(frozen=True)
+class PeriodicLaw(Law):
+    """A law whose steps, or whose pattern, repeat with a period."""
+
+    period: Period
+
+    @property
+    def fewest_points(self) -> int:
+        return self.period.width + 1  # one whole step and the first point of the next
+
+    def begins(self, n: Array | Indices) -> Flags:
+        """Return True for each n at which a step begins."""
+        return self.period.begins(n)
+
+    def edges(self, first: int, last: int) -> Indices:
+        """Return the n from ``first`` to ``last`` at which a step begins."""
+        every = np.arange(first, last + 1)
+        result: Indices = every[self.begins(every)]
+        return result
+
+    def breaks(self, first: int, last: int) -> Indices:
+        every = np.arange(first, last + 1)
+        begins = self._begins_piece(every)
+        begins[0] = True
+        result: Indices = every[begins]
+        return result
+
+    def _begins_piece(self, n: Indices) -> Flags:
+        return self.begins(n)
+
+
+# ---------------------------------------------------------------------- without a period
+
+
+@dataclass(frozen=True)
+class Flat(LinearLaw):
+    """y = a."""
+
+    kind: ClassVar[str] = "flat"
+
+    @property
+    def fewest_points(self) -> int:
+        return thresholds.FLAT_POINTS
+
+
+@dataclass(frozen=True)
+class Linear(LinearLaw):
+    """y = a + b·n."""
+
+    kind: ClassVar[str] = "linear"
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (columns.linear,)
+
+    def slope_and_bend(self, coefficients: Array) -> tuple[float, float]:
+        return float(coefficients[1]), 0.0
+
+
+@dataclass(frozen=True)
+class Quadratic(LinearLaw):
+    """y = a + b·n + c·n². Layers whose input and output channels grow together follow it."""
+
+    kind: ClassVar[str] = "quadratic"
+    whole_curve_only: ClassVar[bool] = True
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return columns.linear, columns.squared
+
+    def slope_and_bend(self, coefficients: Array) -> tuple[float, float]:
+        return float(coefficients[1]), float(coefficients[2])
+
+
+# ---------------------------------------------------------------------- steps of one width
+
+
+@dataclass(frozen=True)
+class Staircase(PeriodicLaw, LinearLaw):
+    """y = a + b·k(n): level steps with equal jumps.
+
+    At φ = 0 it is a + b·w·⌈n/w⌉ up to a constant: the latency of an array of w units that takes ⌈n/w⌉ passes.
     """
 
-    kind: str
-    sets: tuple[tuple[str, ...], ...]
-    width: int | None = None
-    phase: int | None = None
-    outer_width: int | None = None
-    outer_phase: int | None = None
-    pattern: tuple[float, ...] = ()
-    growth: tuple[float, ...] = ()
-    whole_only: bool = False
-    price: float = 0.0  # on top of that of the parameters
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (self.period.start,)
 
-    def step(self, n: Array) -> npt.NDArray[np.int64]:
-        """Return the number of the step that each n is in."""
-        assert self.width
-        assert self.phase is not None
-        return ((n - self.phase - 1) // self.width).astype(np.int64)
 
-    def begins(self, n: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Return at which n a step begins, of either width: the two need not begin together."""
-        assert self.width
-        assert self.phase is not None
-        result: npt.NDArray[np.bool_] = (n - self.phase - 1) % self.width == 0
-        if self.outer_width and self.outer_phase is not None:
-            result |= (n - self.outer_phase - 1) % self.outer_width == 0
+@dataclass(frozen=True)
+class _Sloped(PeriodicLaw, LinearLaw):
+    """A law with the columns n and s(n) and maybe others that do not rise inside a piece."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return columns.linear, self.period.place
+
+    def slope_and_bend(self, coefficients: Array) -> tuple[float, float]:
+        return float(coefficients[1] + coefficients[2]), 0.0
+
+
+@dataclass(frozen=True)
+class SlopedStaircase(_Sloped):
+    """y = a + b·n + c·s(n): equal jumps, and one slope b + c inside all steps.
+
+    The jumps make up −c·w of the rise b·w over a width: their share −c/b is the α of ANNETTE's softened efficiency
+    (Wess et al., IEEE Access 2021).
+    """
+
+    fewest_periods: ClassVar[int] = thresholds.SLOPED_PERIODS
+
+
+@dataclass(frozen=True)
+class FirstApart(_Sloped):
+    """y = a + b·n + c·s(n) + d·[s(n) = 0]: a sloped staircase, and the first n of each step stands apart."""
+
+    fewest_periods: ClassVar[int] = thresholds.PATTERN_PERIODS
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return *super().columns, self.period.is_first
+
+    def _begins_piece(self, n: Indices) -> Flags:
+        result: Flags = self.begins(n) | (self.period.place(n.astype(float)) == 1)
         return result
 
-    def column(self, name: str, n: Array) -> Array:
-        """Return a column at some n, scaled to about the size of ``n``."""
-        if name in "kKsSpgfl" or name == "k2":
-            width, phase = (self.outer_width, self.outer_phase) if name in "KS" else (self.width, self.phase)
-            assert width
-            assert phase is not None
-            place = (n - phase - 1) % width
-            if name == "p":
-                return np.asarray(self.pattern)[place.astype(np.int64)]
-            if name == "g":
-                return np.asarray(self.growth)[place.astype(np.int64)] * n
-            if name in "sS":
-                return place
-            if name in "fl":
-                return np.asarray(place == (0 if name == "f" else width - 1), dtype=float)
-            step = n - phase - 1 - place
-            return step**2 if name == "k2" else step
-        return n**2 if name == "n2" else n
 
-    def design(self, names: tuple[str, ...], n: Array) -> Array:
-        """Return the columns of one set, the constant first; shape (parameters, points)."""
-        return np.stack([np.ones_like(n), *(self.column(name, n) for name in names)])
+@dataclass(frozen=True)
+class LastApart(_Sloped):
+    """y = a + b·n + c·s(n) + d·[s(n) = w − 1]: a sloped staircase, and the last n of each step stands apart."""
 
+    fewest_periods: ClassVar[int] = thresholds.PATTERN_PERIODS
 
-LOOK = 2 * np.log(MAX_WIDTH**2)  # for having looked at so many widths and phases
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return *super().columns, self.period.is_last
 
-
-def stairs_of(width: int, phase: int, outer_width: int | None = None, outer_phase: int | None = None) -> Form:
-    """Return the laws that a period may follow, or one inside a larger one."""
-    if outer_width is not None:
-        sets: tuple[tuple[str, ...], ...] = (("k", "K"), ("n", "s", "S"))
-        return Form("stairs", sets, width, phase, outer_width, outer_phase, price=2 * LOOK)
-    sets = (("k",), ("n", "s"), ("n", "s", "f"), ("n", "s", "l"), ("k", "k2"), LEVELS)
-    return Form("stairs", sets, width, phase, price=LOOK)
-
-
-FLAT = Form("flat", ((),))
-LINE = Form("linear", (("n",),))
-PARABOLA = Form("quadratic", (("n", "n2"),), whole_only=True)
-
-
-@dataclass
-class Stretch:
-    """Points ``begin`` to ``end`` (exclusive), and the law that was fitted to them."""
-
-    form: Form
-    names: tuple[str, ...]
-    begin: int
-    end: int
-    coefficients: Array = field(default_factory=lambda: np.empty(0))
-    covariance: Array = field(default_factory=lambda: np.empty((0, 0)))  # in units of the noise; of levels, variances
-    first_step: int = 0  # the one that the first of ``LEVELS`` is of
-
-    def fitted(self, n: Array, y: Array, weights: Array) -> Stretch:
-        """Return it with its law fitted to its points, given all points of the curve."""
-        part = slice(self.begin, self.end)
-        if self.names == LEVELS:
-            step = self.form.step(n[part])
-            first = int(step[0])
-            total = np.bincount(step - first, weights[part])
-            seen = np.flatnonzero(total > 0)
-            levels = np.bincount(step - first, weights[part] * y[part])[seen] / total[seen]
-            every = np.arange(len(total))
-            return replace(
-                self,
-                coefficients=np.interp(every, seen, levels),
-                covariance=1 / np.interp(every, seen, total[seen]),
-                first_step=first,
-            )
-        design = self.form.design(self.names, n[part])
-        scale = np.maximum(np.abs(design).max(axis=1, keepdims=True), 1e-12)
-        columns = (design / scale * np.sqrt(weights[part])).T
-        inverse = np.linalg.pinv(columns, rcond=1e-10)
-        coefficients = inverse @ (y[part] * np.sqrt(weights[part])) / scale[:, 0]
-        return replace(self, coefficients=coefficients, covariance=inverse @ inverse.T / (scale * scale.T))
-
-    def values(self, n: Array) -> Array:
-        """Return the law at some n."""
-        if self.names == LEVELS:
-            return self.coefficients[self._level(n)]
-        result: Array = self.coefficients @ self.form.design(self.names, n)
+    def _begins_piece(self, n: Indices) -> Flags:
+        result: Flags = self.begins(n) | (self.period.place(n.astype(float)) == self.period.width - 1)
         return result
 
-    def errors(self, n: Array) -> Array:
-        """Return the standard errors of the law at some n, in units of the noise."""
-        if self.names == LEVELS:
-            variance: Array = self.covariance[self._level(n)]
-        else:
-            design = self.form.design(self.names, n)
-            variance = np.maximum(np.einsum("pn,pq,qn->n", design, self.covariance, design), 0)
-        return np.sqrt(variance)
 
-    def _level(self, n: Array) -> npt.NDArray[np.int64]:
-        return np.clip(self.form.step(n) - self.first_step, 0, len(self.coefficients) - 1)
+@dataclass(frozen=True)
+class BentStaircase(PeriodicLaw, LinearLaw):
+    """y = a + b·k(n) + c·k(n)²: level steps whose jumps grow or shrink steadily."""
+
+    whole_curve_only: ClassVar[bool] = True
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.period.start, self.period.start_squared
+
+
+@dataclass(frozen=True)
+class Levels(PeriodicLaw):
+    """y = aᵢ in step i: level steps of one width, and a free latency for each."""
+
+
+# ---------------------------------------------------------------------- a period inside a larger one
+
+
+@dataclass(frozen=True)
+class NestedStaircase(PeriodicLaw, LinearLaw):
+    """y = a + b·k(n) + c·K(n): level steps; K is the k of the outer period, as of vectors of 8 in tiles of 64."""
+
+    outer: Period
+
+    fewest_periods: ClassVar[int] = thresholds.SLOPED_PERIODS
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return self.period.start, self.outer.start
+
+    def begins(self, n: Array | Indices) -> Flags:
+        return self.period.begins(n) | self.outer.begins(n)
+
+
+@dataclass(frozen=True)
+class NestedSlopedStaircase(PeriodicLaw, LinearLaw):
+    """y = a + b·n + c·s(n) + d·S(n): as ``NestedStaircase`` with a slope; S is the place in the outer step."""
+
+    outer: Period
+
+    fewest_periods: ClassVar[int] = thresholds.SLOPED_PERIODS
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return columns.linear, self.period.place, self.outer.place
+
+    def begins(self, n: Array | Indices) -> Flags:
+        return self.period.begins(n) | self.outer.begins(n)
+
+    def slope_and_bend(self, coefficients: Array) -> tuple[float, float]:
+        return float(coefficients[1] + coefficients[2] + coefficients[3]), 0.0
+
+
+# ---------------------------------------------------------------------- patterns of any shape
+
+
+@dataclass(frozen=True)
+class Pattern(PeriodicLaw, LinearLaw):
+    """y = a + b·n + c·p[s(n)]: a pattern p of any shape repeats on top of a line.
+
+    Attributes
+    ----------
+    shape : tuple of float, length width
+        p, with a mean of 0.
+    """
+
+    shape: tuple[float, ...]
+
+    fewest_periods: ClassVar[int] = thresholds.PATTERN_PERIODS
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return columns.linear, self._shape_at
+
+    @property
+    def parameter_count(self) -> int:
+        return self.coefficient_count + len(self.shape)
+
+    def _shape_at(self, n: Array) -> Array:
+        return np.asarray(self.shape)[self.period.place(n).astype(np.int64)]
+
+    def _begins_piece(self, n: Indices) -> Flags:
+        return np.ones(len(n), dtype=bool)
+
+
+@dataclass(frozen=True)
+class GrowingPattern(Pattern):
+    """y = a + b·n + c·p[s(n)] + d·n·g[s(n)]: a pattern that grows with n, as of dips by a share of the latency.
+
+    Attributes
+    ----------
+    shape, growth : tuple of float, length width
+        p and g, each with a mean of 0.
+    """
+
+    growth: tuple[float, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return columns.linear, self._shape_at, self._growth_at
+
+    @property
+    def parameter_count(self) -> int:
+        return self.coefficient_count + len(self.shape) + len(self.growth)
+
+    def _growth_at(self, n: Array) -> Array:
+        return np.asarray(self.growth)[self.period.place(n).astype(np.int64)] * n

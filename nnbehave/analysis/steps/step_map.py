@@ -1,101 +1,68 @@
-"""The finding about one sweep: how latency follows a dimension. Needs the standard library, to be read pydantic."""
+"""The finding about one curve: how latency follows a dimension, and which of its values are worth keeping.
+
+It needs the standard library only, and pydantic to read a file: neither NumPy nor the detector.
+"""
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from nnbehave.analysis.steps import file_format
+from nnbehave.analysis.steps.origin import Origin
+from nnbehave.analysis.steps.pareto import ParetoSets, pareto_set
+from nnbehave.analysis.steps.piecewise_law import Interpolation, Piece, PiecewiseLaw
 from nnbehave.errors import InvalidInputError
 
-_FORMAT = 3
-_READABLE = (2, 3)  # those of version 2 have no origin
-_PERIODIC = ("staircase", "sloped-staircase", "zigzag")
-_SMOOTH = ("flat", "linear", "quadratic")
-
-
-class Piece(NamedTuple):
-    """A polynomial from ``begin`` to the next piece: latency = Σ coefficients[i] · (n − begin)^i, in ms."""
-
-    begin: int
-    coefficients: tuple[float, ...]
-    std_error_ms: float
-
-
-class Lost(NamedTuple):
-    """A value of the dimension that has no latency: its status, and the reason."""
-
-    n: int
-    status: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a curve was measured, and of what.
-
-    Attributes
-    ----------
-    platform, environment, method : str
-    dimension : str
-        What ``n`` is.
-    layer : dict of str to value
-        The other fields of the layer.
-    lost : tuple of Lost
-        What has no latency there.
-    """
-
-    platform: str
-    environment: str
-    method: str
-    dimension: str
-    layer: dict[str, Any] = field(hash=False)
-    lost: tuple[Lost, ...] = ()
+PERIODIC_KINDS = ("staircase", "sloped-staircase", "zigzag")
+SMOOTH_KINDS = ("flat", "linear", "quadratic")
+_NORMAL_95 = 1.96  # standard errors on each side that hold 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
 class StepMap:
-    """How latency follows one dimension ``n`` (a channel count, say): the fitted law and what it was fitted to.
+    """How latency follows one dimension ``n``, such as a channel count: the fitted law and its points.
 
     Attributes
     ----------
     kind : str
-        ``flat``, ``linear``, ``quadratic``; ``staircase`` (level steps of one width), ``sloped-staircase`` (they rise
-        inside too), ``zigzag`` (a pattern of one width that rises and falls), ``irregular`` (steps of many widths), or
+        ``flat``, ``linear``, ``quadratic``; ``staircase`` (level steps of one width), ``sloped-staircase`` (they also
+        rise inside), ``zigzag`` (a pattern of one width that rises and falls), ``irregular`` (steps of many widths), or
         ``unexplained``.
     width, phase : int or None
         Of the periodic kinds: steps begin at every n with ``(n − phase) mod width = 1``.
     outer_width : int or None
         A second, larger period of the same steps: 64 for tiles of 64 made of vectors of 8.
     width_interval : (int, int) or None
-        The smallest and the largest width that the points do not rule out.
+        The smallest and the largest width that the points leave open.
     step_share : float or None
         What the jumps make of the rise over a width; the rest is the slope inside the steps (ANNETTE's α).
     edges : tuple of int
-        The n at which a new step begins: the jump lies between n−1 and n. Where the curve leaves the pattern (another
-        first step, a cliff) these edges are among them.
+        The n at which a new step begins: the jump lies between n − 1 and n. Edges where the curve leaves its pattern
+        (another first step, a cliff) are included.
     edge_evidence : tuple of str
-        Of each edge: ``observed`` (the points beside it show the jump), ``inferred`` (they cannot tell; the pattern
+        For each edge: ``observed`` (the points beside it show the jump), ``inferred`` (they cannot tell; the pattern
         says so) or ``contradicted``.
     levels : tuple of float
-        Latency in ms at the beginning of each step, the one before the first edge included.
+        Latency in ms at the beginning of each step; the step before the first edge is included.
     confidence : float
-        Between 0 and 1: how sure the kind, the width and the phase are; 0 for ``unexplained``.
+        From 0 to 1: how sure the kind, the width and the phase are; 0 for ``unexplained``.
     smallest_jump : float or None
         Relative size of the smallest repeated jump that would have been seen; None where there are too few points.
     reason : str
-        Why the curve is ``unexplained``, or what is to be known beside the finding.
+        Why the curve is ``unexplained``, or what else the reader must know.
     pieces : tuple of Piece
-        The law.
+        The law; empty for ``unexplained``.
     measured : tuple of (int, float)
-        The points (n, latency in ms) it was fitted to, by n.
+        The points (n, latency in ms) that the law was fitted to, by n.
     origin : Origin or None
-        None where it was found from arrays.
+        Where the curve was measured; None for arrays.
     """
 
     kind: str
@@ -133,33 +100,37 @@ class StepMap:
         ----------
         n : int
         extrapolate : bool
-            Answer above the measured range too: smooth laws go on as they are, periodic ones repeat what they did over
-            their last period.
+            Answer above the measured range too. Smooth laws go on as they are; periodic ones repeat their last
+            period.
 
         Raises
         ------
         InvalidInputError
-            ``n`` lies outside the measured range (above it, where ``extrapolate`` is given and the kind is irregular
-            or unexplained).
+            ``n`` is outside the measured range. With ``extrapolate``: ``n`` is below the range, or the kind is
+            irregular or unexplained, or periodic and measured over fewer than two periods.
         """
         if extrapolate and n > self.high:
             return self._beyond(n)
         self._check(n)
-        return self._at(n)
+        return self._law.at(n)
 
     def latency_interval(self, n: int, extrapolate: bool = False) -> tuple[float, float]:
         """Return the 95 % interval of the law's latency at ``n`` in ms, given that its kind and width are right.
 
-        Beyond the measured range it is that of the last piece, widened in proportion to the distance. Raises as
-        ``latency`` does.
+        Above the measured range it is that of the last piece, widened in proportion to the distance.
+
+        Raises
+        ------
+        InvalidInputError
+            The curve is unexplained, or ``latency`` refuses ``n``.
         """
         latency = self.latency(n, extrapolate)
         if not self.pieces:
             raise InvalidInputError("an unexplained curve has no law, so no interval around it")
-        piece = self.pieces[max(0, bisect_right(self._begins, n) - 1)]
+        piece = self._pieces.piece(n)
         share = piece.std_error_ms / max(abs(piece.coefficients[0]), 1e-300)
         reach = 1 + max(0, n - self.high) / max(1, self.high - self.low)
-        half = 1.96 * share * latency * reach
+        half = _NORMAL_95 * share * latency * reach
         return latency - half, latency + half
 
     def best_channels(self, low: int | None = None, high: int | None = None, tolerance: float = 0.0) -> list[int]:
@@ -168,7 +139,7 @@ class StepMap:
         Parameters
         ----------
         low, high : int, optional
-            Both included; by default all that was measured. ``high`` is always in the result.
+            Both included; by default the measured range. ``high`` is always in the result.
         tolerance : float
             A larger n also counts as fast when it takes up to this share more time.
 
@@ -181,6 +152,13 @@ class StepMap:
         ------
         InvalidInputError
             The range is empty or not inside the measured one, or ``tolerance`` is negative.
+
+        Examples
+        --------
+        >>> from nnbehave.analysis.steps import detect_steps
+        >>> steps = detect_steps(range(1, 65), [0.5 + -(-k // 16) for k in range(1, 65)])
+        >>> steps.best_channels(1, 40)
+        [16, 32, 40]
         """
         low, high = self.low if low is None else low, self.high if high is None else high
         if low > high:
@@ -188,42 +166,32 @@ class StepMap:
         self._check(low)
         self._check(high)
         if tolerance == 0 and self.kind != "unexplained":
-            # What no measured n outdoes is best of a part too; only after the last of those there may be more.
-            best = self._best[bisect_left(self._best, low) : bisect_right(self._best, high)]
-            begin = best[-1] + 1 if best else low
-            more = []
-            n = high
-            while n >= begin:
-                more.append(n)
-                n = self._faster_below[n - self.low]
-            return best + more[::-1]
+            return self._pareto.between(low, high)
         return self.best_of(range(low, high + 1), tolerance)
 
     def best_of(self, candidates: Iterable[int], tolerance: float = 0.0) -> list[int]:
-        """Return the Pareto set of the law among ``candidates`` alone; as ``best_channels`` otherwise."""
+        """Return the Pareto set of the law among ``candidates`` alone, as ``best_channels`` does for a range."""
         values = sorted(set(candidates))
         if not values:
-            raise InvalidInputError("no candidates")
+            raise InvalidInputError("candidates: expected at least one n, got no candidates")
         self._check(values[0])
         self._check(values[-1])
         if not tolerance >= 0:
             raise InvalidInputError(f"tolerance must be 0 or more, got {tolerance!r}")
         if self.kind == "unexplained":
             return values
-        best: list[int] = []
-        fastest = float("inf")  # among all larger n
-        for n in reversed(values):
-            latency = self._at(n)
-            if not best or latency * (1 + tolerance) < fastest:
-                best.append(n)
-            fastest = min(fastest, latency)
-        return best[::-1]
+        return pareto_set(values, self._law.at, tolerance)
 
     def round_up(self, n: int) -> int:
-        """Return the nearest of ``best_channels()`` at or above ``n``. Raises InvalidInputError past the range."""
+        """Return the nearest of ``best_channels()`` at or above ``n``.
+
+        Raises
+        ------
+        InvalidInputError
+            ``n`` is outside the measured range.
+        """
         self._check(n)
-        best = self._best
-        return best[bisect_left(best, n)]
+        return self._best[bisect_left(self._best, n)]
 
     def round_down(self, n: int) -> int:
         """Return the nearest of ``best_channels()`` at or below ``n``.
@@ -231,7 +199,7 @@ class StepMap:
         Raises
         ------
         InvalidInputError
-            ``n`` lies outside the measured range, or below the smallest of them.
+            ``n`` is outside the measured range, or below the smallest of ``best_channels()``.
         """
         self._check(n)
         best = self._best
@@ -240,7 +208,7 @@ class StepMap:
         return best[bisect_right(best, n) - 1]
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the measured points, the law and what is worth keeping; return the matplotlib Axes."""
+        """Draw the measured points, the law and the n worth keeping; return the matplotlib Axes."""
         from nnbehave.analysis import plots
 
         ax = plots.new_axes() if ax is None else ax
@@ -251,24 +219,24 @@ class StepMap:
         return plots.label_axes(ax, "n")
 
     def outline(self, candidates: Iterable[int]) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-        """Return what to draw: the corners of the law, and where there are steps the best of some candidates."""
+        """Return the points (n, latency in ms) to draw: the corners of the law, and the best of some candidates.
+
+        Where there are no steps, the second list is empty; for ``unexplained`` both are.
+        """
         if self.kind == "unexplained":
             return [], []
-        ends = [*(piece.begin - 1 for piece in self.pieces[1:]), self.high]
-        corners: list[int] = []
-        for piece, end in zip(self.pieces, ends, strict=True):
-            corners += range(piece.begin, end + 1) if len(piece.coefficients) > 2 else (piece.begin, end)
         best = self.best_of(candidates) if self.edges else []
-        return [(n, self._at(n)) for n in corners], [(n, self._at(n)) for n in best]
+        corners = self._pieces.corners(self.high)
+        return [(n, self._law.at(n)) for n in corners], [(n, self._law.at(n)) for n in best]
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> StepMap:
-        """Return the map that ``dataclasses.asdict`` made plain, also where it has been through JSON since.
+        """Return the map of which ``data`` holds the fields, as ``dataclasses.asdict`` or a JSON file gives them.
 
         Raises
         ------
         InvalidInputError
-            It is none.
+            A field is missing or of another type, or the map has no points or no law.
         """
         from pydantic import TypeAdapter, ValidationError
 
@@ -278,56 +246,40 @@ class StepMap:
             first = error.errors()[0]
             raise InvalidInputError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
         if not found.measured or (not found.pieces and found.kind != "unexplained"):
-            raise InvalidInputError("a step map without points or without a law")
+            raise InvalidInputError("measured and pieces: a step map needs points, and a law unless it is unexplained")
         return found
 
     def save(self, path: str | Path) -> None:
         """Write the map as JSON; ``load_step_map`` reads it back."""
-        text = json.dumps({"format": "nnbehave.step_map", "version": _FORMAT, **asdict(self)}, indent=1)
+        header = {"format": file_format.NAME, "version": file_format.VERSION}
+        text = json.dumps({**header, **asdict(self)}, indent=1)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
     @cached_property
+    def _pieces(self) -> PiecewiseLaw:
+        return PiecewiseLaw(self.pieces)
+
+    @cached_property
+    def _law(self) -> PiecewiseLaw | Interpolation:
+        return Interpolation(self.measured) if self.kind == "unexplained" else self._pieces
+
+    @cached_property
+    def _pareto(self) -> ParetoSets:
+        return ParetoSets(self.low, [self._law.at(n) for n in range(self.low, self.high + 1)])
+
+    @cached_property
     def _best(self) -> list[int]:
-        return self.best_of(range(self.low, self.high + 1))
-
-    @cached_property
-    def _faster_below(self) -> list[int]:
-        """For every n the nearest below it that is faster, ``low`` − 1 where there is none."""
-        faster: list[int] = []
-        latencies = [self._at(n) for n in range(self.low, self.high + 1)]
-        for i, latency in enumerate(latencies):
-            n = self.low + i - 1
-            while n >= self.low and latencies[n - self.low] >= latency:
-                n = faster[n - self.low]
-            faster.append(n)
-        return faster
-
-    @cached_property
-    def _begins(self) -> list[int]:
-        return [piece.begin for piece in self.pieces]
-
-    def _at(self, n: int) -> float:
-        if self.kind == "unexplained":
-            right = bisect_left(self.measured, (n,))
-            (n1, y1), (n0, y0) = self.measured[right], self.measured[max(0, right - 1)]
-            return y1 if n1 == n else y0 + (y1 - y0) * (n - n0) / (n1 - n0)
-        begin, coefficients, _ = self.pieces[max(0, bisect_right(self._begins, n) - 1)]
-        if len(coefficients) == 1:
-            return coefficients[0]
-        result = 0.0
-        for coefficient in reversed(coefficients):
-            result = result * (n - begin) + coefficient
-        return result
+        return self.best_channels()
 
     def _beyond(self, n: int) -> float:
-        if self.kind in _SMOOTH:
-            return self._at(n)
+        if self.kind in SMOOTH_KINDS:
+            return self._law.at(n)
         period = self.outer_width or self.width
-        if self.kind not in _PERIODIC or period is None or self.high - self.low < 2 * period:
+        if self.kind not in PERIODIC_KINDS or period is None or self.high - self.low < 2 * period:
             raise InvalidInputError(f"{n} is outside the measured range, and {self.kind} says nothing of what follows")
         periods = -(-(n - self.high) // period)
-        rise = self._at(self.high) - self._at(self.high - period)
-        return self._at(n - periods * period) + periods * rise
+        rise = self._law.at(self.high) - self._law.at(self.high - period)
+        return self._law.at(n - periods * period) + periods * rise
 
     def _check(self, n: int) -> None:
         if not self.low <= n <= self.high:
@@ -343,7 +295,7 @@ class StepMap:
             rows.append(("edges", ", ".join(f"{count} {word}" for word, count in counts.items() if count)))
         if self.step_share is not None:
             rows.append(("share of the steps in the rise", f"{self.step_share:.0%}"))
-        if self.kind in _SMOOTH and self.smallest_jump is not None:
+        if self.kind in SMOOTH_KINDS and self.smallest_jump is not None:
             rows.append(("smallest repeated jump it could have seen", f"{self.smallest_jump:.1%}"))
         cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
         return f"<table><caption>StepMap</caption>{cells}</table>"
@@ -369,19 +321,21 @@ def _shortened(values: list[int], count: int = 8) -> str:
 
 
 def load_step_map(path: str | Path) -> StepMap:
-    """Read a map that ``StepMap.save`` wrote.
+    """Return the map that ``StepMap.save`` wrote to a file, also one of an older version.
 
     Raises
     ------
     InvalidInputError
-        The file cannot be read, is not a step map, or was written by another version of the format.
+        The file cannot be read, is not a step map, or is of a newer version of the format.
     """
     try:
         data: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         kind, version = data.pop("format"), data.pop("version")
-        if kind == "nnbehave.step_map" and version in _READABLE:
-            return StepMap.from_dict({"origin": None, **data})
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:  # ours is a ValueError
+        if kind == file_format.NAME and version in file_format.READABLE:
+            return StepMap.from_dict(file_format.upgraded(data, version))
+    except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:  # ours is a ValueError
         raise InvalidInputError(f"{path} is not a saved step map: {error}") from None
-    known = " and ".join(map(str, _READABLE))
-    raise InvalidInputError(f"{path}: {kind} version {version}; this nnbehave reads step maps of version {known}")
+    known = ", ".join(map(str, file_format.READABLE))
+    raise InvalidInputError(
+        f"{path}: {kind} version {version}; this nnbehave reads {file_format.NAME} of the versions {known}"
+    )

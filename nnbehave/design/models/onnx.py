@@ -1,4 +1,4 @@
-"""``.onnx`` files: which layers their operators are."""
+"""Reads ``.onnx`` files: turns their operators into layers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from math import inf, isclose, prod
 from typing import Any
 
 from nnbehave.design.layer import Layer
-from nnbehave.design.models._base import (
-    Found,
-    Shape,
-    Unlike,
-    alike,
-    attempt,
+from nnbehave.design.models.layer_makers import (
     concat,
     convolution,
     dense,
@@ -24,20 +19,26 @@ from nnbehave.design.models._base import (
     pairwise,
     pooling,
     resize,
+    simple,
     square,
 )
-from nnbehave.design.models._onnx_graph import Node, OnnxGraph, channels_last, parse
+from nnbehave.design.models.model_layer import Found, NotALayer, attempt
+from nnbehave.design.models.onnx_graph import Node, OnnxGraph, channels_last, parse
+from nnbehave.design.shape import Shape
 
 __all__ = ["layers", "parse"]
 
 
 def layers(graph: OnnxGraph) -> list[Found]:
-    """Return what the operators are, those that fuse into the one before as one with it."""
+    """Return each operator with its layer, or with the reason why it has none.
+
+    Operators that fuse into the one before them are read as one with it.
+    """
     graph = replace(graph, nodes=_with_gates(graph))
     readers = graph.readers()
     dequantized = {node.outputs[0] for node in graph.nodes if node.kind == "DequantizeLinear"}
     found: list[Found] = []
-    last: dict[str, Found] = {}  # that gives a tensor
+    last: dict[str, Found] = {}  # the operator that gives each tensor
     for node in graph.nodes:
         read = next((name for name in node.inputs if not graph.constant(name)), "")
         before = last.get(read)
@@ -59,7 +60,10 @@ def layers(graph: OnnxGraph) -> list[Found]:
 
 
 def _with_gates(graph: OnnxGraph) -> list[Node]:
-    """Join each Sigmoid or HardSigmoid and the Mul of what it reads and what it gives, if that Mul alone reads it."""
+    """Return the operators with each swish and hardswish, x · gate(x), joined to one.
+
+    It is a Sigmoid or HardSigmoid and a Mul of its input and its output, if no other operator reads that output.
+    """
     readers = graph.readers()
     gates = {node.outputs[0]: node for node in graph.nodes if node.kind in ("Sigmoid", "HardSigmoid")}
     joined, gone = [], set()
@@ -74,7 +78,7 @@ def _with_gates(graph: OnnxGraph) -> list[Node]:
 
 
 def _fused(layer: Layer, graph: OnnxGraph, node: Node) -> Layer:
-    """Return a layer with the operator after it in it."""
+    """Return a layer with the operator after it fused into it."""
     operator = layer.operator
     if layer.activation is None:
         if node.kind == "BatchNormalization" and operator.has_weights and layer.op != "dense":
@@ -85,22 +89,22 @@ def _fused(layer: Layer, graph: OnnxGraph, node: Node) -> Layer:
                 return layer.replace(bias=True)
         if node.kind in _ACTIVATIONS and (operator.has_weights or layer.op == "add"):
             return layer.replace(activation=_activation(graph, node))
-    raise Unlike("does not fuse")
+    raise NotALayer("does not fuse")
 
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _window(node: Node, kernel: Shape) -> dict[str, Any]:
-    """Return kernel, strides and dilations."""
+def _window(node: Node, kernel: tuple[int, ...]) -> dict[str, Any]:
+    """Return the kernel, strides and dilations of an operator that slides a window over its input."""
     ones = [1] * len(kernel)
     strides, dilations = (node.attributes.get(name, ones) for name in ("strides", "dilations"))
     return {"kernel": kernel, "strides": strides, "dilations": dilations}
 
 
 def _padding(node: Node, source: Shape, window: dict[str, Any]) -> str:
-    """Return what TensorFlow calls an operator's padding."""
+    """Return an operator's padding, ``same`` or ``valid``."""
     sizes = image(source)["height"], image(source)["width"]
     automatic = _text(node.attributes.get("auto_pad", "NOTSET"))
     if automatic != "NOTSET":
@@ -114,7 +118,7 @@ def _padding(node: Node, source: Shape, window: dict[str, Any]) -> str:
     same = [max((-(-size // stride) - 1) * stride + reach - size, 0) for size in sizes]
     if total == same or set(pads) == {(reach - 1) // 2}:
         return "same"
-    raise Unlike(f"padding {', '.join(map(str, pads))} is neither none nor that of 'same'")
+    raise NotALayer(f"padding {', '.join(map(str, pads))} is neither none nor that of 'same'")
 
 
 def _conv(graph: OnnxGraph, node: Node) -> Layer:
@@ -133,7 +137,7 @@ def _conv(graph: OnnxGraph, node: Node) -> Layer:
 def _transposed(graph: OnnxGraph, node: Node) -> Layer:
     source, output, weights = graph.image(node.inputs[0]), graph.image(node.outputs[0]), graph.weights(node.inputs[1])
     if node.attributes.get("group", 1) != 1:
-        raise Unlike(f"transposed_conv with {node.attributes['group']} groups")
+        raise NotALayer(f"transposed_conv with {node.attributes['group']} groups")
     window = _window(node, weights[2:])
     enlarged = [size * step for size, step in zip(source[1:3], window["strides"], strict=True)]
     padding = "same" if list(output[1:3]) == enlarged else "valid"
@@ -143,7 +147,7 @@ def _transposed(graph: OnnxGraph, node: Node) -> Layer:
 
 def _gemm(graph: OnnxGraph, node: Node) -> Layer:
     if node.attributes.get("transA", 0):
-        raise Unlike("its input is transposed")
+        raise NotALayer("its input is transposed")
     weights = graph.weights(node.inputs[1])
     in_channels, out_channels = weights[::-1] if node.attributes.get("transB", 0) else weights
     source, precision = graph.shape(node.inputs[0]), graph.precision(*node.inputs[:2])
@@ -153,7 +157,7 @@ def _gemm(graph: OnnxGraph, node: Node) -> Layer:
 def _matmul(graph: OnnxGraph, node: Node) -> Layer:
     weights = graph.weights(node.inputs[1])
     if len(weights) != 2:
-        raise Unlike(f"weights of {len(weights)} dimensions, not 2")
+        raise NotALayer(f"weights of {len(weights)} dimensions, not 2")
     return dense(graph.shape(node.inputs[0]), *weights, bias=False, precision=graph.precision(*node.inputs[:2]))
 
 
@@ -162,27 +166,27 @@ def _pooling(op: str, graph: OnnxGraph, node: Node) -> Layer:
     window = _window(node, tuple(node.attributes["kernel_shape"]))
     padding = _padding(node, source, window)
     if square("dilation", window.pop("dilations")) > 1:
-        raise Unlike(f"{op} with a dilation")
+        raise NotALayer(f"{op} with a dilation")
     return pooling(source, output, op, **window, padding=padding, precision=graph.precision(node.inputs[0]))
 
 
-def _alike(op: str, graph: OnnxGraph, node: Node) -> Layer:
+def _simple(op: str, graph: OnnxGraph, node: Node) -> Layer:
     source, output = graph.image(node.inputs[0]), graph.image(node.outputs[0])
-    return alike(source, output, op, precision=graph.precision(node.inputs[0]))
+    return simple(source, output, op, precision=graph.precision(node.inputs[0]))
 
 
 def _mean(graph: OnnxGraph, node: Node) -> Layer:
     axes = graph.values(node.inputs[1]).tolist() if node.has(1) else node.attributes.get("axes", [])
     if sorted(axis % 4 for axis in axes) != [2, 3]:
-        raise Unlike(f"over axes {', '.join(map(str, axes)) or 'of all'}, not height and width")
-    return _alike("globalavgpool", graph, node)
+        raise NotALayer(f"over axes {', '.join(map(str, axes)) or 'of all'}, not height and width")
+    return _simple("globalavgpool", graph, node)
 
 
 def _pairwise(op: str, graph: OnnxGraph, node: Node) -> Layer:
     if any(map(graph.constant, node.inputs)):
-        raise Unlike("one operand is a constant")
+        raise NotALayer("one operand is a constant")
     if len(node.inputs) != 2:
-        raise Unlike(f"{len(node.inputs)} operands, where {op} has two")
+        raise NotALayer(f"{len(node.inputs)} operands, but {op} has 2")
     shapes = [graph.shape(name) for name in node.inputs]
     rank = max(map(len, shapes))
     first, second = (channels_last((1,) * (rank - len(shape)) + shape) for shape in shapes)
@@ -191,7 +195,7 @@ def _pairwise(op: str, graph: OnnxGraph, node: Node) -> Layer:
 
 def _concat(graph: OnnxGraph, node: Node) -> Layer:
     if any(map(graph.constant, node.inputs)):
-        raise Unlike("one input is a constant")
+        raise NotALayer("one input is a constant")
     sources, output = [graph.image(name) for name in node.inputs], graph.image(node.outputs[0])
     along_channels = node.attributes["axis"] in (1, -3)
     return concat(sources, output, along_channels, precision=graph.precision(*node.inputs))
@@ -199,10 +203,10 @@ def _concat(graph: OnnxGraph, node: Node) -> Layer:
 
 def _softmax(graph: OnnxGraph, node: Node) -> Layer:
     if graph.opset < 13:
-        raise Unlike("over all but the batch, as before opset 13")
+        raise NotALayer("over all sides but the batch, as before opset 13")
     if node.attributes.get("axis", -1) not in (1, -3):
-        raise Unlike("along an axis other than the channels")
-    return _alike("softmax", graph, node)
+        raise NotALayer("along an axis other than the channels")
+    return _simple("softmax", graph, node)
 
 
 def _reshape(graph: OnnxGraph, node: Node) -> Layer:
@@ -213,33 +217,34 @@ def _reshape(graph: OnnxGraph, node: Node) -> Layer:
 def _resize(graph: OnnxGraph, node: Node) -> Layer:
     mode = _text(node.attributes.get("mode", "nearest"))
     if mode != "linear":
-        raise Unlike(f"{mode}, where resize is linear")
+        raise NotALayer(f"mode {mode}, but resize is linear")
     source, output = graph.image(node.inputs[0]), graph.image(node.outputs[0])
     return resize(source, output, precision=graph.precision(node.inputs[0]))
 
 
 def _activation(graph: OnnxGraph, node: Node) -> str:
-    """Return which activation an operator is."""
+    """Return the name of the activation function that an operator is."""
     if node.kind == "Clip":
         bounds = [_bound(graph, node, i, name) for i, name in ((1, "min"), (2, "max"))]
         if bounds != [0, 6]:
-            raise Unlike(f"between {bounds[0]:g} and {bounds[1]:g}, not 0 and 6")
+            raise NotALayer(f"between {bounds[0]:g} and {bounds[1]:g}, not 0 and 6")
     alpha, beta = node.attributes.get("alpha", 0.2), node.attributes.get("beta", 0.5)
     if node.kind.startswith("HardSigmoid") and not (isclose(alpha, 1 / 6, rel_tol=1e-3) and isclose(beta, 0.5)):
-        raise Unlike(f"alpha {alpha:g} and beta {beta:g}, not 1/6 and 0.5")
+        raise NotALayer(f"alpha {alpha:g} and beta {beta:g}, not 1/6 and 0.5")
     if node.kind == "Gelu" and _text(node.attributes.get("approximate", "none")) != "none":
-        raise Unlike("approximated, where gelu is exact")
+        raise NotALayer("approximated by tanh, but gelu is exact")
     return _ACTIVATIONS[node.kind]
 
 
 def _bound(graph: OnnxGraph, node: Node, i: int, name: str) -> float:
+    """Return a bound of a Clip: its input at index ``i``, or its attribute in older opsets."""
     if node.has(i):
         return float(graph.values(node.inputs[i]).item())
     return float(node.attributes.get(name, {"min": -inf, "max": inf}[name]))
 
 
 def _activated(graph: OnnxGraph, node: Node) -> Layer:
-    return _alike(_activation(graph, node), graph, node)
+    return _simple(_activation(graph, node), graph, node)
 
 
 _ACTIVATIONS = {
@@ -259,7 +264,7 @@ _READERS: dict[str, Callable[[OnnxGraph, Node], Layer]] = {
     "MatMul": _matmul,
     "MaxPool": partial(_pooling, "maxpool"),
     "AveragePool": partial(_pooling, "avgpool"),
-    "GlobalAveragePool": partial(_alike, "globalavgpool"),
+    "GlobalAveragePool": partial(_simple, "globalavgpool"),
     "ReduceMean": _mean,
     "Add": partial(_pairwise, "add"),
     "Sum": partial(_pairwise, "add"),

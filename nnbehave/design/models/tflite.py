@@ -1,4 +1,4 @@
-"""``.tflite`` files, by the schema of their flatbuffer."""
+"""Reads ``.tflite`` files with the schema of their flatbuffer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,21 @@ from typing import Any
 import numpy as np
 
 from nnbehave.design.layer import Layer
-from nnbehave.design.models._base import (
-    Found,
-    Shape,
-    Unlike,
-    alike,
-    attempt,
+from nnbehave.design.models.layer_makers import (
     concat,
     convolution,
     dense,
     flatten,
-    load,
     pairwise,
     pooling,
     resize,
+    simple,
 )
+from nnbehave.design.models.model_layer import Found, NotALayer, attempt
+from nnbehave.design.models.packages import load_tflite_schema
+from nnbehave.design.shape import Shape
 
-_SCHEMAS = ("ai_edge_litert.schema_py_generated", "tensorflow.lite.python.schema_py_generated")
-# By the types of what is read and of the weights.
+# Precisions by the types of the input and of the weights, and by the type of the input of operators without weights.
 _PRECISIONS = {
     ("FLOAT32", "FLOAT32"): "fp32",
     ("FLOAT32", "FLOAT16"): "fp16",
@@ -48,7 +45,10 @@ _FUSED = {"NONE": None, "RELU": "relu", "RELU6": "relu6"}
 
 @dataclass(frozen=True, eq=False)
 class _Tensor:
-    """A tensor; two are the same if they are one object."""
+    """A tensor. Two tensors are equal only if they are one object.
+
+    ``data`` are the bytes of a constant, and None for all else.
+    """
 
     shape: Shape
     type: str
@@ -56,12 +56,26 @@ class _Tensor:
 
     @property
     def constant(self) -> bool:
+        """True if the file holds the tensor's values."""
         return self.data is not None
 
 
 @dataclass(frozen=True)
-class Operator:
-    """An operator; an input that it leaves out is None."""
+class TFLiteOperator:
+    """An operator of a file.
+
+    Attributes
+    ----------
+    kind : str
+        Its name in the schema, such as ``CONV_2D``.
+    options : object
+        Its options, as the schema has them for its kind.
+    fused : str
+        The schema's name of the activation function that is fused into it.
+    inputs : list of tensor or None
+        An input that it leaves out is None.
+    outputs : list of tensor
+    """
 
     kind: str
     options: Any
@@ -70,39 +84,39 @@ class Operator:
     outputs: list[_Tensor]
 
     def tensor(self, i: int) -> _Tensor:
-        """Return an input that the operator must have."""
+        """Return the input at index ``i``, which the operator must have."""
         tensor = self.inputs[i]
         if tensor is None:
-            raise Unlike(f"input {i} is left out")
+            raise NotALayer(f"input {i} is left out")
         return tensor
 
     def has(self, i: int) -> bool:
-        """Whether the operator has an input."""
+        """Return True if the operator has an input at index ``i``."""
         return len(self.inputs) > i and self.inputs[i] is not None
 
     @property
     def shape(self) -> Shape:
-        """Of the output."""
+        """Shape of the first output."""
         return self.outputs[0].shape
 
     @property
     def activation(self) -> str | None:
-        """What is fused into the operator."""
+        """The activation function that is fused into the operator."""
         if self.fused not in _FUSED:
-            raise Unlike(f"with {self.fused}")
+            raise NotALayer(f"with {self.fused} fused into it")
         return _FUSED[self.fused]
 
 
-def parse(path: Path) -> list[Operator]:
-    """Read a file."""
+def parse(path: Path) -> list[TFLiteOperator]:
+    """Return the operators of a file."""
     return parse_content(path.read_bytes())
 
 
-def parse_content(content: bytes) -> list[Operator]:
-    """Read what a file holds."""
-    schema = load(_SCHEMAS, "litert", "reading a .tflite file needs the schema that LiteRT comes with")
+def parse_content(content: bytes) -> list[TFLiteOperator]:
+    """Return the operators of a file's content, in the order in which they run."""
+    schema = load_tflite_schema()
     if not schema.Model.ModelBufferHasIdentifier(content, 0):
-        raise ValueError("it does not begin as such files do")
+        raise ValueError("its first bytes are not those of a .tflite file")
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
     types, kinds, fusable = map(_names, (schema.TensorType, schema.BuiltinOperator, schema.ActivationFunctionType))
@@ -113,7 +127,7 @@ def parse_content(content: bytes) -> list[Operator]:
     operators = []
     for each in graph.operators:
         code = model.operatorCodes[each.opcodeIndex]
-        number = max(code.builtinCode, code.deprecatedBuiltinCode)  # files older than the first field have the second
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)  # files of older schemas have the second alone
         kind = kinds.get(number, f"BUILTIN_{number}")
         if kind == "CUSTOM" and code.customCode:
             kind = code.customCode.decode(errors="replace")
@@ -124,13 +138,15 @@ def parse_content(content: bytes) -> list[Operator]:
         fused = getattr(each.builtinOptions, "fusedActivationFunction", 0)
         read = [tensors[i] if i >= 0 else None for i in inputs]
         operators.append(
-            Operator(kind, each.builtinOptions, fusable.get(fused, str(fused)), read, [tensors[i] for i in outputs])
+            TFLiteOperator(
+                kind, each.builtinOptions, fusable.get(fused, str(fused)), read, [tensors[i] for i in outputs]
+            )
         )
     return _with_swishes(operators, [tensors[i] for i in graph.outputs])
 
 
-def layers(operators: list[Operator]) -> list[Found]:
-    """Return what the operators are."""
+def layers(operators: list[TFLiteOperator]) -> list[Found]:
+    """Return each operator with its layer, or with the reason why it has none."""
     found = []
     for operator in operators:
         if operator.kind in _READERS:
@@ -140,8 +156,11 @@ def layers(operators: list[Operator]) -> list[Found]:
     return found
 
 
-def _with_swishes(operators: list[Operator], outputs: list[_Tensor]) -> list[Operator]:
-    """Join each LOGISTIC and the MUL of what it reads and what it gives, if that MUL alone reads it."""
+def _with_swishes(operators: list[TFLiteOperator], outputs: list[_Tensor]) -> list[TFLiteOperator]:
+    """Return the operators with each swish, x · sigmoid(x), joined to one.
+
+    A swish is a LOGISTIC and a MUL of its input and its output, if no other operator reads that output.
+    """
     reads = Counter(id(tensor) for operator in operators for tensor in operator.inputs)
     reads.update(map(id, outputs))
     sigmoids = {id(operator.outputs[0]): operator for operator in operators if operator.kind == "LOGISTIC"}
@@ -151,25 +170,25 @@ def _with_swishes(operators: list[Operator], outputs: list[_Tensor]) -> list[Ope
             sigmoid = sigmoids.get(id(y))
             if sigmoid and sigmoid.inputs == [x] and reads[id(y)] == 1:
                 gone.add(id(sigmoid))
-                operator = Operator("LOGISTIC+MUL", None, "NONE", [x], operator.outputs)
+                operator = TFLiteOperator("LOGISTIC+MUL", None, "NONE", [x], operator.outputs)
         joined.append(operator)
     return [operator for operator in joined if id(operator) not in gone]
 
 
 def _names(numbers: Any) -> dict[int, str]:
-    """Return the names of an enumeration by their numbers."""
+    """Return the names of an enumeration of the schema, by their numbers."""
     return {number: name for name, number in vars(numbers).items() if not name.startswith("_")}
 
 
 def _shape(tensor: Any) -> Shape:
-    """Return a tensor's shape: an open batch is 1, other open sides are -1."""
+    """Return a tensor's shape. An open batch is 1, other open sides are -1."""
     shape = tensor.shape if tensor.shapeSignature is None else tensor.shapeSignature
     sides = [] if shape is None else [int(side) for side in shape]
     return tuple(1 if i == 0 and side < 0 else side for i, side in enumerate(sides))
 
 
 def _data(tensor: Any, buffers: Any) -> Any:
-    """Return the bytes of a constant, or None. Those of large models lie elsewhere, and are empty here."""
+    """Return the bytes of a constant, or None. Large models keep them outside the buffer; they are empty here."""
     buffer = buffers[tensor.buffer]
     if buffer.data is not None and len(buffer.data):
         return buffer.data
@@ -178,24 +197,25 @@ def _data(tensor: Any, buffers: Any) -> Any:
 
 
 def _precision(source: _Tensor, weights: _Tensor | None = None) -> str:
+    """Return the precision of an operator from the types of its input and its weights."""
     if weights is None:
         if source.type in _WITHOUT_WEIGHTS:
             return _WITHOUT_WEIGHTS[source.type]
-        raise Unlike(f"tensors of {source.type}")
+        raise NotALayer(f"tensors of {source.type}")
     if not weights.constant:
-        raise Unlike("its weights are no constant")
+        raise NotALayer("its weights are not constant")
     if (source.type, weights.type) in _PRECISIONS:
         return _PRECISIONS[source.type, weights.type]
-    raise Unlike(f"weights in {weights.type}, the rest in {source.type}")
+    raise NotALayer(f"weights in {weights.type}, all else in {source.type}")
 
 
-def _window(operator: Operator) -> dict[str, Any]:
-    """Return what all operators have that slide a window over their input."""
+def _window(operator: TFLiteOperator) -> dict[str, Any]:
+    """Return the fields of an operator that slides a window over its input."""
     options = operator.options
     return {"strides": (options.strideH, options.strideW), "padding": ("same", "valid")[options.padding]}
 
 
-def _convolution(operator: Operator, op: str, source: _Tensor, weights: _Tensor, **fields: Any) -> Layer:
+def _convolution(operator: TFLiteOperator, op: str, source: _Tensor, weights: _Tensor, **fields: Any) -> Layer:
     options = operator.options
     fields |= _window(operator)
     fields["dilations"] = getattr(options, "dilationHFactor", 1), getattr(options, "dilationWFactor", 1)
@@ -203,27 +223,27 @@ def _convolution(operator: Operator, op: str, source: _Tensor, weights: _Tensor,
     return convolution(source.shape, operator.shape, op, weights.shape[1:3], **fields)
 
 
-def _conv(operator: Operator) -> Layer:
+def _conv(operator: TFLiteOperator) -> Layer:
     source, weights = operator.tensor(0), operator.tensor(1)
     groups, rest = divmod(source.shape[-1], weights.shape[-1])
     if rest:
-        raise Unlike(f"a filter of {weights.shape[-1]} channels for {source.shape[-1]}")
+        raise NotALayer(f"a filter for {weights.shape[-1]} channels on an input of {source.shape[-1]}")
     op, more = ("conv", {}) if groups == 1 else ("group_conv", {"groups": groups})
     return _convolution(operator, op, source, weights, bias=operator.has(2), **more)
 
 
-def _depthwise(operator: Operator) -> Layer:
+def _depthwise(operator: TFLiteOperator) -> Layer:
     source, weights = operator.tensor(0), operator.tensor(1)
     if weights.shape[-1] != source.shape[-1]:
-        raise Unlike(f"from {source.shape[-1]} to {weights.shape[-1]} channels, where dwconv keeps them")
+        raise NotALayer(f"from {source.shape[-1]} to {weights.shape[-1]} channels, but dwconv keeps their number")
     return _convolution(operator, "dwconv", source, weights, bias=operator.has(2))
 
 
-def _transposed(operator: Operator) -> Layer:
+def _transposed(operator: TFLiteOperator) -> Layer:
     return _convolution(operator, "transposed_conv", operator.tensor(2), operator.tensor(1), bias=operator.has(3))
 
 
-def _dense(operator: Operator) -> Layer:
+def _dense(operator: TFLiteOperator) -> Layer:
     source, weights = operator.tensor(0), operator.tensor(1)
     precision = _precision(source, weights)
     out_channels, in_channels = weights.shape
@@ -231,70 +251,70 @@ def _dense(operator: Operator) -> Layer:
     return dense(source.shape, in_channels, out_channels, bias=bias, activation=activation, precision=precision)
 
 
-def _pooling(op: str, operator: Operator) -> Layer:
+def _pooling(op: str, operator: TFLiteOperator) -> Layer:
     source, options = operator.tensor(0), operator.options
     kernel = options.filterHeight, options.filterWidth
     fields = _window(operator) | {"precision": _precision(source), "activation": operator.activation}
     return pooling(source.shape, operator.shape, op, kernel, **fields)
 
 
-def _mean(operator: Operator) -> Layer:
+def _mean(operator: TFLiteOperator) -> Layer:
     source = operator.tensor(0)
     if not operator.tensor(1).constant:
-        raise Unlike("over axes that are no constant")
+        raise NotALayer("over axes that are not constant")
     axes = np.frombuffer(operator.tensor(1).data, np.int32)
     if sorted(axes % len(source.shape)) != [1, 2]:
-        raise Unlike(f"over axes {', '.join(map(str, axes))}, not height and width")
-    return _alike("globalavgpool", operator)
+        raise NotALayer(f"over axes {', '.join(map(str, axes))}, not height and width")
+    return _simple("globalavgpool", operator)
 
 
-def _pairwise(op: str, operator: Operator) -> Layer:
+def _pairwise(op: str, operator: TFLiteOperator) -> Layer:
     operands = operator.tensor(0), operator.tensor(1)
     if any(operand.constant for operand in operands):
-        raise Unlike("one operand is a constant")
+        raise NotALayer("one operand is a constant")
     rank = max(len(operand.shape) for operand in operands)
     first, second = ((1,) * (rank - len(operand.shape)) + operand.shape for operand in operands)
     fields = {"precision": _precision(operands[0]), "activation": operator.activation}
     return pairwise(first, second, operator.shape, op, **fields)
 
 
-def _concat(operator: Operator) -> Layer:
+def _concat(operator: TFLiteOperator) -> Layer:
     sources = [operator.tensor(i) for i in range(len(operator.inputs))]
     if any(source.constant for source in sources):
-        raise Unlike("one input is a constant")
+        raise NotALayer("one input is a constant")
     fields = {"precision": _precision(sources[0]), "activation": operator.activation}
     along_channels = operator.options.axis in (3, -1)
     return concat([source.shape for source in sources], operator.shape, along_channels, **fields)
 
 
-def _softmax(operator: Operator) -> Layer:
+def _softmax(operator: TFLiteOperator) -> Layer:
     if operator.options.beta != 1:
-        raise Unlike(f"beta {operator.options.beta:g}")
-    return _alike("softmax", operator)
+        raise NotALayer(f"beta {operator.options.beta:g}, not 1")
+    return _simple("softmax", operator)
 
 
-def _gelu(operator: Operator) -> Layer:
+def _gelu(operator: TFLiteOperator) -> Layer:
     if operator.options.approximate:
-        raise Unlike("approximated, where gelu is exact")
-    return _alike("gelu", operator)
+        raise NotALayer("approximated by tanh, but gelu is exact")
+    return _simple("gelu", operator)
 
 
-def _alike(op: str, operator: Operator) -> Layer:
+def _simple(op: str, operator: TFLiteOperator) -> Layer:
     source = operator.tensor(0)
-    return alike(source.shape, operator.shape, op, precision=_precision(source))
+    return simple(source.shape, operator.shape, op, precision=_precision(source))
 
 
-def _reshape(operator: Operator) -> Layer:
+def _reshape(operator: TFLiteOperator) -> Layer:
     source = operator.tensor(0)
     return flatten(source.shape, operator.shape, precision=_precision(source))
 
 
-def _resize(operator: Operator) -> Layer:
+def _resize(operator: TFLiteOperator) -> Layer:
     source = operator.tensor(0)
     return resize(source.shape, operator.shape, precision=_precision(source))
 
 
-_READERS: dict[str, Callable[[Operator], Layer]] = {
+_READERS: dict[str, Callable[[TFLiteOperator], Layer]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,
     "TRANSPOSE_CONV": _transposed,
@@ -305,11 +325,11 @@ _READERS: dict[str, Callable[[Operator], Layer]] = {
     "ADD": partial(_pairwise, "add"),
     "MUL": partial(_pairwise, "multiply"),
     "CONCATENATION": _concat,
-    "RELU": partial(_alike, "relu"),
-    "RELU6": partial(_alike, "relu6"),
-    "LOGISTIC": partial(_alike, "sigmoid"),
-    "LOGISTIC+MUL": partial(_alike, "swish"),
-    "HARD_SWISH": partial(_alike, "hardswish"),
+    "RELU": partial(_simple, "relu"),
+    "RELU6": partial(_simple, "relu6"),
+    "LOGISTIC": partial(_simple, "sigmoid"),
+    "LOGISTIC+MUL": partial(_simple, "swish"),
+    "HARD_SWISH": partial(_simple, "hardswish"),
     "GELU": _gelu,
     "SOFTMAX": _softmax,
     "RESHAPE": _reshape,

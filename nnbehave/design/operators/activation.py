@@ -1,37 +1,39 @@
-"""Activation functions, as operators of their own and as the ``activation`` of others."""
+"""Activation functions, as operators of their own and as the ``activation`` of other layers."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from nnbehave.design.operators._base import ElementWise, LayerFields
+from nnbehave.design.operators.operator import ElementWise, LayerFields, Tensor
 
 if TYPE_CHECKING:
     import numpy as np
 
 ACTIVATIONS: dict[str, Activation] = {}
+"""Every activation function by its name: the values of ``Layer.activation``."""
 
 
 class Activation(ElementWise):
-    """A function of each element. OPs = H·W·C, whichever the function; mac = 2·H·W·C."""
+    """A function of each element. OPs = H·W·C, whatever the function; mac = 2·H·W·C."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         ACTIVATIONS[cls.name] = cls()
 
     @abstractmethod
-    def apply(self, x: Any) -> Any:
-        """Add the function to the TensorFlow graph of ``x``."""
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
+        """Add the function to the TensorFlow graph of ``x`` and return its output."""
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        return self.apply(inputs[0])
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
+        return self.apply(tf, inputs[0])
 
 
-def apply_activation(activation: str | None, x: Any) -> Any:
-    """Add a layer's activation to the TensorFlow graph that ``x`` belongs to."""
-    return x if activation is None else ACTIVATIONS[activation].apply(x)
+def apply_activation(tf: ModuleType, activation: str | None, x: Tensor) -> Tensor:
+    """Return ``x`` after a layer's activation function, or ``x`` itself if the layer has none."""
+    return x if activation is None else ACTIVATIONS[activation].apply(tf, x)
 
 
 class ReLU(Activation):
@@ -39,9 +41,7 @@ class ReLU(Activation):
 
     name = "relu"
 
-    def apply(self, x: Any) -> Any:
-        import tensorflow as tf
-
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
         return tf.nn.relu(x)
 
 
@@ -50,9 +50,7 @@ class ReLU6(Activation):
 
     name = "relu6"
 
-    def apply(self, x: Any) -> Any:
-        import tensorflow as tf
-
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
         return tf.nn.relu6(x)
 
 
@@ -61,9 +59,7 @@ class Sigmoid(Activation):
 
     name = "sigmoid"
 
-    def apply(self, x: Any) -> Any:
-        import tensorflow as tf
-
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
         return tf.nn.sigmoid(x)
 
 
@@ -72,20 +68,16 @@ class HardSigmoid(Activation):
 
     name = "hardsigmoid"
 
-    def apply(self, x: Any) -> Any:
-        import tensorflow as tf
-
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
         return tf.nn.relu6(x + 3.0) * (1 / 6)
 
 
 class Swish(Activation):
-    """x · sigmoid(x), also SiLU (Ramachandran et al. 2017)."""
+    """x · sigmoid(x), also called SiLU (Ramachandran et al. 2017)."""
 
     name = "swish"
 
-    def apply(self, x: Any) -> Any:
-        import tensorflow as tf
-
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
         return x * tf.nn.sigmoid(x)
 
 
@@ -94,18 +86,14 @@ class HardSwish(Activation):
 
     name = "hardswish"
 
-    def apply(self, x: Any) -> Any:
-        import tensorflow as tf
-
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
         return x * (tf.nn.relu6(x + 3.0) * (1 / 6))
 
 
 class GELU(Activation):
-    """x · Φ(x), by the error function (Hendrycks and Gimpel 2016)."""
+    """x · Φ(x), where Φ is computed with the error function (Hendrycks and Gimpel 2016)."""
 
     name = "gelu"
 
-    def apply(self, x: Any) -> Any:
-        import tensorflow as tf
-
+    def apply(self, tf: ModuleType, x: Tensor) -> Tensor:
         return tf.nn.gelu(x, approximate=False)

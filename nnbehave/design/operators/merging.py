@@ -1,23 +1,28 @@
-"""What brings branches together: add, multiply, scale, concat. Costs as the paper's Table 3 has element-wise."""
+"""Operators that merge branches: add, multiply, scale, concat. Costs as the paper's Table 3 has for element-wise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from nnbehave.design.operators._base import ElementWise, LayerFields, Operator, Shape
 from nnbehave.design.operators.activation import apply_activation
+from nnbehave.design.operators.operator import ElementWise, LayerFields, Operator, Tensor
+from nnbehave.design.shape import Shape
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class _Pairwise(ElementWise):
-    """Of two inputs of one shape. OPs = n·H·W·Cin, mac = (n + 1)·H·W·Cin, n = 2 (Table 3, as we read it)."""
+    """The base class of operators on two inputs of one shape.
+
+    OPs = n·H·W·Cin and mac = (n + 1)·H·W·Cin with n = 2 (our reading of the paper's Table 3).
+    """
 
     optional = ("width", "activation", "batch")
 
-    def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
+    def input_shapes(self, layer: LayerFields) -> tuple[Shape, ...]:
         return (self.output_shape(layer),) * 2
 
 
@@ -26,8 +31,8 @@ class Add(_Pairwise):
 
     name = "add"
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        return apply_activation(layer.activation, inputs[0] + inputs[1])
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
+        return apply_activation(tf, layer.activation, inputs[0] + inputs[1])
 
 
 class Multiply(_Pairwise):
@@ -35,28 +40,27 @@ class Multiply(_Pairwise):
 
     name = "multiply"
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        return apply_activation(layer.activation, inputs[0] * inputs[1])
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
+        return apply_activation(tf, layer.activation, inputs[0] * inputs[1])
 
 
 class Scale(ElementWise):
-    """Product of an input and a vector, (batch, Cin), a factor for each channel: the last step of SE."""
+    """Product of an image and a vector (batch, Cin) of one factor a channel: the last operator of SE."""
 
     name = "scale"
 
-    def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
+    def input_shapes(self, layer: LayerFields) -> tuple[Shape, ...]:
         return self.output_shape(layer), (layer.batch, layer.in_channels)
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         return inputs[0] * tf.reshape(inputs[1], (layer.batch, 1, 1, layer.in_channels))
 
 
 class Concat(Operator):
-    """Inputs side by side: one of Cin channels, G more that share Cout − Cin. No OPs; mac = 2·H·W·Cout, a copy.
+    """G + 1 inputs joined along the channels. No OPs; mac = 2·H·W·Cout, as a copy has.
 
-    The G share evenly, the first of them one more of a remainder; in a network they are as wide as what they read.
+    The first input has Cin channels. G further inputs share the other Cout − Cin channels evenly, and the first of them
+    have one more where there is a remainder. In a network each further input is as wide as the layer that it reads.
     """
 
     name = "concat"
@@ -65,11 +69,12 @@ class Concat(Operator):
 
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
-        if layer.out_channels < layer.in_channels + layer.groups:
-            more = "more than" if layer.groups == 1 else f"at least {layer.groups} more than"
-            yield "out_channels", f"must be {more} in_channels ({layer.in_channels}), those of the first input"
+        least = layer.in_channels + layer.groups
+        if layer.out_channels < least:
+            inputs = f"{layer.in_channels} channels of the first input and 1 or more of each of {layer.groups} others"
+            yield "out_channels", f"must be {least} or more ({inputs}), got {layer.out_channels}"
 
-    def input_shapes(self, layer: LayerFields) -> tuple[tuple[int, ...], ...]:
+    def input_shapes(self, layer: LayerFields) -> tuple[Shape, ...]:
         share, rest = divmod(layer.out_channels - layer.in_channels, layer.groups)
         widths = (layer.in_channels, *(share + (i < rest) for i in range(layer.groups)))
         return tuple((layer.batch, layer.height, layer.width, width) for width in widths)
@@ -81,13 +86,11 @@ class Concat(Operator):
             further = [(*first[:-1], width) for width in widths]
         return (first, *further)
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
+    def output_shape(self, layer: LayerFields) -> Shape:
         return layer.batch, layer.height, layer.width, layer.out_channels
 
     def ops(self, layer: LayerFields) -> int:
         return 0
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
-        return apply_activation(layer.activation, tf.concat(list(inputs), axis=-1))
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
+        return apply_activation(tf, layer.activation, tf.concat(list(inputs), axis=-1))

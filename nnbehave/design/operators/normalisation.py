@@ -1,12 +1,14 @@
-"""What brings values to a common scale: softmax, layer_norm, batch_norm. Costs of an element-wise operator."""
+"""Operators that bring values to a common scale: softmax, layer_norm, batch_norm. Costs of an element-wise operator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from nnbehave.design.operators._base import ElementWise, LayerFields
 from nnbehave.design.operators.activation import apply_activation
+from nnbehave.design.operators.operator import ElementWise, LayerFields, Tensor
+from nnbehave.design.operators.weights import standard_normal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,9 +19,7 @@ class Softmax(ElementWise):
 
     name = "softmax"
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         return tf.nn.softmax(inputs[0])
 
 
@@ -28,25 +28,19 @@ class LayerNorm(ElementWise):
 
     name = "layer_norm"
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import numpy as np
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         mean = tf.reduce_mean(inputs[0], axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.math.squared_difference(inputs[0], mean), axis=-1, keepdims=True)
-        scale, shift = (rng.standard_normal(layer.in_channels, dtype=np.float32) for _ in range(2))
+        scale, shift = (standard_normal(layer.in_channels, rng) for _ in range(2))
         return (inputs[0] - mean) * tf.math.rsqrt(variance + 1e-3) * tf.constant(scale) + tf.constant(shift)
 
 
 class BatchNorm(ElementWise):
-    """Batch normalisation as at inference: a scale and a shift for each channel (Ioffe & Szegedy 2015). OPs = H·W·C."""
+    """Batch normalisation at inference: a scale and a shift for each channel (Ioffe & Szegedy 2015). OPs = H·W·C."""
 
     name = "batch_norm"
     optional = ("width", "activation", "batch")
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import numpy as np
-        import tensorflow as tf
-
-        scale, shift = (rng.standard_normal(layer.in_channels, dtype=np.float32) for _ in range(2))
-        return apply_activation(layer.activation, inputs[0] * tf.constant(scale) + tf.constant(shift))
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
+        scale, shift = (standard_normal(layer.in_channels, rng) for _ in range(2))
+        return apply_activation(tf, layer.activation, inputs[0] * tf.constant(scale) + tf.constant(shift))

@@ -1,20 +1,25 @@
-"""Pooling: maxpool, avgpool, globalavgpool. Not in the paper's Table 3; counted like it, a window's element an OP."""
+"""Pooling: maxpool, avgpool, globalavgpool.
+
+The paper's Table 3 has no pooling. We count one OP for each element of each window.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar
 
-from nnbehave.design.operators._base import LayerFields, Operator
-from nnbehave.design.operators._window import Window
+from nnbehave.design.operators.operator import LayerFields, Operator, Tensor
+from nnbehave.design.operators.window import Window
+from nnbehave.design.shape import Shape
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class _Pooling(Window):
-    """What max and average pooling share. OPs = H·W·Cin·K² of the output, mac = input + output."""
+    """The base class of max and average pooling. OPs = H·W·Cin·K² of the output, mac = input + output."""
 
     required: ClassVar[tuple[str, ...]] = ("height", "in_channels", "kernel")
     optional = ("width", "stride", "padding", "batch")
@@ -23,9 +28,7 @@ class _Pooling(Window):
     def ops(self, layer: LayerFields) -> int:
         return math.prod(self.output_shape(layer)) * layer.kernel**2
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         pool = {"max": tf.nn.max_pool2d, "average": tf.nn.avg_pool2d}[self.mode]
         return pool(inputs[0], layer.kernel, layer.stride, layer.padding.upper())
 
@@ -45,19 +48,17 @@ class AvgPool(_Pooling):
 
 
 class GlobalAvgPool(Operator):
-    """Mean over height and width; the output has shape (batch, Cin). OPs = H·W·Cin, mac = H·W·Cin + Cin."""
+    """Mean over height and width, with an output of shape (batch, Cin). OPs = H·W·Cin, mac = H·W·Cin + Cin."""
 
     name = "globalavgpool"
     required = ("height", "in_channels")
     optional = ("width", "batch")
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
+    def output_shape(self, layer: LayerFields) -> Shape:
         return layer.batch, layer.in_channels
 
     def ops(self, layer: LayerFields) -> int:
         return math.prod(self.input_shapes(layer)[0])
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         return tf.reduce_mean(inputs[0], axis=(1, 2))

@@ -1,38 +1,38 @@
-"""What moves elements and computes little or nothing: flatten, head, tail, shuffle, resize."""
+"""Operators that move elements and compute little or nothing: flatten, head, tail, shuffle, resize."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from nnbehave.design.operators._base import LayerFields, Operator
+from nnbehave.design.operators.operator import LayerFields, Operator, Tensor
+from nnbehave.design.shape import Shape
 
 if TYPE_CHECKING:
     import numpy as np
 
 
 class Flatten(Operator):
-    """The input in one row, (batch, H·W·Cin): a reshape. No OPs; mac = 2·H·W·Cin, what a copy would take."""
+    """The input as one row, (batch, H·W·Cin). No OPs; mac = 2·H·W·Cin, as a copy has."""
 
     name = "flatten"
     required = ("height", "in_channels")
     optional = ("width", "batch")
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
+    def output_shape(self, layer: LayerFields) -> Shape:
         return layer.batch, layer.height * layer.width * layer.in_channels
 
     def ops(self, layer: LayerFields) -> int:
         return 0
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         return tf.reshape(inputs[0], self.output_shape(layer))
 
 
 class Head(Operator):
-    """The first Cout channels, a half of a channel split. No OPs; mac = 2·H·W·Cout, a copy of these."""
+    """The first Cout channels, one side of a channel split. No OPs; mac = 2·H·W·Cout, as a copy of these has."""
 
     name = "head"
     required = ("height", "in_channels", "out_channels")
@@ -41,9 +41,9 @@ class Head(Operator):
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
         if layer.out_channels > layer.in_channels:
-            yield "out_channels", f"cannot be more than in_channels ({layer.in_channels})"
+            yield "out_channels", f"must be at most in_channels ({layer.in_channels}), got {layer.out_channels}"
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
+    def output_shape(self, layer: LayerFields) -> Shape:
         return layer.batch, layer.height, layer.width, layer.out_channels
 
     def ops(self, layer: LayerFields) -> int:
@@ -52,16 +52,16 @@ class Head(Operator):
     def moved(self, layer: LayerFields) -> int:
         return 2 * math.prod(self.output_shape(layer))
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         return inputs[0][..., : layer.out_channels]
 
 
 class Tail(Head):
-    """The last Cout channels."""
+    """The last Cout channels, the other side of a channel split."""
 
     name = "tail"
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         return inputs[0][..., layer.in_channels - layer.out_channels :]
 
 
@@ -76,36 +76,35 @@ class Shuffle(Operator):
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
         if layer.in_channels % layer.groups:
-            yield "groups", f"{layer.groups} does not divide in_channels ({layer.in_channels})"
+            yield "groups", f"must divide in_channels ({layer.in_channels}), got {layer.groups}"
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
+    def output_shape(self, layer: LayerFields) -> Shape:
         return layer.batch, layer.height, layer.width, layer.in_channels
 
     def ops(self, layer: LayerFields) -> int:
         return 0
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         shape = self.output_shape(layer)
         x = tf.reshape(inputs[0], (*shape[:3], layer.groups, layer.in_channels // layer.groups))
         return tf.reshape(tf.transpose(x, (0, 1, 2, 4, 3)), shape)
 
 
 class Resize(Operator):
-    """Bilinear enlargement by the stride, as in decoders. OPs = 4·H·W·C of the output, whose elements mix four."""
+    """Bilinear enlargement by the stride, as decoders have it.
+
+    OPs = 4·H·W·C of the output: each output element mixes four input elements.
+    """
 
     name = "resize"
     required = ("height", "in_channels", "stride")
     optional = ("width", "batch")
 
-    def output_shape(self, layer: LayerFields) -> tuple[int, ...]:
+    def output_shape(self, layer: LayerFields) -> Shape:
         return layer.batch, layer.height * layer.stride, layer.width * layer.stride, layer.in_channels
 
     def ops(self, layer: LayerFields) -> int:
         return 4 * math.prod(self.output_shape(layer))
 
-    def build(self, layer: LayerFields, inputs: Sequence[Any], rng: np.random.Generator) -> Any:
-        import tensorflow as tf
-
+    def build(self, tf: ModuleType, layer: LayerFields, inputs: Sequence[Tensor], rng: np.random.Generator) -> Tensor:
         return tf.compat.v1.image.resize_bilinear(inputs[0], self.output_shape(layer)[1:3], half_pixel_centers=True)

@@ -1,4 +1,4 @@
-"""A worker process that converts: TensorFlow lives here, never where latency is measured."""
+"""The worker process that converts graphs. TensorFlow is loaded here, never in a process that measures latency."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.converters import ArtifactCache, get_converter
-from nnbehave.runner.protocol import serve
+from nnbehave.runner.protocol import Message, serve
 
 
-def convert(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Answer ``{"cmd": "convert", "converter", "graph", "seed", "cache"}`` with the artifact.
+def convert(request: Message) -> Iterator[Message]:
+    """Answer ``{"cmd": "convert", "converter", "graph", "seed", "cache"}``.
 
-    ``largest_bytes`` is what the process took of memory at its largest, 0 where the system does not tell.
+    The answer has the fields of :class:`.Artifact` and ``largest_bytes``, the largest memory of this process so far.
     """
     cache = ArtifactCache(request["cache"])
     graph = Graph.from_dict(request["graph"])
@@ -25,7 +24,11 @@ def convert(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _largest_bytes() -> int:
-    try:  # getrusage would begin with what the parent had at its largest
+    """Return the largest memory of this process so far, or 0 if the system does not tell.
+
+    ``getrusage`` does not serve: it starts at the largest memory of the parent process.
+    """
+    try:
         status = Path("/proc/self/status").read_text()
     except OSError:  # not on Linux
         return 0
@@ -33,6 +36,6 @@ def _largest_bytes() -> int:
 
 
 if __name__ == "__main__":
-    # TensorFlow imports all of Keras for those who might use it, 1.6 of the 3.8 s that it takes; no converter does.
+    # TensorFlow imports all of Keras, which takes 1.6 of its 3.8 s. No converter uses Keras.
     sys.modules.setdefault("keras", None)  # type: ignore[arg-type]
     serve({"convert": convert})

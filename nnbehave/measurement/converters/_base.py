@@ -1,35 +1,36 @@
-"""What every converter says of itself."""
+"""The base class of converters."""
 
 from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from nnbehave.design.graph import Graph
 from nnbehave.design.precisions import PRECISIONS
 from nnbehave.errors import MissingExtraError
-from nnbehave.runner.reference import Quantisation, nudged, random_inputs, save_reference
 
 
 class Converter(ABC):
-    """Turns a graph into the file that a platform loads.
+    """Turns a graph into an artifact, the file that a platform loads.
 
     Attributes
     ----------
     name : str
+        What platforms call the converter.
     file : str
         Name of the artifact's main file.
     revision : int
-        Raised whenever the same graph and packages would give another artifact than before.
+        Must be raised by every change after which the same graph and packages give a different artifact.
     packages : dict of str to str
-        Distribution to the extra of nnbehave that brings it; their versions are the converter's version.
+        Maps each distribution that conversion needs to the extra of nnbehave that installs it. Their versions are part
+        of the converter's version.
     precisions : tuple of str
-        Those that it can be asked for.
+        The precisions that the converter can convert to.
     """
 
     name: ClassVar[str]
@@ -39,7 +40,7 @@ class Converter(ABC):
     precisions: ClassVar[tuple[str, ...]] = PRECISIONS
 
     def version(self) -> str:
-        """Return what the artifact depends on besides the graph and the seed.
+        """Return all that an artifact depends on besides the graph and the seed: revision and package versions.
 
         Raises
         ------
@@ -58,38 +59,31 @@ class Converter(ABC):
 
     @abstractmethod
     def convert(self, graph: Graph, seed: int, folder: Path) -> dict[str, float]:
-        """Write the artifact into ``folder`` and return the seconds of each phase (``graph``, ``convert``).
+        """Write the artifact of a graph.
+
+        Parameters
+        ----------
+        graph : Graph
+        seed : int
+            Weights and inputs are drawn from it.
+        folder : path
+            An empty folder. Every file in it afterwards is part of the artifact.
+
+        Returns
+        -------
+        dict of str to float
+            The duration of each phase in seconds: ``graph`` (building it) and ``convert``.
 
         Raises
         ------
         Unsupported
-            The graph cannot be had in this format at this precision.
+            The format cannot hold this graph at this precision.
         """
-
-
-def keep_reference(
-    function: Any,
-    graph: Graph,
-    seed: int,
-    folder: Path,
-    inputs: Sequence[Quantisation],
-    outputs: Sequence[Quantisation],
-) -> None:
-    """Run a TensorFlow function and keep what a runtime's output is to be compared with.
-
-    A graph of several outputs has none, since runtimes order them as they like.
-    """
-    import tensorflow as tf
-
-    if len(graph.outputs) == 1:
-        given = random_inputs(graph.input_shapes, seed)
-        (output,), (moved,) = (function(*map(tf.constant, each)) for each in (given, nudged(given)))
-        save_reference(folder, output.numpy(), moved.numpy(), inputs, outputs)
 
 
 @contextmanager
 def timed(phases: dict[str, float], phase: str) -> Iterator[None]:
-    """Add the seconds of the ``with`` block to ``phases[phase]``."""
+    """Add the duration of the ``with`` body, in seconds, to ``phases[phase]``."""
     start = time.perf_counter()
     yield
     phases[phase] = phases.get(phase, 0.0) + time.perf_counter() - start

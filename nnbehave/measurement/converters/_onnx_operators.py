@@ -1,8 +1,8 @@
-"""TensorFlow's operators as ONNX's, channels first.
+"""Translation of TensorFlow operators to ONNX operators, channels first.
 
-No transposition is added, since no model that was written channels first would have it: what cannot be had without one
-is refused. Flattened elements stand in ONNX's order, C first, and the weights of the matrix product that reads them
-with them.
+No transposition is added, because a model that was written channels first would have none. An operator that needs one
+is refused. The elements of a flattened image are in ONNX's order, C first, and so are the weights of the matrix product
+that reads them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from nnbehave.measurement.converters._onnx_graph import (
 )
 from nnbehave.runner.protocol import Unsupported
 
-# Functions that TensorFlow writes as several operators, and PyTorch's exporter as below: of X and of constants.
+# Patterns: functions of a tensor X that TensorFlow computes by several operators. _FUNCTIONS writes them as PyTorch's
+# exporter does. A pattern is X, a constant, or a TensorFlow operator with the patterns of its inputs.
 _X = "x"
 _HARD_SIGMOID = ("Mul", ("Relu6", ("AddV2", _X, 3.0)), 1 / 6)
 _HARD_SWISH = ("Mul", _X, _HARD_SIGMOID)
@@ -33,12 +34,12 @@ _GELU = ("Mul", ("Mul", 0.5, _X), ("Erfc", ("Mul", ("Neg", _X), sqrt(0.5))))
 
 
 def translate(function: Any) -> OnnxGraph:
-    """Return the graph of a TensorFlow concrete function whose weights are constants.
+    """Return the ONNX graph of a TensorFlow concrete function whose weights are constants.
 
     Raises
     ------
     Unsupported
-        An operator has no translation; the message has its name.
+        An operator has no translation. The message names it.
     """
     t = OnnxGraph()
     for op in function.graph.get_operations():
@@ -48,6 +49,7 @@ def translate(function: Any) -> OnnxGraph:
 
 
 def _translate(t: OnnxGraph, op: tf.Operation) -> None:
+    """Add the translation of one operator to the graph ``t``, as all functions below do."""
     for pattern, write in _FUNCTIONS.items():
         found: dict[str, tf.Tensor] = {}
         if _matches(pattern, op.outputs[0], found):
@@ -62,14 +64,15 @@ def _translate(t: OnnxGraph, op: tf.Operation) -> None:
 
 
 def _value(tensor: tf.Tensor) -> NDArray[Any]:
+    """Return the value of a tensor that must be constant."""
     value = constant(tensor)
     if value is None:
-        raise Unsupported(f"{tensor.op.type} where a constant is wanted has no translation to ONNX")
+        raise Unsupported(f"{tensor.op.type} as an input that must be constant has no translation to ONNX")
     return value
 
 
 def _matches(pattern: Any, tensor: tf.Tensor, found: dict[str, tf.Tensor]) -> bool:
-    """Whether a tensor is made as a pattern says; ``found`` gets the tensor that the pattern is of."""
+    """True if a tensor is computed as a pattern says. Then ``found`` holds the tensor that stands for X."""
     if isinstance(pattern, str):
         return found.setdefault(pattern, tensor) is tensor
     if isinstance(pattern, float):
@@ -102,7 +105,7 @@ _FUNCTIONS: dict[Any, Callable[[OnnxGraph, tf.Operation, str], None]] = {
 
 
 def _unary(*kinds: str) -> Callable[[OnnxGraph, tf.Operation], None]:
-    """Return what writes a function of each element as some of ONNX's, one after the other."""
+    """Return a translation of an element-wise function to ONNX operators that are applied one after the other."""
 
     def write(t: OnnxGraph, op: tf.Operation) -> None:
         x = t.name(op.inputs[0])
@@ -114,6 +117,8 @@ def _unary(*kinds: str) -> Callable[[OnnxGraph, tf.Operation], None]:
 
 
 def _binary(kind: str) -> Callable[[OnnxGraph, tf.Operation], None]:
+    """Return a translation of an element-wise operator of two inputs."""
+
     def write(t: OnnxGraph, op: tf.Operation) -> None:
         t.add(kind, [_operand(t, x, op.outputs[0].shape.rank) for x in op.inputs], op.outputs[0])
 
@@ -121,7 +126,7 @@ def _binary(kind: str) -> Callable[[OnnxGraph, tf.Operation], None]:
 
 
 def _operand(t: OnnxGraph, tensor: tf.Tensor, rank: int) -> str:
-    """Return the name of a tensor, a constant with as many dimensions as make the same axes meet."""
+    """Return the name of an input that is broadcast. A constant gets leading dimensions until it has ``rank``."""
     value = constant(tensor)
     if value is None or not value.ndim:
         return t.name(tensor)
@@ -147,7 +152,7 @@ def _softmax(t: OnnxGraph, op: tf.Operation) -> None:
 
 
 def _bias(t: OnnxGraph, op: tf.Operation) -> None:
-    """Give a bias to the convolution or the product that alone is read by it."""
+    """Add a bias to the convolution or product before it, if nothing else reads that; otherwise add an Add."""
     source, bias = op.inputs
     maker = next((node for node in reversed(t.nodes) if t.name(source) in node.output), None)
     if maker is None or maker.op_type not in ("Conv", "ConvTranspose", "Gemm") or len(source.consumers()) > 1:
@@ -160,7 +165,10 @@ def _bias(t: OnnxGraph, op: tf.Operation) -> None:
 def _window(
     op: tf.Operation, kernel: Sequence[int], large: tf.Tensor, small: tf.Tensor, dilations: Sequence[int] = (1, 1)
 ) -> dict[str, list[int]]:
-    """Return a window's attributes: padding as TensorFlow has it, which puts an odd pixel at the end."""
+    """Return the attributes of a sliding window. Like TensorFlow, it pads an odd pixel at the end, not the start.
+
+    ``large`` is the tensor that the window slides over; ``small`` has one pixel for each place of the window.
+    """
     strides = op.get_attr("strides")[1:3]
     lacking = [0, 0]
     if op.get_attr("padding") == b"SAME":
@@ -176,7 +184,7 @@ def _convolution(t: OnnxGraph, op: tf.Operation) -> None:
     window = _window(op, weights.shape[:2], x, op.outputs[0], dilations)
     groups = x.shape[3] // weights.shape[2]
     if op.type == "DepthwiseConv2dNative":
-        weights = weights.reshape(*weights.shape[:2], 1, -1)  # a group for each channel
+        weights = weights.reshape(*weights.shape[:2], 1, -1)  # each channel is a group
         groups = x.shape[3]
     kept = t.keep(weights.transpose(3, 2, 0, 1))
     t.add("Conv", [t.name(x), kept], op.outputs[0], group=groups, dilations=dilations, **window)
@@ -193,6 +201,8 @@ def _transposed_convolution(t: OnnxGraph, op: tf.Operation) -> None:
 
 
 def _pool(kind: str) -> Callable[[OnnxGraph, tf.Operation], None]:
+    """Return a translation of a pooling operator."""
+
     def write(t: OnnxGraph, op: tf.Operation) -> None:
         x, y = op.inputs[0], op.outputs[0]
         t.add(kind, [t.name(x)], y, **_window(op, op.get_attr("ksize")[1:3], x, y))
@@ -223,7 +233,7 @@ def _product(t: OnnxGraph, op: tf.Operation) -> None:
 
 
 def _reshape(t: OnnxGraph, op: tf.Operation) -> None:
-    """A reshape of the channels alone is the same in both layouts, and one of a flat image has another order."""
+    """Write a reshape of the channels, which is the same in both layouts, or note a flattened image's order."""
     x, y = op.inputs[0], op.outputs[0]
     pixels = [prod(tensor.shape[1:3]) if tensor.shape.rank >= 4 else 1 for tensor in (x, y)]
     if max(pixels) > 1 and x.shape[:3] != y.shape[:3]:
@@ -245,7 +255,7 @@ def _concat(t: OnnxGraph, op: tf.Operation) -> None:
 
 
 def _split(t: OnnxGraph, op: tf.Operation) -> None:
-    """Write Split (axis, x) and SplitV (x, sizes, axis); it is the one operator of several outputs."""
+    """Write Split (axis, x) and SplitV (x, sizes, axis), the only operators with several outputs."""
     x, axis = (op.inputs[0], op.inputs[2]) if op.type == "SplitV" else (op.inputs[1], op.inputs[0])
     place = int(_value(axis))
     sizes = t.keep(np.array([part.shape[place] for part in op.outputs], np.int64))
@@ -278,7 +288,7 @@ def _resize(t: OnnxGraph, op: tf.Operation) -> None:
 
 
 def _axis(axis: int, tensor: tf.Tensor) -> int:
-    """Return where an axis of a TensorFlow tensor is in ONNX's."""
+    """Return the axis of the ONNX tensor that an axis of a TensorFlow tensor becomes."""
     return axes_of(tensor.shape.rank).index(axis % tensor.shape.rank)
 
 

@@ -1,4 +1,4 @@
-"""Artifacts on disk, found again by what they were made from."""
+"""The cache of artifacts on disk, keyed by all that an artifact depends on."""
 
 from __future__ import annotations
 
@@ -18,26 +18,32 @@ from nnbehave.design.graph import Graph
 from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.converters._base import Converter
 
-_DRAFT, _DRAFT_S = "draft-", 3600.0  # what is being made, and how long nothing takes to make
+_DRAFT = "draft-"  # begins the name of a folder in which an artifact is being made
+_DRAFT_S = 3600.0  # no conversion takes longer, so an older draft was left by a killed process
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a platform loads, and where it came from.
+    """The file that a platform loads, and how it was made.
 
     Attributes
     ----------
     path : str
-        Of the main file.
+        Path of the main file.
     sha256 : str
-        Of the content of all its files.
-    subject, converter, version : str
-        The graph's id; the converter and what it depends on.
+        Hash of the content of all files of the artifact.
+    subject : str
+        Id of the graph.
+    converter : str
+        Name of the converter.
+    version : str
+        Version of the converter (:meth:`.Converter.version`).
     seed : int
-        Of the weights.
+        The weights were drawn from it.
     size_bytes : int
+        Size of all files together.
     graph_s, convert_s : float
-        What making it took, when it was made.
+        Time that it took to build and to convert the graph, in seconds.
     """
 
     path: str
@@ -52,19 +58,20 @@ class Artifact:
 
 
 class ArtifactCache:
-    """A folder of artifacts, each in a folder named by graph, converter, versions and seed.
+    """A folder of artifacts. Each has a folder of its own, whose name is a hash of graph, converter version and seed.
 
-    An entry appears whole or not at all, so that a killed conversion leaves nothing half-written.
+    An artifact is made in a draft folder that is then renamed, so that a killed conversion leaves no partial entry.
 
     Parameters
     ----------
     root : path, optional
-        By default ``$NNBEHAVE_CACHE_DIR``, or ``nnbehave`` in the user's cache directory; made where there is none.
+        The folder, which is created if need be. The default is ``$NNBEHAVE_CACHE_DIR``, or ``nnbehave`` in the user's
+        cache directory.
 
     Raises
     ------
     InvalidInputError
-        It cannot be made, or ``$NNBEHAVE_CACHE_GB`` is no number.
+        The folder cannot be created, or ``$NNBEHAVE_CACHE_GB`` is not a number.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
@@ -72,7 +79,7 @@ class ArtifactCache:
         try:
             self._most_bytes = float(size) * 1e9
         except ValueError:
-            raise InvalidInputError(f"NNBEHAVE_CACHE_GB: {size!r} is no number") from None
+            raise InvalidInputError(f"NNBEHAVE_CACHE_GB must be a number of gigabytes, got {size!r}") from None
         default = os.environ.get("NNBEHAVE_CACHE_DIR") or platformdirs.user_cache_dir("nnbehave")
         self.root = Path(root or default)
         try:
@@ -83,26 +90,27 @@ class ArtifactCache:
             ) from None
 
     def _folder(self, converter: Converter, graph: Graph, seed: int) -> Path:
+        """Return the folder of an artifact, which need not exist."""
         text = json.dumps([graph.id, converter.version(), seed])
         return self.root / converter.name / hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def get(self, converter: Converter, graph: Graph, seed: int) -> Artifact | None:
-        """Return the artifact if it has been made before."""
+        """Return an artifact that is in the cache; None if it is not."""
         folder = self._folder(converter, graph, seed)
         main = folder / converter.file
         try:
             facts = json.loads((folder / "artifact.json").read_text(encoding="utf-8"))
             if not main.exists():
                 return None
-            os.utime(folder / "artifact.json")  # used now, which trim() goes by
+            os.utime(folder / "artifact.json")  # trim() deletes the artifacts with the oldest times
             return Artifact(path=str(main), **facts)
-        except (OSError, ValueError, TypeError):  # missing, or spoiled: it is made again
+        except (OSError, ValueError, TypeError):  # missing or damaged, so it will be made again
             return None
 
     def trim(self) -> None:
-        """Delete the artifacts that nobody has asked for the longest, past ``$NNBEHAVE_CACHE_GB`` of them (10).
+        """Delete the least recently used artifacts until the rest fits into ``$NNBEHAVE_CACHE_GB`` (default 10).
 
-        What conversions left that were killed goes too.
+        Drafts that killed conversions have left are deleted too.
         """
         for draft in self.root.glob(f"*/{_DRAFT}*"):
             with suppress(OSError):
@@ -121,7 +129,10 @@ class ArtifactCache:
             held -= size
 
     def make(self, converter: Converter, graph: Graph, seed: int) -> Artifact:
-        """Convert the graph and keep the artifact. Another process that makes the same one does no harm."""
+        """Convert a graph, keep the artifact in the cache and return it.
+
+        Two processes may make the same artifact at the same time.
+        """
         folder = self._folder(converter, graph, seed)
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
@@ -147,11 +158,11 @@ class ArtifactCache:
             facts = {key: value for key, value in asdict(artifact).items() if key != "path"}
             (draft / "artifact.json").write_text(json.dumps(facts), encoding="utf-8")
             if self.get(converter, graph, seed) is None:
-                shutil.rmtree(folder, ignore_errors=True)  # the remains of a spoiled one
+                shutil.rmtree(folder, ignore_errors=True)  # it may hold a damaged artifact
             try:
                 draft.rename(folder)
             except OSError:
-                if self.get(converter, graph, seed) is None:  # else another process was quicker
+                if self.get(converter, graph, seed) is None:  # otherwise another process has made it meanwhile
                     raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)

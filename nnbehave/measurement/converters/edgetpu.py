@@ -1,4 +1,4 @@
-"""TensorFlow graph → ``.tflite`` in int8 → what Google's compiler makes of it for the Edge TPU."""
+"""Conversion of a graph for the Edge TPU: to ``.tflite`` in int8, then by Google's compiler ``edgetpu_compiler``."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.tflite import TFLiteConverter
 from nnbehave.runner.protocol import Unsupported
 
+_VERSION_LIMIT_S = 30.0  # for the compiler to print its version
+_REASON_CHARACTERS = 500  # of the compiler's output that are kept as a reason
+_ABOUT_ITSELF = re.compile(r"Edge TPU Compiler version|Started a compilation|Input|Output")
+
 
 class EdgeTPUConverter(Converter):
-    """``edgetpu_compiler``, of Coral's tools, which the user installs: on PATH, or at ``$EDGETPU_COMPILER``.
+    """Compiles an int8 ``.tflite`` file with ``edgetpu_compiler``.
 
-    Its log, which says what runs on the TPU and what falls back to the CPU, stays beside the artifact.
+    The compiler comes with Coral's tools. The user installs it on PATH, or names it in ``$EDGETPU_COMPILER``. Its log
+    is kept beside the artifact and says which operators run on the TPU and which on the CPU.
     """
 
     name = "edgetpu"
-    file = "model_edgetpu.tflite"  # as the compiler names what it makes of model.tflite
+    file = "model_edgetpu.tflite"  # the name that the compiler gives to what it makes of model.tflite
     packages = TFLiteConverter.packages
     precisions = ("int8",)
 
@@ -43,7 +48,7 @@ class EdgeTPUConverter(Converter):
 
 
 def edgetpu_compiler() -> str:
-    """Return the compiler's path. Raises MissingExtraError where there is none."""
+    """Return the path of the compiler. Raises MissingExtraError if it is not installed."""
     found = shutil.which(os.environ.get("EDGETPU_COMPILER") or "edgetpu_compiler")
     if found is None:
         raise MissingExtraError(
@@ -55,18 +60,23 @@ def edgetpu_compiler() -> str:
 
 @functools.cache
 def compiler_version(path: str) -> str:
-    """Return what the compiler calls itself, such as ``Edge TPU Compiler version 16.0.384591198``."""
+    """Return the version that the compiler prints, such as ``Edge TPU Compiler version 16.0.384591198``.
+
+    Raises
+    ------
+    MissingExtraError
+        The compiler does not run.
+    """
     try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30).stdout.strip()
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=_VERSION_LIMIT_S)
     except (OSError, subprocess.SubprocessError) as error:
         raise MissingExtraError(f"platform 'edgetpu': {path} does not run: {error}") from None
-    return said.splitlines()[-1] if said else "of unknown version"
+    printed = done.stdout.strip()
+    return printed.splitlines()[-1] if printed else "of unknown version"
 
 
-def _reason(said: str, code: int) -> str:
-    """Return the lines that tell what was wrong, without the compiler's account of its own doing."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [
-        line for line in lines if not re.match(r"Edge TPU Compiler version|Started a compilation|Input|Output", line)
-    ]
-    return "; ".join(dict.fromkeys(told))[:500] or f"no output, exit code {code}"
+def _reason(printed: str, code: int) -> str:
+    """Return the lines of the compiler's output that say why it failed."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    reasons = dict.fromkeys(line for line in lines if not _ABOUT_ITSELF.match(line))
+    return "; ".join(reasons)[:_REASON_CHARACTERS] or f"no output, exit code {code}"

@@ -1,17 +1,19 @@
-"""TensorFlow graph → the same graph in one file, with its weights in it."""
+"""Conversion of a graph to a frozen TensorFlow graph, one file with the weights in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from nnbehave.design.graph import Graph
-from nnbehave.measurement.converters._base import Converter, keep_reference, timed
+from nnbehave.measurement.converters._base import Converter, timed
+from nnbehave.measurement.converters.reference import keep_reference
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 
 
 class FrozenGraphConverter(Converter):
-    """TensorFlow's ``GraphDef``, of what the outputs depend on: weights are constants, as when a model is frozen.
+    """Converts to a ``GraphDef`` whose weights are constants. It holds only what the outputs depend on.
 
-    A SavedModel is a folder, holds the same graph, and here no variables; one file does.
+    A SavedModel would hold the same graph in a folder of files. It has room for variables, which the graph lacks.
     """
 
     name = "frozen_graph"
@@ -25,12 +27,11 @@ class FrozenGraphConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             outputs = [tensor.op.name for tensor in function.outputs]
             frozen = tf.compat.v1.graph_util.extract_sub_graph(function.graph.as_graph_def(), outputs)
             (folder / self.file).write_bytes(frozen.SerializeToString())
         with timed(phases, "reference"):
-            exact = [(0.0, 0)]
-            keep_reference(function, graph, seed, folder, exact * len(graph.input_shapes), exact)
+            keep_reference(function, graph, seed, folder)
         return phases

@@ -1,4 +1,4 @@
-"""Graph → its own description, for platforms that need no more (``simulated``)."""
+"""Conversion of a graph to a JSON description of its layers, for platforms that load no model (``simulated``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnbehave.measurement.converters._base import Converter, timed
 
 
 class LayerSpecConverter(Converter):
-    """The graph's layers as JSON, every field of each, its OPs and bytes; needs no TensorFlow."""
+    """Writes every field of every layer as JSON, with its OPs and bytes. It needs no TensorFlow."""
 
     name = "layer_spec"
     file = "graph.json"

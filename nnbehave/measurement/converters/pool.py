@@ -1,4 +1,4 @@
-"""Converting many graphs at once, in worker processes."""
+"""Conversion of many graphs at once, in worker processes."""
 
 from __future__ import annotations
 
@@ -16,40 +16,47 @@ from nnbehave.measurement.worker import PythonWorker, Worker
 
 Job = tuple[Converter, Graph]
 
-_GRAPHS_PER_PROCESS = 32  # below that, starting TensorFlow once more costs more than it saves
-# A process that has ever been larger is replaced: what a converter keeps of a graph must not add up over thousands.
+_GRAPHS_PER_PROCESS = 32  # for fewer graphs, starting TensorFlow in one more process costs more than it saves
+# A process whose memory has ever been larger is replaced, because converters keep some memory of every graph.
 _LARGEST_BYTES = 850 * 2**20
 
 
 class ConversionPool:
-    """Converts graphs in processes of their own; each imports TensorFlow once and idles between calls.
+    """Converts graphs in worker processes. Each imports TensorFlow once and waits between calls.
 
-    Use it in a ``with``: leaving it ends the processes.
+    Use it in a ``with`` statement, which ends the processes.
 
     Parameters
     ----------
     seed : int
-        Of weights and of inputs.
+        Weights and inputs are drawn from it.
     cache : ArtifactCache
+        Artifacts are looked up here first, and kept here.
     time_limit_s : float
-        For one graph.
+        Time for one graph in seconds.
     """
 
     def __init__(self, seed: int, cache: ArtifactCache, time_limit_s: float = 120.0) -> None:
-        self._benches = [_Bench(seed, cache, time_limit_s) for _ in range(_cores())]
+        self._processes = [_Process(seed, cache, time_limit_s) for _ in range(_cores())]
         self._seed, self._cache = seed, cache
 
     def convert(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Artifact | ConversionError]]:
-        """Yield each job, a converter and a graph, with its artifact or with why it has none; cached ones come first.
+        """Yield each job with its artifact, or with the error that explains why it has none.
 
-        A process that dies or hangs costs the graph it was on, and is replaced.
+        Cached artifacts come first. A process that dies or hangs is replaced, and its graph gets an error.
+
+        Parameters
+        ----------
+        jobs : sequence of (Converter, Graph)
 
         Raises
         ------
         MissingExtraError
             A package that a converter needs is not installed.
+        WorkerError
+            The pool has been closed.
         """
-        if any(bench.closed for bench in self._benches):
+        if any(process.closed for process in self._processes):
             raise WorkerError("this pool has been closed")
         missing = []
         for converter, graph in jobs:
@@ -60,12 +67,12 @@ class ConversionPool:
                 yield (converter, graph), artifact
         todo: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         done: queue.SimpleQueue[tuple[Job, Artifact | ConversionError]] = queue.SimpleQueue()
-        started = sum(bench.started for bench in self._benches)
-        count = min(len(self._benches), max(started, -(-len(missing) // _GRAPHS_PER_PROCESS)))
+        started = sum(process.started for process in self._processes)
+        count = min(len(self._processes), max(started, -(-len(missing) // _GRAPHS_PER_PROCESS)))
         for job in missing:
             todo.put(job)
         threads = [
-            threading.Thread(target=bench.work, args=(todo, done), daemon=True) for bench in self._benches[:count]
+            threading.Thread(target=process.work, args=(todo, done), daemon=True) for process in self._processes[:count]
         ]
         for thread in threads:
             todo.put(None)
@@ -73,7 +80,7 @@ class ConversionPool:
         try:
             for _ in missing:
                 yield done.get()
-        except BaseException:  # nobody waits for the rest any more
+        except BaseException:  # the caller wants no more results
             self.close()
             raise
         finally:
@@ -81,9 +88,9 @@ class ConversionPool:
                 thread.join()
 
     def close(self) -> None:
-        """End the processes, whatever they are doing."""
-        for bench in self._benches:
-            bench.close()
+        """End the processes at once, even in the middle of a conversion."""
+        for process in self._processes:
+            process.close()
 
     def __enter__(self) -> ConversionPool:
         return self
@@ -94,8 +101,8 @@ class ConversionPool:
         self.close()
 
 
-class _Bench:
-    """A process that converts, started when it is first needed."""
+class _Process:
+    """One converting process of a pool. It is started when it is first needed."""
 
     def __init__(self, seed: int, cache: ArtifactCache, time_limit_s: float) -> None:
         self._seed, self._cache, self._time_limit_s = seed, cache, time_limit_s
@@ -104,7 +111,7 @@ class _Bench:
 
     @property
     def started(self) -> bool:
-        """Whether there is a process."""
+        """True if the process is running."""
         return self._worker is not None
 
     def work(
@@ -112,23 +119,24 @@ class _Bench:
         todo: queue.SimpleQueue[Job | None],
         done: queue.SimpleQueue[tuple[Job, Artifact | ConversionError]],
     ) -> None:
-        """Convert jobs from a queue until there is a None."""
+        """Convert the jobs of a queue until a None comes."""
         while not self.closed and (job := todo.get()) is not None:
             try:
                 result = self._convert(*job)
-            except Exception as error:  # whatever it is, the one who waits for this job must hear of it
+            except Exception as error:  # the pool waits for an answer to every job, whatever goes wrong
                 result = ConversionError(f"{type(error).__name__}: {error}")
             done.put((job, result))
 
     def close(self) -> None:
         """End the process."""
         self.closed = True
-        worker = self._worker  # the thread may drop it at this moment
+        worker = self._worker  # a thread of the pool may set it to None in between
         if worker is not None:
             worker.kill()
             worker.close()
 
     def _convert(self, converter: Converter, graph: Graph) -> Artifact | ConversionError:
+        """Have the process convert a graph; return the artifact, or the error."""
         if graph.precision not in converter.precisions:
             known = ", ".join(converter.precisions)
             return ConversionError(f"{converter.name} has no {graph.precision}, only {known}", "unsupported")
@@ -153,18 +161,20 @@ class _Bench:
         return Artifact(**answer)
 
     def _replace(self) -> None:
+        """End the process. The next job starts another."""
         if self._worker is not None:
             self._worker.close()
         self._worker = None
 
 
 def _cores() -> int:
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def convert_all(
     jobs: Sequence[Job], seed: int, cache: ArtifactCache, time_limit_s: float = 120.0
 ) -> Iterator[tuple[Job, Artifact | ConversionError]]:
-    """Convert in a :class:`ConversionPool` that lasts for these jobs alone."""
+    """Convert jobs in a :class:`ConversionPool` that is closed afterwards. See :meth:`ConversionPool.convert`."""
     with ConversionPool(seed, cache, time_limit_s) as pool:
         yield from pool.convert(jobs)

@@ -1,4 +1,4 @@
-"""Precisions of the TensorFlow Lite converter: what to ask of it, and how what it made holds its numbers."""
+"""Precisions of TensorFlow Lite: how to ask its converter for one, and how a ``.tflite`` file quantises its ends."""
 
 from __future__ import annotations
 
@@ -7,18 +7,31 @@ from math import prod
 from typing import Any
 
 from nnbehave.design.graph import Graph
-from nnbehave.runner.reference import Quantisation, random_inputs
+from nnbehave.runner.reference import NOT_QUANTISED, Quantisation, random_inputs
 
+# Precisions at which a model's inputs and outputs are floats.
 FLOAT_ENDS = ("fp32", "fp16", "dynamic_int8")
-_FEWEST_SAMPLES, _MOST_SAMPLES, _ELEMENTS = 2, 100, 20_000
+# Ranges are found with as many random inputs as hold about this many elements, within these limits.
+_ELEMENTS = 20_000
+_FEWEST_SAMPLES, _MOST_SAMPLES = 2, 100
 
 
 def ask_for_precision(
     converter: Any, precision: str, samples: Callable[[], Iterator[list[Any]]], integer_ends: bool = True
 ) -> None:
-    """Set up a ``tf.lite.TFLiteConverter`` for a precision; of integers all operators, and both ends if asked for.
+    """Set the options of a ``tf.lite.TFLiteConverter`` for a precision.
 
-    ``samples`` gives the inputs that ranges are found with.
+    At an integer precision all operators must be integer.
+
+    Parameters
+    ----------
+    converter : tf.lite.TFLiteConverter
+    precision : str
+        One of :attr:`.TFLiteConverter.precisions`.
+    samples : callable
+        Yields inputs of the model, from which the ranges of integer precisions are found.
+    integer_ends : bool
+        True if the inputs and outputs of an integer model must be integer too.
     """
     import tensorflow as tf
 
@@ -39,19 +52,19 @@ def ask_for_precision(
 
 
 def random_samples(graph: Graph, seed: int) -> Iterator[list[Any]]:
-    """Yield inputs to find ranges with: more where they are small, so that the ranges are found."""
+    """Yield random inputs from which ranges are found. Graphs with small inputs get more of them."""
     smallest = min(map(prod, graph.input_shapes))
     for i in range(min(_MOST_SAMPLES, max(_FEWEST_SAMPLES, _ELEMENTS // smallest))):
-        yield list(random_inputs(graph.input_shapes, seed + 1 + i))  # seed itself is what is checked
+        yield list(random_inputs(graph.input_shapes, seed + 1 + i))  # the inputs of ``seed`` are for the reference
 
 
 def read_quantisation(content: bytes, graph: Graph) -> tuple[list[Quantisation], list[Quantisation]]:
-    """Return how a ``.tflite`` holds its inputs and its outputs."""
+    """Return how a ``.tflite`` file quantises its inputs, and how it quantises its outputs."""
     import tensorflow as tf
 
     if graph.precision in FLOAT_ENDS:
-        return [(0.0, 0)] * len(graph.input_shapes), [(0.0, 0)] * len(graph.outputs)
+        return [NOT_QUANTISED] * len(graph.input_shapes), [NOT_QUANTISED] * len(graph.outputs)
     model = tf.lite.Interpreter(model_content=content)
     ends = model.get_input_details(), model.get_output_details()
-    inputs, outputs = ([detail["quantization"] for detail in end] for end in ends)
+    inputs, outputs = ([Quantisation(*detail["quantization"]) for detail in end] for end in ends)
     return inputs, outputs

@@ -1,20 +1,23 @@
-"""TensorFlow graph → ``.tflite``."""
+"""Conversion of a graph to a ``.tflite`` file, by TensorFlow Lite's converter."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from nnbehave.design.graph import Graph
-from nnbehave.measurement.converters._base import Converter, keep_reference, timed
+from nnbehave.measurement.converters._base import Converter, timed
 from nnbehave.measurement.converters.quantisation import ask_for_precision, random_samples, read_quantisation
+from nnbehave.measurement.converters.reference import keep_reference
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.runner.protocol import Unsupported
 
 
 class TFLiteConverter(Converter):
-    """The TensorFlow Lite converter.
+    """Converts to a ``.tflite`` file.
 
-    Integer precisions are quantised with inputs drawn from the seed, and are integer throughout, inputs and outputs
-    too, so that no conversion of floats is timed: what has no such kernel is refused.
+    At an integer precision the ranges are found with inputs drawn from the seed. Every operator is then integer, and
+    so are the model's inputs and outputs, so that no conversion from or to floats is timed. A graph with an operator
+    that has no integer kernel is refused.
     """
 
     name = "tflite"
@@ -28,7 +31,7 @@ class TFLiteConverter(Converter):
 
         phases: dict[str, float] = {}
         with timed(phases, "graph"):
-            function = graph.concrete_function(seed)
+            function = concrete_function(graph, seed)
         with timed(phases, "convert"):
             converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
             ask_for_precision(converter, graph.precision, lambda: random_samples(graph, seed))
@@ -36,10 +39,11 @@ class TFLiteConverter(Converter):
                 content = converter.convert()
             except Exception as error:
                 if type(error).__name__ != "ConverterError" and not isinstance(error, RuntimeError | ValueError):
-                    raise  # not the converter's word on the graph
-                said = dict.fromkeys(str(error).strip().splitlines())  # the same of every node
-                raise Unsupported("; ".join(said) or type(error).__name__) from None
+                    raise  # the converter did not refuse the graph: it is broken
+                lines = dict.fromkeys(str(error).strip().splitlines())  # the converter repeats itself for each node
+                raise Unsupported("; ".join(lines) or type(error).__name__) from None
             (folder / self.file).write_bytes(content)
         with timed(phases, "reference"):
-            keep_reference(function, graph, seed, folder, *read_quantisation(content, graph))
+            inputs, outputs = read_quantisation(content, graph)
+            keep_reference(function, graph, seed, folder, inputs, outputs)
         return phases

@@ -1,7 +1,11 @@
-"""Inference platforms: a runtime on a processor, with options. ``get_platform("openvino?threads=2")`` finds one."""
+"""Platforms: an inference runtime on a processor, with options. ``get_platform("openvino?threads=2")`` finds one.
+
+:mod:`nnbehave.measurement.platforms.registry` lists the built-in platforms, one module each.
+"""
 
 from nnbehave.measurement.platforms._base import Platform
-from nnbehave.measurement.platforms._registry import (
+from nnbehave.measurement.platforms.registry import (
+    PLATFORMS,
     available_platforms,
     get_platform,
     platform_class,
@@ -9,4 +13,12 @@ from nnbehave.measurement.platforms._registry import (
     registered_platforms,
 )
 
-__all__ = ["Platform", "available_platforms", "get_platform", "platform_class", "platforms", "registered_platforms"]
+__all__ = [
+    "PLATFORMS",
+    "Platform",
+    "available_platforms",
+    "get_platform",
+    "platform_class",
+    "platforms",
+    "registered_platforms",
+]

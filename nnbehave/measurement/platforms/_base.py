@@ -1,11 +1,11 @@
-"""What every platform says of itself."""
+"""The base class of platforms, and the parser of platform names."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from nnbehave.errors import InvalidInputError, MissingExtraError
 
@@ -15,38 +15,58 @@ if TYPE_CHECKING:
 
 Option = bool | int | float | str
 
+_MOST_THREADS = 1024
+
 
 class Platform:
-    """An inference framework on a processor, with a variant and options: ``name[:variant][?key=value&…]``.
+    """An inference runtime on a processor, with a variant and options: ``name[:variant][?key=value&…]``.
 
-    A subclass says what its framework is; an instance adds the variant and the options. A plug-in registers its
-    subclass under the entry point group ``nnbehave.platforms``.
+    A subclass describes the runtime; an instance adds the variant and the options. Built-in platforms are listed in
+    :mod:`nnbehave.measurement.platforms.registry`. A plug-in registers its subclass under the entry point group
+    ``nnbehave.platforms``.
+
+    Parameters
+    ----------
+    variant : str
+        One of ``variants``.
+    options : mapping of str to str, optional
+        Values of ``options`` as text. Options that are not given keep their default.
+
+    Raises
+    ------
+    InvalidInputError
+        The platform has no such variant or option, or the option does not take the value.
 
     Attributes
     ----------
     name : str
+        The plain name, without variant and options.
     variants : dict of str to dict
-        Variant to the backend options that it stands for; ``""`` is the platform's plain name.
+        Maps each variant to the options of the backend that it sets. ``""`` is the variant of the plain name.
     options : dict of str to value
-        What a user may set, with defaults; the type of the default is the type of the option.
+        The options that a user may set, with their defaults. An option has the type of its default.
     choices : dict of str to tuple
-        Options that take only some values.
+        The values that an option may take, for options that take only some values.
     converter : str
-        What makes its artifacts (:data:`nnbehave.measurement.converters.CONVERTERS`).
+        The converter that makes the artifacts: a name of :data:`nnbehave.measurement.converters.CONVERTERS`.
     converters : dict of str to str
-        Precisions whose artifacts another one makes.
+        Precisions that need another converter than ``converter``.
     backend : str
-        ``module:class`` that the runner loads.
+        ``module:class`` of the backend, which the runner loads.
     package, extra : str
-        The distribution that holds the runtime and the extra of nnbehave that brings it; empty where none is needed.
-    methods, precisions : tuple of str
-        How it can be measured, the default first, and what it can be asked for.
+        The distribution of the runtime, and the extra of nnbehave that installs it. Empty if none is needed.
+    methods : tuple of str
+        The methods by which the platform can be measured. The first is the default.
+    precisions : tuple of str
+        The precisions that the platform has.
     substitutes : dict of str to str
-        Precisions that it has not, and what it runs a layer of them at instead, as putting a model there quantises it.
+        Maps precisions that the platform lacks to the precision at which it runs such layers instead, as when a model
+        is quantised to be put there.
     complete : bool
-        Whether its totals cover every operator. Where False, each row tells what its own leaves out.
+        True if its latencies cover every operator of a graph. If False, each row names the operators that its latency
+        leaves out.
     wall_clock : bool
-        Whether its latencies are spans of this machine's time, so that two sweeps must not measure at once.
+        True if its latencies are times of this machine, so that two sweeps must not measure at once.
     """
 
     name: ClassVar[str]
@@ -77,6 +97,7 @@ class Platform:
             self.settings[key] = self._parse(key, text)
 
     def _parse(self, key: str, text: str) -> Option:
+        """Return the value of an option that is given as text."""
         kind = type(self.options[key])
         allowed = self.choices.get(key)
         try:
@@ -88,70 +109,71 @@ class Platform:
         if allowed and value not in allowed:
             names = ", ".join(map(str, allowed))
             raise InvalidInputError(f"platform {self.name!r}: option {key!r} is one of {names}, got {text!r}")
-        if key == "threads" and not 1 <= int(value) <= 1024:
-            raise InvalidInputError(f"platform {self.name!r}: threads must be 1 or more, got {text!r}")
+        if key == "threads" and not 1 <= int(value) <= _MOST_THREADS:
+            raise InvalidInputError(f"platform {self.name!r}: threads must be 1 to {_MOST_THREADS}, got {text!r}")
         return value
 
     def __str__(self) -> str:
-        """Return the canonical name: the variant, and the options that are not at their default, in order."""
+        """Return the canonical name: with the variant, and the options that differ from their default, sorted."""
         changed = {key: value for key, value in sorted(self.settings.items()) if value != self.options[key]}
         query = "&".join(f"{key}={value}" for key, value in changed.items())
         return self.name + (f":{self.variant}" if self.variant else "") + (f"?{query}" if query else "")
 
     def runs_at(self, precision: str) -> str:
-        """Return the precision that a layer of ``precision`` is converted to."""
+        """Return the precision to which layers of ``precision`` are converted for this platform."""
         return self.substitutes.get(precision, precision)
 
     def converter_for(self, precision: str) -> str:
-        """Return what makes the artifacts of a precision."""
+        """Return the name of the converter that makes artifacts of a precision."""
         return self.converters.get(precision, self.converter)
 
     @classmethod
     def preparation(cls) -> Preparation | None:
-        """Return what ``nnbehave setup`` makes for it; None where its packages are all."""
+        """Return what ``nnbehave setup`` makes for the platform; None if it needs nothing but packages."""
         return None
 
     @property
     def threads(self) -> int:
-        """Number of cores that an inference uses."""
+        """The number of cores that an inference uses."""
         return int(self.settings.get("threads", 1))
 
     def refuses(self, graph: Graph) -> str:
-        """Return why a graph cannot be had here, as far as that is known before it is converted; empty where not.
+        """Return why the platform cannot run a graph, if that is known before conversion; otherwise an empty string.
 
-        A plug-in adds what its framework documents, by operator; what it does not know of, the framework is asked.
+        A plug-in may add the limits that its runtime documents. What is not refused here is converted and loaded, and
+        the converter or the runtime may still refuse it.
         """
         if graph.precision in (*self.precisions, *self.substitutes):
             return ""
         return f"{self.name} has no {graph.precision}, only {', '.join(self.precisions)}"
 
     def interpreter(self) -> str:
-        """Return the Python that the runner runs in: this one, but for a runtime that needs one of its own.
+        """Return the path of the Python in which the runner runs: this one, unless the runtime needs its own.
 
         Raises
         ------
         MissingExtraError
-            It has not been set up; the message says how.
+            That Python has not been set up. The message says how to do it.
         """
         return sys.executable
 
-    def backend_options(self) -> dict[str, Any]:
-        """Return what the runner gives the backend."""
+    def backend_options(self) -> dict[str, object]:
+        """Return the keyword arguments of the backend, which must be values that JSON can hold."""
         return {**self.settings, **self.variants[self.variant]}
 
     @classmethod
     def version(cls) -> str:
-        """Return the runtime's version without importing it.
+        """Return the version of the runtime without importing it; empty if it has none.
 
         Raises
         ------
         MissingExtraError
-            It is not installed.
+            The runtime is not installed.
         """
         from importlib.metadata import PackageNotFoundError, version  # slow to import
 
         if prepared := cls.preparation():
-            prepared.check()  # its package is of a Python of its own
+            prepared.check()  # the package is in a Python of its own, not in this one
         if prepared or not cls.package:
             return ""
         try:
@@ -163,7 +185,13 @@ class Platform:
 
 
 def parse_name(text: str) -> tuple[str, str, dict[str, str]]:
-    """Split ``name[:variant][?key=value&…]``. Raises InvalidInputError."""
+    """Split ``name[:variant][?key=value&…]`` into name, variant and options.
+
+    Raises
+    ------
+    InvalidInputError
+        The text does not have this form.
+    """
     match = re.fullmatch(r"([\w.-]+)(?::([\w.-]+))?(?:\?(.*))?", text)
     pairs = [part.partition("=") for part in (match[3] or "").split("&") if part] if match else []
     if match is None or not all(equals and value for _, equals, value in pairs):

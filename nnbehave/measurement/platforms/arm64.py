@@ -1,10 +1,12 @@
-"""LiteRT on an Arm core that QEMU emulates: instructions counted, latency from a model of the core's pipeline."""
+"""The platform ``arm64``: LiteRT on an Arm core that QEMU emulates.
+
+Instructions are counted, and the latency comes from a model of the core's pipeline.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.platforms._arm64.cores import CORES
@@ -14,14 +16,15 @@ from nnbehave.measurement.platforms.preparation import Preparation
 
 
 class Arm64(Platform):
-    """``arm64`` runs LiteRT's own kernels, whose matrix product is ruy; ``arm64:xnnpack`` gives the graph to XNNPACK.
+    """``arm64`` runs LiteRT's own kernels, with ruy for matrix products; ``arm64:xnnpack`` runs XNNPACK's.
 
-    What is counted is one call on one thread, and is the same to the bit every time. The latency is that of the
-    estimated cycles at ``clock_ghz``: each block of instructions as LLVM's scheduling model of the core runs it in a
-    loop, with its data in the first-level cache and every branch foreseen. So it is a lower bound where memory binds.
+    The instructions of one call on one thread are counted. The count is exact and always the same. The latency is the
+    estimated number of cycles at ``clock_ghz``. The cycles of each basic block of instructions are those of LLVM's
+    scheduling model of the core, which runs the block in a loop with its data in the first-level cache and with all
+    branches predicted. The latency is therefore a lower bound for layers that are bound by memory.
 
-    The defaults are the core and the clock of the MLSys 2021 behaviour study: a Cortex-A76 of a Snapdragon 855, at
-    2.84 GHz, under TensorFlow Lite 2.1, which ran on ruy.
+    The defaults are the core and the clock of the MLSys 2021 behaviour study: a Cortex-A76 of a Snapdragon 855 at
+    2.84 GHz. The study ran TensorFlow Lite 2.1, which uses ruy.
     """
 
     name = "arm64"
@@ -48,7 +51,7 @@ class Arm64(Platform):
         super().version()
         return Installed(preparation()).versions["ai-edge-litert"]
 
-    def backend_options(self) -> dict[str, Any]:
+    def backend_options(self) -> dict[str, object]:
         made = preparation()
         made.check()
         installed, core = Installed(made), str(self.settings["core"])

@@ -1,4 +1,4 @@
-"""Google's Edge TPU, by its own compiler and its delegate for TensorFlow Lite."""
+"""The platform ``edgetpu``: Google's Edge TPU, through its compiler and its delegate for TensorFlow Lite."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from nnbehave.measurement.platforms._base import Platform
 
 
 class EdgeTPU(Platform):
-    """``edgetpu``: int8, compiled by ``edgetpu_compiler`` on this machine, run where the device is.
+    """``edgetpu``: int8 models that ``edgetpu_compiler`` compiles on this machine and the device runs.
 
-    ``edgetpu_compiler`` and ``libedgetpu.so.1`` are Google's, and the user's to install. The latency is of a call, with
-    the transfers to and from the device. What the compiler leaves to the CPU is told by row. Not tried on a device.
+    The user installs Google's ``edgetpu_compiler`` and ``libedgetpu.so.1``. A latency is that of a whole call, with the
+    transfers to and from the device. Each row names the operators that the compiler leaves to the CPU. This platform
+    has not been tried on a device.
     """
 
     name = "edgetpu"
@@ -27,7 +28,8 @@ class EdgeTPU(Platform):
 
     @classmethod
     def version(cls) -> str:
-        from nnbehave.measurement.converters.edgetpu import compiler_version, edgetpu_compiler  # these load NumPy
+        """Return the version of the compiler."""
+        from nnbehave.measurement.converters.edgetpu import compiler_version, edgetpu_compiler  # they import NumPy
         from nnbehave.runner.backends.edgetpu import LIBRARY
 
         super().version()

@@ -1,14 +1,13 @@
-"""Arm Ethos-U55, U65 and U85, by the cycles that their compiler, Vela, estimates."""
+"""The platforms ``ethos-u:u55-128`` and others: Arm NPUs, by the cycles that their compiler Vela estimates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.platforms._base import Platform
 
-# Of each processor the system configurations in Vela's own file, the one that Vela takes by default first.
+# The system configurations of each processor in Vela's own file. Vela's default comes first.
 _SYSTEMS = {
     "u55": ("Ethos_U55_High_End_Embedded", "Ethos_U55_Deep_Embedded"),
     "u65": ("Ethos_U65_High_End", "Ethos_U65_Embedded", "Ethos_U65_Mid_End", "Ethos_U65_Client_Server"),
@@ -22,15 +21,18 @@ _SIZES = {"u55": (32, 64, 128, 256), "u65": (256, 512), "u85": (128, 256, 512, 1
 
 
 class EthosU(Platform):
-    """``ethos-u:u55-128`` and so on: a processor and its multiply-adds a cycle. Cycles are estimates, of no device.
+    """``ethos-u:u55-128`` and others: latencies that Vela estimates. No device is needed.
 
-    ``system`` is a system configuration in the ``vela.ini`` that comes with Vela: the clock that cycles become time
-    with, and the memories; empty for the one that Vela takes for the processor by default. ``memory`` is one of its
-    memory modes. With ``Shared_Sram``, and with ``Sram_Only``, what a layer reads and writes is in the SRAM. With the
-    dedicated ones it is in DRAM, which then is all that the latency of a single layer shows.
+    The variant names the processor and its multiply-adds per cycle.
 
-    Floats are quantised, as they must be for the device. What Vela leaves to the CPU has no cycles in its estimate:
-    such a row is not ``complete``, or is unsupported where nothing is left for the NPU.
+    The option ``system`` is a system configuration of the file ``vela.ini`` that comes with Vela: it sets the clock, by
+    which cycles become time, and the memories. An empty value stands for Vela's default for the processor. The option
+    ``memory`` is a memory mode of that file. With ``Shared_Sram`` and ``Sram_Only`` a layer's inputs and outputs are in
+    SRAM. With the dedicated modes they are in DRAM, and the latency of a single layer is then the time of its DRAM
+    accesses.
+
+    fp32 layers are quantised to int8, as the device requires. Vela gives no cycles for operators that it leaves to the
+    CPU. A row with such an operator is not ``complete``; if nothing runs on the NPU, it is ``unsupported``.
     """
 
     name = "ethos-u"
@@ -61,7 +63,7 @@ class EthosU(Platform):
         if memory.startswith("Dedicated") and any(part in self._system for part in _WITHOUT_DRAM):
             raise InvalidInputError(f"{self}: memory mode {memory} needs DRAM, which {self._system} lacks")
 
-    def backend_options(self) -> dict[str, Any]:
+    def backend_options(self) -> dict[str, object]:
         return {
             "accelerator": f"ethos-{self.variant}",
             "system": self._system,

@@ -1,4 +1,4 @@
-"""Kendryte K210 and its KPU: what its compiler places where."""
+"""The platform ``k210``: where the compiler of the Kendryte K210 places each operator."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from nnbehave.measurement.platforms.preparation import Download, Preparation, en
 
 
 class K210(Platform):
-    """What runs on the KPU, and what falls back to the CPU, as nncase 1 places it. Nothing is timed.
+    """``k210``: which operators nncase 1 places on the KPU, and which fall back to the CPU. Nothing is timed.
 
-    nncase quantises by itself, to uint8, so that it is given floats whatever is asked for. Its last release with this
-    target needs a Python up to 3.10, which ``nnbehave setup k210`` makes an environment of.
+    nncase quantises to uint8 by itself, so it always gets fp32 models. Its last release for the K210 needs Python 3.8
+    to 3.10, for which ``nnbehave setup k210`` makes an environment.
     """
 
     name = "k210"

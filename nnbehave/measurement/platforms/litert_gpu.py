@@ -1,4 +1,4 @@
-"""LiteRT's GPU accelerator."""
+"""The platform ``litert-gpu``: LiteRT's GPU accelerator."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from nnbehave.runner import vulkan
 
 
 class LiteRTGPU(Platform):
-    """``litert-gpu``: WebGPU over Vulkan, on the device that it takes by itself; all on it, or refused.
+    """``litert-gpu``: WebGPU over Vulkan, on the device that LiteRT chooses.
 
-    Its precision is the layer's: for fp32 it is told so, without which it computes in fp16. The output is read back in
-    every call, since without that a call returns before anything is computed. A software device, such as Mesa's
-    llvmpipe, runs the same code on the processor: ``versions`` say ``(software)`` of it. Its threads share the one core
-    that the runner is pinned to, so that its rows tend to be ``noisy``, preempted by one another.
+    A graph that cannot run there as a whole is refused.
+
+    LiteRT is told to compute fp32 layers in fp32, because it would otherwise compute them in fp16. Every call reads the
+    output back, because a call would otherwise return before anything is computed.
+
+    A software device such as Mesa's llvmpipe runs the same code on the processor. The versions of the session then have
+    ``(software)`` after its name. Its threads share the one core to which the runner is pinned and preempt one another,
+    so its rows tend to be ``noisy``.
     """
 
     name = "litert-gpu"
@@ -40,9 +44,9 @@ class LiteRTGPU(Platform):
 
 
 def _vulkan_devices() -> list[str]:
-    """Return what Vulkan offers, asked in a process of its own, whose drivers are not this one's."""
+    """Return the names of Vulkan's devices. Another process asks for them, so that no driver is loaded here."""
     if not vulkan.has_loader():
         return []
-    said = subprocess.run([sys.executable, "-I", vulkan.__file__], capture_output=True, text=True, check=False)
-    names: list[str] = json.loads(said.stdout) if said.returncode == 0 else []
+    done = subprocess.run([sys.executable, "-I", vulkan.__file__], capture_output=True, text=True, check=False)
+    names: list[str] = json.loads(done.stdout) if done.returncode == 0 else []
     return names

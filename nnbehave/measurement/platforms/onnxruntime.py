@@ -1,14 +1,14 @@
-"""ONNX Runtime on the CPU."""
+"""The platform ``onnxruntime``: ONNX Runtime on the CPU."""
 
 from nnbehave.measurement.platforms._base import Platform
 
 
 class OnnxRuntime(Platform):
-    """``onnxruntime``: its own CPU kernels, with all of its graph optimisations.
+    """``onnxruntime``: ONNX Runtime's own CPU kernels, with all of its graph optimisations.
 
-    Its profiler gives whole µs, and times an empty node at 2: too coarse for small layers, so it is no method here and
-    only tells which kernels run. ReLU, ReLU6, sigmoid and hard sigmoid vanish into the convolution before them,
-    hard-swish and swish do not.
+    ONNX Runtime's profiler gives whole µs, and 2 µs for an empty node. That is too coarse for small layers, so
+    ``profiled`` is not one of the methods, and the profile is only used to find which kernels run. ReLU, ReLU6, sigmoid
+    and hard sigmoid are fused into the convolution before them; hard-swish and swish are not.
     """
 
     name = "onnxruntime"

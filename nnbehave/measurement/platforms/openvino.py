@@ -1,17 +1,23 @@
-"""OpenVINO on the CPU."""
+"""The platform ``openvino``: OpenVINO on the CPU.
+
+The precision hint is set when a model is loaded: see :mod:`nnbehave.runner.backends.openvino`.
+"""
 
 from nnbehave.design.precisions import PRECISIONS
 from nnbehave.measurement.platforms._base import Platform
 
 
 class OpenVINO(Platform):
-    """``openvino``: its precision hint is the layer's, since it takes bf16 by itself where the processor has it.
+    """``openvino``: OpenVINO on the CPU, with the precision of the layer as its precision hint.
 
-    Integer layers are the same quantised ``.tflite`` as TensorFlow Lite's, which OpenVINO reads and runs by its int8
-    kernels: what was quantised is the same on both, and integers go in and come out. NNCF 3.4, tried on ten layers,
-    leaves floats at both ends, and lone element-wise layers in fp32. Convolutions and dense layers are as quick either
-    way (28×28, 128 to 128 channels, K 3: 279 and 277 µs, fp32 924); depthwise ones are not, which OpenVINO runs in fp32
-    from a ``.tflite`` and in int8 from NNCF: 152 and 37 µs alone, 578 and 542 for a MobileNetV2 block around one.
+    Without a hint OpenVINO computes in bf16 where the processor has it.
+
+    Integer layers are the same quantised ``.tflite`` files that TensorFlow Lite gets, with integer inputs and outputs.
+    OpenVINO reads them and runs them by its int8 kernels. The alternative is NNCF, OpenVINO's own quantiser. NNCF 3.4
+    was tried on ten layers: it leaves the inputs and outputs in floats, and single element-wise layers in fp32.
+    Convolutions and dense layers take the same time either way (28×28, 128 to 128 channels, K 3: 279 µs from a
+    ``.tflite``, 277 µs from NNCF, 924 µs in fp32). Depthwise convolutions do not: OpenVINO runs them in fp32 from a
+    ``.tflite`` and in int8 from NNCF (152 and 37 µs alone, 578 and 542 µs in a MobileNetV2 block).
     """
 
     name = "openvino"

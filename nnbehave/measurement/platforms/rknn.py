@@ -1,4 +1,4 @@
-"""Rockchip NPUs, by the cycles that their compiler estimates."""
+"""The platforms ``rknn:rk3588`` and others: Rockchip NPUs, by the cycles that their compiler estimates."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ _INT8_ONLY = ("rv1103", "rv1103b", "rv1106", "rv1106b")
 
 
 class RKNN(Platform):
-    """``rknn:rk3588`` and so on, by RKNN-Toolkit2. Cycles are estimates, of no device.
+    """``rknn:rk3588`` and others: latencies that RKNN-Toolkit2 estimates. No device is needed.
 
-    Floats run in fp16, or in int8 on a target that has only that. The compiler gives no clock: ``clock_ghz`` is a round
-    number near that of an RK3588's NPU, so that latencies of a target can be compared with one another, and not with
-    those of another platform, before the clock of one's own board is given.
+    fp32 layers run in fp16, or in int8 on processors that have only int8.
 
-    Of many operators (Add, Mul, pooling, Softmax, Reshape, and all on the CPU) it gives no cycles. A row with one is
-    not ``complete``, and unsupported where it has no others.
+    The compiler estimates cycles and gives no clock. The default of ``clock_ghz`` is a round number near the clock of
+    an RK3588's NPU. With it, latencies of one processor can be compared with one another. To compare them with other
+    platforms, give the clock of your board.
 
-    ``nnbehave setup rknn`` makes a Python of its own. PyTorch 1.12 is chosen for its size: it takes 2 GB, and what
-    newer ones bring for CUDA, 5.
+    The compiler gives no cycles for many operators: Add, Mul, pooling, Softmax, Reshape, and all that run on the CPU. A
+    row with such an operator is not ``complete``; if it has no other operators, it is ``unsupported``.
+
+    ``nnbehave setup rknn`` makes a Python for the toolkit. It installs PyTorch 1.12, which takes 2 GB; newer releases
+    take 5 GB with their CUDA packages.
     """
 
     name = "rknn"
@@ -41,7 +43,7 @@ class RKNN(Platform):
     @classmethod
     def preparation(cls) -> Preparation:
         downloads = [
-            Download(f"RKNN-Toolkit2 {_VERSION} of Rockchip, from PyPI", "none is stated there", 110),
+            Download(f"RKNN-Toolkit2 {_VERSION} of Rockchip, from PyPI", "not stated there", 110),
             Download("PyTorch 1.12.1 and other packages that it needs, from PyPI", "BSD-3-Clause and the like", 2300),
         ]
         packages = [f"rknn-toolkit2=={_VERSION}", "torch==1.12.1", "setuptools<81"]

@@ -1,11 +1,14 @@
-"""A platform with a known latency law, for tests, examples and authors of plug-ins."""
+"""The platform ``simulated``: latencies by a known law, for tests, examples and authors of plug-ins."""
 
 from nnbehave.design.precisions import PRECISIONS
 from nnbehave.measurement.platforms._base import Platform
 
 
 class Simulated(Platform):
-    """Spends simulated time by a known law with seeded noise (:mod:`nnbehave.runner.backends.simulated`)."""
+    """Runs nothing, and gives latencies by a known law with seeded noise.
+
+    :mod:`nnbehave.runner.backends.simulated` explains the options.
+    """
 
     name = "simulated"
     options = {

@@ -1,10 +1,10 @@
-"""TensorFlow Lite through LiteRT, its maintained runtime, on the CPU."""
+"""The platform ``tflite``: TensorFlow Lite on the CPU, through LiteRT, its maintained runtime."""
 
 from nnbehave.measurement.platforms._base import Platform
 
 
 class TFLite(Platform):
-    """``tflite`` gives the graph to XNNPACK, as LiteRT does; ``tflite:builtin`` runs LiteRT's own kernels."""
+    """``tflite`` runs graphs by XNNPACK, LiteRT's default; ``tflite:builtin`` runs them by LiteRT's own kernels."""
 
     name = "tflite"
     variants = {"": {"xnnpack": True}, "builtin": {"xnnpack": False}}

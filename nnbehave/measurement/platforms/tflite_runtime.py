@@ -1,18 +1,18 @@
-"""TensorFlow Lite's old runtime, as boards and applications still ship it, on the CPU."""
+"""The platform ``tflite-runtime``: TensorFlow Lite's old runtime, which boards and applications still ship."""
 
 from nnbehave.measurement.platforms._base import Platform
 from nnbehave.measurement.platforms.preparation import Download, Preparation, environment_python, python_environment
 from nnbehave.measurement.platforms.tflite import TFLite
 
-_VERSION = "2.14.0"  # of October 2023, the last
+_VERSION = "2.14.0"  # the last release, of October 2023
 
 
 class TFLiteRuntime(Platform):
-    """``tflite-runtime``: with XNNPACK, as ``tflite``; ``tflite-runtime:builtin`` runs its own kernels.
+    """``tflite-runtime`` runs graphs by XNNPACK, ``tflite-runtime:builtin`` by TensorFlow Lite's own kernels.
 
-    It wants NumPy 1, which TensorFlow here does not, and so gets a Python of its own (3.9 to 3.11). Its XNNPACK takes
-    floats only: what is quantised runs on its own kernels, and is told as a fallback. Of what today's converter writes
-    it refuses a little, such as dense layers of dynamic-range int8.
+    The runtime needs NumPy 1, while TensorFlow here needs NumPy 2, so the runtime gets a Python of its own (3.9 to
+    3.11). Its XNNPACK takes floats only: quantised operators run on the runtime's own kernels, and rows say so. It
+    refuses a few models that today's converter writes, such as dense layers of dynamic-range int8.
     """
 
     name = "tflite-runtime"

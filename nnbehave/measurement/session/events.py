@@ -1,60 +1,84 @@
-"""What a session tells, and how it asks its runner for the first things."""
+"""The events that a session yields, in the order in which they happen.
+
+A *part* is a graph that is run; a *subject* is the layer or graph that a result is about. Events of running name the
+part; events about a result name the subject.
+"""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nnbehave.errors import ConnectionLost, WorkerDied, WorkerError, WorkerTimeout
-from nnbehave.measurement.converters import Artifact
-from nnbehave.measurement.platforms import Platform
-from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import Sample, block_ms
-from nnbehave.measurement.targets import Target
-from nnbehave.measurement.worker import Worker
+from nnbehave.measurement.statistics import Observation, sample_ms
+from nnbehave.records import StopRule
 from nnbehave.runner.kernels import Kernel
-from nnbehave.runner.protocol import PROTOCOL_VERSION
 
-_LOG = logging.getLogger("nnbehave")
-_START_LIMIT_S = 120.0
-_WAITS_S = (0.5, 1, 2, 4, 8, 16, 32)  # between attempts to reach a target again
-MOST_DROPS = 3  # of the connection while one part is loaded or measured, before that part is what it dies of
+Facts = Mapping[str, object]
+Witnesses = dict[str, Any]
+
+DISCARDED = "discarded"
+DISTURBED = "disturbed"
 
 
 @dataclass(frozen=True)
-class Part:
-    """What is run: an artifact, its precision, and what bounds it (``compute`` or ``memory``)."""
+class Hello:
+    """What a runner says of itself when it starts.
 
-    artifact: Artifact
-    precision: str
-    bound: str
+    Attributes
+    ----------
+    protocol : int
+        Version of :mod:`nnbehave.runner.protocol`.
+    machine : mapping of str to JSON value
+        The machine that the latencies are of (:func:`nnbehave.runner.machine.machine`); backends add facts.
+    versions : mapping of str to str
+        The packages that matter to a latency.
+    cpus : tuple of int
+        The cores that the runner is pinned to; empty where it is not pinned.
+    state : mapping of str to JSON value
+        The settings of the machine's clocks (:func:`nnbehave.runner.machine.state`).
+    witnesses : dict of str to bool
+        For each witness whether the machine has it (:mod:`nnbehave.runner.witnesses`).
+    """
+
+    protocol: int
+    machine: Facts
+    versions: Mapping[str, str]
+    cpus: tuple[int, ...]
+    state: Facts
+    witnesses: dict[str, bool]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A part was loaded; the runtime's word on what will run."""
+    """A part was loaded.
 
-    subject: str
+    Attributes
+    ----------
+    part : str
+    load_s : float
+        Time that loading took, in seconds.
+    kernels : tuple of Kernel
+        The kernels that will run, as the runtime tells.
+    """
+
+    part: str
     load_s: float
-    kernels: list[Kernel]
+    kernels: tuple[Kernel, ...]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What a part computes was compared with what TensorFlow computes in fp32.
+    """The output of a part was compared with TensorFlow's output in fp32.
 
     Attributes
     ----------
-    subject : str
-        The part.
+    part : str
     output_error, output_cosine, largest_error, rounding_error : float
-        As of :class:`nnbehave.runner.reference.Fidelity`.
+        See :class:`nnbehave.runner.reference.Fidelity`.
     """
 
-    subject: str
+    part: str
     output_error: float
     output_cosine: float
     largest_error: float
@@ -62,43 +86,83 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Block:
-    """A block was measured.
+class Sample:
+    """One part was timed once in one round.
 
     Attributes
     ----------
-    subject : str
-        The part.
+    part : str
     round, position, process : int
-        Which round, which place in its order, which worker process of the session.
-    inner : int
-        Calls a span.
-    times_ns : list of int
-        The spans, in order.
+        Number of the round, place in the order of that round, number of the runner process in this session.
+    calls_per_span : int
+        Calls of the part in each timed span.
+    spans_ns : tuple of int
+        The timed spans in order, in ns.
     witnesses : dict
-        What was seen meanwhile (:mod:`nnbehave.runner.witnesses`). ``discarded`` says why a block was taken again;
-        ``disturbed`` why it should have been, where that had been tried often enough.
+        What the machine did meanwhile (:mod:`nnbehave.runner.witnesses`). This stays a dict because the set is open:
+        each machine has other witnesses, and new runners add more. The session adds one of two keys to a disturbed
+        sample, with the reason as its value: ``discarded`` if the sample was taken again, ``disturbed`` if it was used
+        because it had been taken again often enough.
     taken_at : float
         Seconds since the epoch.
     """
 
-    subject: str
+    part: str
     round: int
     position: int
     process: int
-    inner: int
-    times_ns: list[int]
-    witnesses: dict[str, Any]
+    calls_per_span: int
+    spans_ns: tuple[int, ...]
+    witnesses: Witnesses
     taken_at: float
 
-    def sample(self, bound: str) -> Sample:
-        """Return what the statistics take of it."""
-        return Sample(self.subject, block_ms(self.times_ns, self.inner), bound, self.round, self.process)
+    @property
+    def discarded(self) -> bool:
+        """True if the sample was disturbed and taken again: no estimate uses it."""
+        return DISCARDED in self.witnesses
+
+    def observation(self, bound: str) -> Observation:
+        """Return the sample as the estimator takes it.
+
+        Parameters
+        ----------
+        bound : str
+            Class of the part: ``compute`` or ``memory``.
+        """
+        return Observation(self.part, sample_ms(self.spans_ns, self.calls_per_span), bound, self.round, self.process)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The cost of a part was counted in an emulator or estimated by a compiler. It is exact.
+
+    Attributes
+    ----------
+    part : str
+    latency_ms : float
+        Latency that follows from the counts.
+    counts : dict of str to float
+        The counts: ``cycles``, ``instructions`` or others.
+    left_out : tuple of str
+        Operators of the graph that the latency does not include, as the compiler calls them.
+    """
+
+    part: str
+    latency_ms: float
+    counts: dict[str, float]
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A subject left the session without a latency: ``status`` is unsupported, failed or timeout."""
+    """A subject left the session without a latency.
+
+    Attributes
+    ----------
+    subject : str
+    status : {"unsupported", "failed", "timeout"}
+    reason : str
+    """
 
     subject: str
     status: str
@@ -107,17 +171,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Process:
-    """A fresh process was started and warmed up.
+    """A fresh runner process was started and warmed up.
 
     Attributes
     ----------
     process : int
+        Number of the process in this session, from 0.
     warm_up_spans : int
-        How many spans it took until two windows of them agreed.
+        Timed spans of the warm-up.
     steady : bool
-        Whether they ever did.
+        True if the last two windows of the warm-up agreed.
     witnesses : dict of str to bool
-        Which of them there are.
+        For each witness whether the machine has it.
     """
 
     process: int
@@ -128,74 +193,45 @@ class Process:
 
 @dataclass(frozen=True)
 class Retest:
-    """A subject disagreed with its neighbours on the swept axis, and was measured again in a process of its own."""
+    """A subject disagreed with its neighbours on the swept axis and is measured again in a process of its own.
+
+    Attributes
+    ----------
+    subject : str
+    process : int
+        Number of that process.
+    neighbours : tuple of str
+        The subjects beside it on the axis, which are measured again with it.
+    """
 
     subject: str
     process: int
-    neighbours: list[str]
+    neighbours: tuple[str, ...]
 
 
-Event = Loaded | Checked | Block | Outcome | Process | Retest
+@dataclass(frozen=True)
+class Stopped:
+    """The measuring of a subject ended.
 
+    A session that measures further after :meth:`Session.finish` yields this again for each subject for which the rule
+    or the number of rounds has changed; the last one counts.
 
-def start_runner(target: Target, platform: Platform, number: int) -> tuple[Worker, dict[str, Any]]:
-    """Start the ``number``-th runner of a session; return it and its ``hello``.
-
-    Where the connection to the target breaks, it is tried again, after longer and longer waits.
-
-    Raises
-    ------
-    WorkerError
-        It does not start, its runtime does not load, or it is another version's.
+    Attributes
+    ----------
+    subject : str
+    rule : StopRule
+        The rule that ended it.
+    rounds : int
+        Rounds that the subject's estimate rests on.
+    half_width : float
+        How far its 95 % interval reached from the latency then, as a share of it; at most 1000 times the share that
+        was asked for, which stands for an interval without end.
     """
-    for wait_s in _WAITS_S:
-        try:
-            return _start_once(target, platform, number)
-        except ConnectionLost as error:
-            _LOG.warning("%s; trying again in %g s", error, wait_s)
-            time.sleep(wait_s)
-    return _start_once(target, platform, number)
+
+    subject: str
+    rule: StopRule
+    rounds: int
+    half_width: float
 
 
-def _start_once(target: Target, platform: Platform, number: int) -> tuple[Worker, dict[str, Any]]:
-    worker = target.start(platform, number)
-    try:
-        hello = worker.request("hello", _START_LIMIT_S)
-        if not hello.pop("ok"):
-            raise WorkerError(f"the runner of {platform} does not start: {hello['error']}")
-        if (spoken := hello["protocol"]) != PROTOCOL_VERSION:
-            raise WorkerError(f"the runner of {platform} speaks protocol {spoken}, not {PROTOCOL_VERSION}")
-    except BaseException:
-        worker.close()
-        raise
-    return worker, hello
-
-
-def ask_to_load(worker: Worker, name: str, part: Part, settings: Settings) -> dict[str, Any] | Outcome:
-    """Load an artifact into a runner.
-
-    The runner calls each part once here, since where calls are taken in turn a failure does not tell whose it is.
-
-    Raises
-    ------
-    WorkerError
-        The runner has gone.
-    """
-    path = worker.put(part.artifact.path)
-    fields = {"handle": name, "path": path, "precision": part.precision, "seed": settings.seed}
-    answer = worker.request("load", settings.time_limit_s, **fields)
-    return answer if answer.pop("ok") else Outcome(name, answer["kind"], answer["error"])
-
-
-def loaded_events(part: str, answer: dict[str, Any]) -> Iterator[Loaded | Checked]:
-    """Yield what a runner said of a part that it loaded."""
-    yield Loaded(part, answer["load_s"], [Kernel(*each) for each in answer["kernels"]])
-    if answer["fidelity"] is not None:
-        yield Checked(part, *answer["fidelity"])
-
-
-def outcome_of(subject: str, error: WorkerError, during: str) -> Outcome:
-    """Return what became of a subject whose runner has gone."""
-    status = "timeout" if isinstance(error, WorkerTimeout) else "failed"
-    known = isinstance(error, WorkerTimeout | WorkerDied | ConnectionLost)
-    return Outcome(subject, status, f"{error} ({during})" if known else str(error))
+Event = Loaded | Checked | Sample | Counted | Outcome | Process | Retest | Stopped

@@ -1,106 +1,69 @@
-"""A session: one unbroken stretch of measuring many layers on one platform, round by round."""
+"""A session: one unbroken stretch of measuring many subjects on one platform, round by round."""
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections import Counter, deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
-from nnbehave.errors import ConnectionLost, WorkerError
 from nnbehave.measurement.platforms import Platform
+from nnbehave.measurement.session.answers import Lost, Timed
+from nnbehave.measurement.session.disturbance import DisturbanceJudge
 from nnbehave.measurement.session.events import (
-    MOST_DROPS,
-    Block,
+    DISCARDED,
+    DISTURBED,
+    Checked,
     Event,
+    Hello,
+    Loaded,
     Outcome,
-    Part,
     Process,
     Retest,
-    ask_to_load,
-    loaded_events,
-    outcome_of,
-    start_runner,
-)
-from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.statistics import (
-    Estimate,
     Sample,
-    Terms,
-    estimate_session,
-    stands_alone,
 )
+from nnbehave.measurement.session.knowledge import Knowledge
+from nnbehave.measurement.session.link import Link
+from nnbehave.measurement.session.part import Part
+from nnbehave.measurement.session.requests import TimingMethod
+from nnbehave.measurement.session.retest import find_suspects, retested_together
+from nnbehave.measurement.session.schedule import Schedule, Turn
+from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.statistics import Estimate, Terms
 from nnbehave.measurement.targets import Target
-from nnbehave.measurement.worker import Worker
-
-_FEWEST_PER_ROUND = 8  # so that a last unmet layer is still measured among others
-_FEWEST_AT_A_TIME = 32  # blocks asked for at once, so that asking and judging take little of the time
-_PARTS_IN_TURN = 32  # models that single calls go round
-_USE_PER_LOAD = 4  # how long a process is used at least, over what loading took
-_MOST_RETAKES = 2  # of one block
-_FEWEST_PROXIES, _THROTTLED = 20, 1.5  # the proxy of a shared core varies by a third without any throttling
-_STOLEN = 0.02
-_HOPELESS = 1e3  # for intervals without end
-_MOST_DEATHS = 3  # of workers, of which nobody knows the reason
-_OUT_OF_REACH = 10  # times the most rounds: what is folded away takes no time, of which no interval is a small share
-_STALE_ROUNDS, _STALE = 12, 0.95  # an interval that has not shrunk by 5 % in as many rounds will not
-
-
-@dataclass
-class _Round:
-    """Where a session stands with one subject."""
-
-    rounds: int = 0
-    excess: float = np.inf  # the interval over what is asked of it
-    history: list[float] = field(default_factory=list)  # the excess after each round judged, the narrowest so far
 
 
 class Session:
     """Measures subjects on a platform in shuffled rounds until each is known well enough.
 
-    Iterate over it: each event must be stored before the next is asked for. A layer that kills its worker, hangs it
-    or is refused by it becomes an :class:`Outcome`, and the session goes on in a new worker. The rounds are spread
-    over several fresh processes. Where what to measure depends on what was found, :meth:`add` subjects, iterate over
-    :meth:`begin`, add more, and in the end iterate over :meth:`finish` and :meth:`close`.
+    Iterate over it, and store each event before asking for the next. A subject that kills its runner, hangs it or is
+    refused by it becomes an :class:`Outcome`; the session goes on in a new runner.
+
+    If later subjects depend on earlier results: :meth:`add` subjects and iterate over :meth:`begin`, as often as
+    needed; then iterate over :meth:`finish`, and :meth:`close`.
 
     Parameters
     ----------
     platform : Platform
     target : Target
     parts : mapping of str to Part
-        What is run.
+        The graphs to run, by name.
     terms : mapping of str to sequence of (str, float)
-        For each subject the parts that make its latency, and what each counts for.
+        For each subject the parts that make its latency, and the weight of each in the sum.
     settings : Settings
     method : {"whole", "stacked", "profiled", "none"}
-        How parts are timed; ``none`` only loads them.
+        How parts are timed (:mod:`nnbehave.measurement.isolation`); ``none`` only loads them.
     references : sequence of str
-        Subjects that go on being measured when they are known, as many in a round as there are others, so that these
-        are never among few; the first is what a fresh process is warmed up with.
+        Subjects that are measured on when they are known well enough, as many in a round as there are others, so
+        that these are never among few. A fresh process is warmed up with the first one.
     companions : sequence of str
-        Further such subjects (anchors).
+        Further such subjects, until :meth:`finish`: points that link this session to earlier ones.
     axes : sequence of sequence of str
-        Subjects in the order of a swept dimension; one that stands alone there is measured again.
+        Subjects in the order of a swept dimension. A subject that stands alone there is measured again.
     evictor : str, optional
         A part that runs before every call of the others, and is timed like them.
     checks : mapping of str to Part, optional
-        Subjects alone, where no part is that: each is loaded and called once, for its kernels and its output, and let
-        go; one that cannot be has no latency.
-
-    Attributes
-    ----------
-    hello : dict
-        What the runner said of its machine and versions; there once ``start`` has been called.
-    done : set of str
-        Subjects that need no more rounds, as things stand: a later round may show that one was stopped by luck.
-    estimates : dict of str to Estimate
-        As they stand.
-    expected_blocks : int
-        How many blocks the whole session is likely to take, as far as can be told by now.
+        For subjects that are no part themselves: the subject as a graph of its own. It is loaded, called once for its
+        kernels and its output, and unloaded. A subject that fails this has no latency.
     """
 
     def __init__(
@@ -117,31 +80,37 @@ class Session:
         evictor: str | None = None,
         checks: Mapping[str, Part] | None = None,
     ) -> None:
-        self._platform, self._target, self._settings, self._method = platform, target, settings, method
-        self._parts: dict[str, Part] = {}
+        self._settings, self._method, self._evictor = settings, method, evictor
+        self._warms_up = platform.wall_clock
+        self._timing = TimingMethod(method, settings, evictor, platform.wall_clock)
+        self._link = Link(platform, target, settings)
+        self._schedule = Schedule(settings)
+        self._judge = DisturbanceJudge()
+        self._knowledge = Knowledge(settings)
         self._terms: dict[str, list[tuple[str, float]]] = {}
         self._references = list(references)
-        self._evictor = evictor
         self._unchecked: dict[str, Part] = {}
-        self._loadable: dict[str, None] = {}  # in the order of loading
-        self._loaded: dict[str, None] = {}  # of these, in the process there is
-        self._rng = np.random.default_rng(settings.seed)
-        self._samples: list[Sample] = []
-        self._proxies: deque[float] = deque(maxlen=200)
-        self._spent_ns: Counter[str] = Counter()
-        self._standing: dict[str, _Round] = {}
-        self._process = -1
-        self._process_began = 0.0
-        self._load_s = 0.0
-        self._deaths = 0
-        self._drops: Counter[str] = Counter()  # of the connection, since a part was last measured
-        self._round = 0
-        self._worker: Worker | None = None
-        self.hello: dict[str, Any] = {}
-        self.done: set[str] = set()
-        self.estimates: dict[str, Estimate] = {}
-        self.expected_blocks = 0
         self.add(parts, terms, companions, axes, checks)
+
+    @property
+    def hello(self) -> Hello | None:
+        """What the runner says of its machine and versions; None before :meth:`start`."""
+        return self._link.hello
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """The estimate of each subject as it stands."""
+        return self._knowledge.estimates
+
+    @property
+    def done(self) -> set[str]:
+        """Subjects that need no more rounds as things stand; a later round may show that one stopped by luck."""
+        return self._knowledge.done
+
+    @property
+    def expected_samples(self) -> int:
+        """How many samples the whole session is likely to take, as far as is known by now."""
+        return self._knowledge.expected_samples
 
     def add(
         self,
@@ -151,33 +120,26 @@ class Session:
         axes: Sequence[Sequence[str]] = (),
         checks: Mapping[str, Part] | None = None,
     ) -> None:
-        """Take more subjects; ``companions`` and ``axes`` are instead of those before."""
-        self._parts |= parts
+        """Add subjects. ``companions`` and ``axes`` replace the earlier ones."""
+        self._link.parts |= parts
         self._terms |= {subject: list(each) for subject, each in terms.items()}
         self._companions = {*self._references, *companions}
         self._axes = axes
         self._unchecked |= checks or {}
 
-    # ------------------------------------------------------------------ processes
-
-    def start(self) -> dict[str, Any]:
-        """Start a runner; return its ``hello``.
+    def start(self) -> Hello:
+        """Start a runner; return what it says of itself.
 
         Raises
         ------
         WorkerError
             The runner does not start, or its runtime does not load.
         """
-        self.close()
-        self._process += 1
-        self._worker, self.hello = start_runner(self._target, self._platform, self._process)
-        return self.hello
+        return self._link.start()
 
     def close(self) -> None:
         """End the runner."""
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+        self._link.close()
 
     def __iter__(self) -> Iterator[Event]:
         try:
@@ -187,367 +149,167 @@ class Session:
             self.close()
 
     def begin(self, rounds: int) -> Iterator[Event]:
-        """Check and load what was added, and measure it for as many rounds.
+        """Check and load the added subjects, and measure them for so many rounds, or until they are done.
 
-        What is known by now is let go. The process is a fresh one while there were fewer than are wanted, and where
-        loading there what is needed costs little beside how long the last one was used.
+        Subjects that are done are unloaded. The process is a fresh one while there have been fewer than
+        ``Settings.processes``, or if loading costs little beside the time that the last one was used.
         """
-        new = [subject for subject in self._terms if subject not in self._standing]
-        fresh = True
-        if self._worker is None:
-            self.start()
-        elif self._round:
-            self._settle()
-            keep = self._of([s for s in self._terms if s not in self.done or s in self._companions])
-            load_s = self._load_s * len(keep) / max(1, len(self._loadable))
-            used_s = time.monotonic() - self._process_began
-            if fresh := self._process + 1 < self._settings.processes or used_s > _USE_PER_LOAD * load_s:
-                yield from self._restart(keep)
-            else:
-                yield from self._unload([part for part in self._loaded if part not in keep])
-                yield from self._load_again(keep)
-        for subject, part in list(self._unchecked.items()):
-            yield from self._check(subject, part)
-        for name in [name for name in self._parts if name not in self._loadable]:
-            yield from self._load(name)
+        new = [subject for subject in self._terms if self._knowledge.is_new(subject)]
+        is_fresh = yield from self._make_room()
+        for subject in list(self._unchecked):
+            yield from self._tell(self._link.check(subject, self._unchecked.pop(subject)))
+        for part in self._link.unloaded():
+            yield from self._tell(self._link.load(part))
         if self._method == "none":
             return
-        if fresh:
+        if is_fresh:
             yield from self._warm_up()
-        self.expected_blocks = len(self._samples) + rounds * len(self._of(new))
-        while not self._settle() and any(s in self._terms and self._standing[s].rounds < rounds for s in new):
+        while not self._update() and any(self._knowledge.rounds(s) < rounds for s in new if s in self._terms):
             yield from self._go_on()
 
     def finish(self) -> Iterator[Event]:
-        """Measure until all is known well enough, and what stands alone on its axis once more."""
+        """Measure until all subjects are done, then again those that stand alone, and tell what stopped each one."""
         if self._method == "none":
             return
         self._companions = set(self._references)  # the others have served
-        while not self._settle():
+        while not self._update():
             yield from self._go_on()
         yield from self._retest()
-
-    def _go_on(self) -> Iterator[Event]:
-        if self._wants_fresh_process():
-            yield from self._refresh()
-        yield from self._rounds()
-
-    def _wants_fresh_process(self) -> bool:
-        """Whether the next rounds belong into a new process.
-
-        The first rounds are dealt out evenly. Later ones go on in the last process, unless what differs between
-        processes is most of what is left to know, and starting one costs less than it was used.
-        """
-        wanted = self._settings.processes
-        if self._process + 1 < wanted:
-            return self._round >= (self._process + 1) * self._settings.min_rounds // wanted
-        share = next((found.process_share for found in self.estimates.values()), 0.0)
-        unknown = 1.96 * share / (self._process + 1) ** 0.5
-        used_s = time.monotonic() - self._process_began
-        return unknown > self._settings.interval / 2 and used_s > _USE_PER_LOAD * self._load_s
-
-    def _refresh(self, keep: Sequence[str] | None = None) -> Iterator[Event]:
-        """Go on in a fresh process, with what is loaded loaded there too, or ``keep`` alone."""
-        yield from self._restart(list(self._loaded) if keep is None else keep)
-        yield from self._warm_up()
-
-    def _restart(self, keep: Sequence[str]) -> Iterator[Event]:
-        self.close()
-        self._loaded = {part: None for part in self._loadable if part in keep or part == self._evictor}
-        yield from self._recover()
-
-    def _load(self, part: str) -> Iterator[Event]:
-        answer = yield from self._get_loaded(part, self._parts[part])
-        if isinstance(answer, Outcome):
-            yield from self._lost(answer)
-            yield from self._recover()
-        else:
-            self._loaded[part] = self._loadable[part] = None
-            self._load_s += answer["load_s"]
-            yield from loaded_events(part, answer)
-
-    def _check(self, subject: str, part: Part) -> Iterator[Event]:
-        """Load a subject alone, which calls it once, and let it go."""
-        del self._unchecked[subject]
-        answer = yield from self._get_loaded(subject, part)
-        if isinstance(answer, Outcome):
-            self._terms.pop(subject, None)
-            yield answer
-            yield from self._recover()
-        else:
-            yield from loaded_events(subject, answer)
-            yield from self._unload([subject])
-
-    def _unload(self, parts: Sequence[str]) -> Iterator[Outcome]:
-        """Let the runner forget parts; they can be loaded again."""
-        for part in parts:
-            self._loaded.pop(part, None)
-            try:
-                assert self._worker is not None
-                self._worker.request("unload", self._settings.time_limit_s, handle=part)
-            except WorkerError:  # all the others go on in a new one, which has never had this part
-                self.close()
-                yield from self._recover()
-
-    def _lost(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Say of every subject that a part was for that it has no latency."""
-        self._loaded.pop(outcome.subject, None)
-        self._loadable.pop(outcome.subject, None)
-        self._parts.pop(outcome.subject, None)
-        for subject in [s for s, terms in self._terms.items() if outcome.subject in dict(terms)]:
-            del self._terms[subject]
-            yield Outcome(subject, outcome.status, outcome.reason)
-
-    def _get_loaded(self, name: str, part: Part) -> Generator[Outcome, None, dict[str, Any] | Outcome]:
-        """Ask to load an artifact, and again in a new runner where the connection to the last broke meanwhile."""
-        while (answer := self._ask_to_load(name, part)) is None:
-            yield from self._recover()
-        return answer
-
-    def _ask_to_load(self, name: str, part: Part) -> dict[str, Any] | Outcome | None:
-        """Load an artifact into the runner; where that fails, forget it, and the runner too where that has gone.
-
-        None where the connection broke, which says nothing of the artifact.
-        """
-        assert self._worker is not None
-        try:
-            return ask_to_load(self._worker, name, part, self._settings)
-        except WorkerError as error:
-            self.close()
-            return None if self._only_dropped(error, name) else outcome_of(name, error, "loading")
-
-    def _only_dropped(self, error: WorkerError, part: str) -> bool:
-        """Whether the connection broke, and not so often with this part that it must be what the host dies of."""
-        self._drops[part] += isinstance(error, ConnectionLost)
-        return isinstance(error, ConnectionLost) and self._drops[part] <= MOST_DROPS
-
-    def _recover(self) -> Iterator[Outcome]:
-        """Where the runner has gone, start a new one and load there all that was loaded; each failure is an outcome."""
-        while self._worker is None:
-            self.start()
-            needed = self._of(self._terms)
-            for part in [part for part in self._loaded if part in needed or part == self._evictor]:
-                answer = self._ask_to_load(part, self._parts[part])
-                if isinstance(answer, Outcome):
-                    yield from self._lost(answer)
-                if self._worker is None:
-                    break
-
-    def _load_again(self, parts: Sequence[str]) -> Iterator[Outcome]:
-        """Load parts that this process lacks and an earlier one had."""
-        for part in parts:
-            if part in self._loaded or part not in self._loadable:
-                continue
-            answer = yield from self._get_loaded(part, self._parts[part])
-            if isinstance(answer, Outcome):
-                yield from self._lost(answer)
-                yield from self._recover()
-            else:
-                self._loaded[part] = None
-
-    def _warm_up(self) -> Iterator[Process | Outcome]:
-        """Run the reference layer until the process is steady; what it dies of shows when it is measured."""
-        first = [part for part in self._of(self._references) if part in self._loaded] or list(self._loaded)
-        spans, steady = 0, True
-        if first and self._platform.wall_clock and self._worker is not None:
-            value_ns = int(self._settings.value_ms * 1e6)
-            try:
-                answer = self._worker.request(
-                    "warm_up", self._settings.time_limit_s, handle=first[0], value_ns=value_ns
-                )
-                spans, steady = answer.get("spans", 0), answer.get("steady", False)
-            except WorkerError:
-                steady = False
-                self.close()
-                yield from self._recover()
-        self._process_began = time.monotonic()
-        yield Process(self._process, spans, steady, self.hello["witnesses"])
+        yield from self._knowledge.stopped(self._terms)
 
     # ------------------------------------------------------------------ rounds
 
-    def _of(self, subjects: Sequence[str] | Mapping[str, Any] | set[str]) -> list[str]:
-        """Return the parts of subjects, each once."""
-        return list(dict.fromkeys(part for s in subjects for part, _ in self._terms.get(s, ())))
+    def _go_on(self) -> Iterator[Event]:
+        """Measure the next rounds, in a fresh process if one is due."""
+        link, knowledge = self._link, self._knowledge
+        share, load_s = knowledge.process_share, link.expected_load_s()
+        if self._schedule.wants_fresh_process(link.process, share, link.used_s, load_s):
+            yield from self._restart(list(link.loaded))
+        # A subject that was done in an earlier process, and was not loaded in this one, may need more rounds now.
+        unknown = [subject for subject in self._terms if subject not in knowledge.done]
+        yield from self._tell(link.load_again(self._parts_of(unknown)))
+        yield from self._measure(self._schedule.choose(self._measurable(), knowledge.done, self._companions))
 
-    def _rounds(self, only: Sequence[str] | None = None) -> Iterator[Event]:
-        """Measure each active layer in random order: one round of many layers, or some rounds of a few."""
-        if only is None:  # what an earlier process knew well enough, and now is not
-            yield from self._load_again(self._of([subject for subject in self._terms if subject not in self.done]))
-        known = [subject for subject in self._terms if all(part in self._loaded for part, _ in self._terms[subject])]
-        active = [s for s in known if s not in self.done] if only is None else list(only)
-        if only is None:
-            known = [str(s) for s in self._rng.permutation([s for s in known if s in self.done])]
-            known.sort(key=lambda subject: subject not in self._companions)
-            fewest, most = _FEWEST_PER_ROUND - len(active), len(active)
-            active += [s for i, s in enumerate(known) if i < fewest or (i < most and s in self._companions)]
-        parts = self._of(active)
-        if not parts:
-            return
-        rounds = min(self._rounds_left_in_process(), -(-_FEWEST_AT_A_TIME // len(parts)))
-        todo: deque[tuple[int, list[str], int]] = deque()
-        for i in range(rounds):
-            order = [str(part) for part in self._rng.permutation(parts)]
-            chunks = [order[start : start + _PARTS_IN_TURN] for start in range(0, len(order), _PARTS_IN_TURN)]
-            todo += [(self._round + i, chunk, _MOST_RETAKES) for chunk in chunks]
-        self._round += rounds
-        while todo:
-            number, chunk, retakes = todo.popleft()
-            again: list[str] = []
-            for event in self._chunk(number, chunk, retakes > 0):
-                if isinstance(event, Block) and "discarded" in event.witnesses:
-                    again.append(event.subject)
+    def _measure(self, subjects: Sequence[str]) -> Iterator[Event]:
+        """Measure some subjects for as many rounds as the schedule plans; disturbed samples are taken again."""
+        turns = deque(self._schedule.turns(self._parts_of(subjects), self._link.process))
+        while turns:
+            turn = turns.popleft()
+            discarded = []
+            for event in self._take_turn(turn):
+                if isinstance(event, Sample) and event.discarded:
+                    discarded.append(event.part)
                 yield event
-            again = [part for part in again if part in self._loaded]
-            if again:
-                todo.append((number, again, retakes - 1))
+            if again := [part for part in discarded if part in self._link.loaded]:
+                turns.append(turn.again(again))
 
-    def _rounds_left_in_process(self) -> int:
-        few, wanted = self._settings.min_rounds, self._settings.processes
-        if self._process + 1 >= wanted:
-            return few
-        return max(1, (self._process + 1) * few // wanted - self._round)
+    def _take_turn(self, turn: Turn) -> Iterator[Sample | Outcome]:
+        """Take one sample of each part of a turn, and judge it."""
+        parts = [part for part in turn.parts if part != self._evictor]
+        position = 0
+        for timed in self._link.time(parts, lambda left: self._timing.request(left, turn.round)):
+            if isinstance(timed, Lost):
+                yield from self._lose(timed)
+                continue
+            if timed.part != self._evictor:
+                position = 1 + turn.parts.index(timed.part)
+            yield self._judged(timed, turn, position)
 
-    def _chunk(self, number: int, chunk: Sequence[str], may_retake: bool) -> Iterator[Event]:
-        """Ask for one block of each part and yield them; what fails is an outcome, and the others are asked again."""
-        todo = [part for part in chunk if part in self._loaded and part != self._evictor]
-        while todo:
-            assert self._worker is not None
-            try:
-                expected, limit_s = self._ask(todo), self._limit_s(todo)
-                while expected:
-                    answer = self._worker.receive(limit_s)
-                    if not answer.pop("ok"):
-                        raise WorkerError(answer["error"])
-                    part = expected.pop(0)
-                    if part in todo:
-                        todo.remove(part)
-                    yield self._block(number, len(chunk) - len(todo), part, answer, may_retake)
-            except WorkerError as error:
-                self.close()
-                if self._only_dropped(error, next(iter(todo), "")):
-                    pass
-                elif self._method == "stacked":  # nobody knows whose fault it was: each is tried alone when loaded
-                    self._deaths += 1
-                    if self._deaths > _MOST_DEATHS:  # as likely as not one of these, and there must be an end
-                        for part in todo:
-                            self._loaded.pop(part, None)
-                            yield from self._lost(outcome_of(part, error, f"one of {len(todo)} layers in turn"))
-                else:
-                    failed = todo[0]
-                    del self._loaded[failed]
-                    yield from self._lost(outcome_of(failed, error, f"round {number + 1}"))
-                yield from self._recover()
-                todo = [part for part in todo if part in self._loaded]
-
-    def _ask(self, todo: Sequence[str]) -> list[str]:
-        """Send the request for a block of each part; return the parts in the order of the answers."""
-        assert self._worker is not None
-        value_ns, block_ns = int(self._settings.value_ms * 1e6), int(self._settings.block_ms * 1e6)
-        if self._method == "whole":
-            self._worker.send("time", handles=list(todo), value_ns=value_ns, block_ns=block_ns)
-        elif self._method == "profiled":
-            self._worker.send("profile", handles=list(todo), block_ns=block_ns)
-        elif self._evictor:
-            self._worker.send("alternate", handles=list(todo), passes=self._settings.passes, evictor=self._evictor)
-            return [part for each in todo for part in (each, self._evictor)]
-        else:
-            held = sum(self._parts[part].artifact.size_bytes for part in todo)
-            evict = max(0, round(self._settings.footprint_mib * 2**20) - held) if self._platform.wall_clock else 0
-            self._worker.send("rotate", handles=list(todo), passes=self._settings.passes, evict_bytes=evict)
-        return list(todo)
-
-    def _limit_s(self, todo: Sequence[str]) -> float:
-        """Calls in turn are answered all at once."""
-        return self._settings.time_limit_s * (len(todo) if self._method == "stacked" else 1)
-
-    def _block(self, number: int, position: int, part: str, answer: dict[str, Any], may_retake: bool) -> Block:
-        del answer["handle"]
-        self._drops.pop(part, None)
-        seen = answer["witnesses"]
-        if why := self._disturbance(seen):
-            seen["discarded" if may_retake else "disturbed"] = why
-        block = Block(part, number, position, self._process, taken_at=time.time(), **answer)
-        self._spent_ns[part] += sum(block.times_ns)
-        if "discarded" not in seen:
-            self._samples.append(block.sample(self._parts[part].bound))
-        return block
-
-    def _disturbance(self, seen: dict[str, Any]) -> str:
-        """Return what took the core from a block or slowed its clock; nothing for one that can be used."""
-        if seen.get("preempted"):
-            return "preempted"
-        if (stolen := seen.get("steal_ms")) and stolen * 1e6 > _STOLEN * seen["wall_ns"]:
-            return "stolen"
-        if proxy := seen.get("clock_proxy_ns"):
-            self._proxies.append(proxy)
-            if len(self._proxies) >= _FEWEST_PROXIES and proxy > _THROTTLED * statistics.median(self._proxies):
-                return "throttled"
-        return ""
-
-    def _settle(self) -> bool:
-        """Find which layers need no more rounds, and how many the others may need; return whether none does."""
-        few, most = self._settings.min_rounds, self._settings.max_rounds
-        self.estimates = estimate_session(self._samples, self._terms) if self._samples else {}
-        self.done = set()
-        rounds_ahead: Counter[str] = Counter()
-        for subject in self._terms:
-            standing = self._standing.setdefault(subject, _Round())
-            if known := self.estimates.get(subject):
-                if known.rounds > standing.rounds:
-                    excess = min(_HOPELESS, known.interval / self._settings.interval)
-                    standing.history += [min([excess, *standing.history[-1:]])] * (known.rounds - standing.rounds)
-                    standing.rounds, standing.excess = known.rounds, excess
-                else:
-                    standing.excess = min(_HOPELESS, known.interval / self._settings.interval)
-            if self._is_done(subject, standing):
-                self.done.add(subject)
-            # An interval shrinks with the square root of the rounds.
-            wanted = few if standing.rounds < few else min(most, round(standing.rounds * standing.excess**2))
-            ahead = 0 if subject in self.done else max(1, wanted - standing.rounds)
-            for part, _ in self._terms[subject]:
-                rounds_ahead[part] = max(rounds_ahead[part], ahead)
-        self.expected_blocks = len(self._samples) + sum(rounds_ahead.values())
-        return len(self.done) == len(self._terms)
-
-    def _is_done(self, subject: str, standing: _Round) -> bool:
-        """Known well enough, or past its last round or its time, or no longer improving."""
-        if standing.rounds < self._settings.min_rounds:
-            return False
-        spent_s = sum(self._spent_ns[part] for part, _ in self._terms[subject]) / 1e9
-        if (
-            standing.excess <= 1
-            or standing.rounds >= self._settings.max_rounds
-            or spent_s > self._settings.time_limit_s
-        ):
-            return True
-        if standing.rounds * standing.excess**2 > _OUT_OF_REACH * self._settings.max_rounds:
-            return standing.rounds >= 2 * self._settings.min_rounds
-        history = standing.history
-        return len(history) > 2 * _STALE_ROUNDS and history[-1] > _STALE * history[-1 - _STALE_ROUNDS]
-
-    # ------------------------------------------------------------------ layers that stand alone
+    def _judged(self, timed: Timed, turn: Turn, position: int) -> Sample:
+        """Return a sample, discarded if it was disturbed and may be taken again, and take it into account."""
+        witnesses = dict(timed.witnesses)
+        if disturbance := self._judge(witnesses):
+            witnesses[DISCARDED if turn.retakes > 0 else DISTURBED] = disturbance.value
+        process, spans_ns = self._link.process, timed.spans_ns
+        sample = Sample(
+            timed.part, turn.round, position, process, timed.calls_per_span, spans_ns, witnesses, taken_at=time.time()
+        )
+        self._knowledge.take(sample, self._link.parts[timed.part].bound)
+        return sample
 
     def _retest(self) -> Iterator[Event]:
-        """Measure what disagrees with its neighbours again, beside them, in a process of its own."""
-        suspects: dict[str, list[str]] = {}
-        for axis in self._axes:
-            known = [subject for subject in axis if subject in self.estimates and subject in self._terms]
-            latencies = [self.estimates[subject].latency_ms for subject in known]
-            for i, subject in enumerate(known):
-                error = self.estimates[subject].std_error_ms
-                if stands_alone(latencies[i], error, latencies[:i], latencies[i + 1 :]):
-                    suspects[subject] = known[max(0, i - 2) : i] + known[i + 1 : i + 3]
+        """Measure the subjects that stand alone again, beside their neighbours, in a process of their own."""
+        suspects = find_suspects(self._axes, self.estimates, self._terms)
         if not suspects:
             return
-        again = list(dict.fromkeys([*suspects, *(near for each in suspects.values() for near in each)]))
-        again += [subject for subject in self._references if subject in self._terms and subject not in again]
-        yield from self._refresh(self._of(again))
+        again = retested_together(suspects, self._measured_references())
+        yield from self._restart(self._parts_of(again))
         for subject, neighbours in suspects.items():
-            yield Retest(subject, self._process, neighbours)
-        first = self._round
-        while self._round - first < self._settings.min_rounds:
-            here = [s for s in again if s in self._terms and all(part in self._loaded for part, _ in self._terms[s])]
-            if not here:
+            yield Retest(subject, self._link.process, neighbours)
+        first = self._schedule.round
+        while self._schedule.round - first < self._settings.min_rounds:
+            here = self._measurable()
+            subjects = [subject for subject in again if subject in here]
+            if not subjects:
                 return
-            yield from self._rounds(here)
-        self._settle()
+            yield from self._measure(subjects)
+        self._update()
+
+    # ------------------------------------------------------------------ subjects and their parts
+
+    def _update(self) -> bool:
+        """Look at what is known; return True if no subject needs more rounds."""
+        return self._knowledge.update(self._terms)
+
+    def _parts_of(self, subjects: Iterable[str]) -> list[str]:
+        """Return the parts of subjects, each once."""
+        return list(dict.fromkeys(part for subject in subjects for part, _ in self._terms[subject]))
+
+    def _measurable(self) -> list[str]:
+        """Return the subjects whose parts are all loaded."""
+        return [s for s, terms in self._terms.items() if all(part in self._link.loaded for part, _ in terms)]
+
+    def _with_evictor(self, parts: Iterable[str]) -> list[str]:
+        """Return parts and the evictor, which every runner needs."""
+        return list(dict.fromkeys([*parts, *([] if self._evictor is None else [self._evictor])]))
+
+    # ------------------------------------------------------------------ runners
+
+    def _make_room(self) -> Generator[Event, None, bool]:
+        """Prepare a runner for added subjects; return True if it is a fresh one, which is to be warmed up."""
+        link, schedule = self._link, self._schedule
+        if not link.is_open:
+            link.start()
+            return True
+        if not schedule.round:
+            return True
+        self._update()
+        keep = [s for s in self._terms if s not in self._knowledge.done or s in self._companions]
+        parts = self._with_evictor(self._parts_of(keep))
+        if schedule.may_start_fresh(link.process, link.used_s, link.expected_load_s(parts)):
+            yield from self._tell(link.restart(parts))
+            return True
+        yield from self._tell(link.unload([part for part in link.loaded if part not in parts]))
+        yield from self._tell(link.load_again(parts))
+        return False
+
+    def _restart(self, parts: Iterable[str]) -> Iterator[Event]:
+        """Go on in a fresh process, in which these parts are loaded."""
+        yield from self._tell(self._link.restart(self._with_evictor(parts)))
+        yield from self._warm_up()
+
+    def _warm_up(self) -> Iterator[Event]:
+        """Run the first reference, or whatever is loaded first, until the process is steady."""
+        loaded = self._link.loaded
+        references = [part for part in self._parts_of(self._measured_references()) if part in loaded]
+        first = next(iter(references or loaded), None)
+        yield from self._tell(self._link.warm_up(first if self._warms_up else None))
+
+    def _measured_references(self) -> list[str]:
+        return [subject for subject in self._references if subject in self._terms]
+
+    def _tell(self, reports: Iterable[Loaded | Checked | Process | Lost]) -> Iterator[Event]:
+        """Turn the link's reports into events."""
+        for report in reports:
+            if isinstance(report, Lost):
+                yield from self._lose(report)
+            else:
+                yield report
+
+    def _lose(self, lost: Lost) -> Iterator[Outcome]:
+        """Yield the outcome of every subject that a lost part was for, and of one that was lost in its check."""
+        for subject in [s for s, terms in self._terms.items() if lost.part in (s, *dict(terms))]:
+            del self._terms[subject]
+            yield Outcome(subject, lost.status, lost.reason)
+        needed = self._with_evictor(self._parts_of(self._terms))
+        self._link.forget([part for part in self._link.loaded if part not in needed])

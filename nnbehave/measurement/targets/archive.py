@@ -1,4 +1,4 @@
-"""The runner as one file, for Pythons that nnbehave is not installed in: of another version, or on another machine."""
+"""The runner in one file, for Pythons without nnbehave: another interpreter here, or one on another machine."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _PACKAGE = Path(__file__).parent.parent.parent
 
 
 def runner_archive() -> Path:
-    """Return a zip file from which ``python -m nnbehave.runner`` runs, named by its content.
+    """Return a zip file from which ``python -m nnbehave.runner`` runs. Its name has a hash of its content.
 
-    It holds :mod:`nnbehave.runner`, which needs the standard library, NumPy and a platform's runtime.
+    It holds :mod:`nnbehave.runner`, which needs the standard library, NumPy and the runtime of a platform.
     """
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(zipfile.ZipInfo("nnbehave/__init__.py"), "")
         for path in sorted((_PACKAGE / "runner").rglob("*.py")):
             name = path.relative_to(_PACKAGE.parent).as_posix()
-            archive.writestr(zipfile.ZipInfo(name), path.read_bytes())  # without times, so that alike is the same
+            archive.writestr(zipfile.ZipInfo(name), path.read_bytes())  # without file times, so equal code hashes equal
     digest = hashlib.sha256(content.getvalue()).hexdigest()[:16]
     file = ArtifactCache().root.absolute() / "runner" / f"nnbehave-runner-{digest}.zip"
     if not file.exists():

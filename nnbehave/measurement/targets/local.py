@@ -1,4 +1,4 @@
-"""This machine: the runner as a worker process, in this Python or in another one."""
+"""Targets on this machine: the runner is a worker process, in this Python or in another one."""
 
 from __future__ import annotations
 
@@ -10,23 +10,39 @@ import sys
 
 from nnbehave.errors import InvalidInputError, MissingExtraError
 from nnbehave.measurement.platforms import Platform
-from nnbehave.measurement.targets._base import Target, needs, runner_arguments, runner_environment
+from nnbehave.measurement.targets._base import (
+    Target,
+    check_portable,
+    missing_package,
+    runner_arguments,
+    runner_environment,
+)
 from nnbehave.measurement.targets.archive import runner_archive
 from nnbehave.measurement.worker import PythonWorker, Worker
 from nnbehave.runner.lock import MeasuringLock
 
+_LIMIT_S = 60.0  # for another Python to list its packages
+
 
 class LocalTarget(Target):
-    """Starts runners on this machine, each in the Python that its platform runs in."""
+    """Starts runners on this machine, each in the Python that its platform needs."""
 
+    scheme = "local"
+    form = "local"
     name = "local"
     place = "this machine"
 
     def __init__(self) -> None:
         self._lock = MeasuringLock()
 
+    @classmethod
+    def from_text(cls, text: str) -> Target:
+        if text != cls.scheme:
+            raise InvalidInputError(f"target {text!r} is not of the form {cls.form}")
+        return cls()
+
     def adapt(self, platform: Platform) -> Platform:
-        platform.version()
+        platform.version()  # raises if the runtime is not installed
         return platform
 
     def start(self, platform: Platform, number: int = 0) -> Worker:
@@ -44,7 +60,7 @@ class LocalTarget(Target):
 
 
 class PythonTarget(LocalTarget):
-    """Starts runners on this machine in another Python, with its own packages: another version of a runtime.
+    """Starts runners in another Python on this machine, which has its own packages: another version of a runtime.
 
     Parameters
     ----------
@@ -57,6 +73,9 @@ class PythonTarget(LocalTarget):
         There is no such program.
     """
 
+    scheme = "python"
+    form = "python:/path/to/python"
+
     def __init__(self, python: str) -> None:
         super().__init__()
         found = shutil.which(os.path.expanduser(python)) if python else None
@@ -65,16 +84,19 @@ class PythonTarget(LocalTarget):
         self._python = os.path.abspath(found)
         self.name = f"python:{self._python}"
 
+    @classmethod
+    def from_text(cls, text: str) -> Target:
+        return cls(text.partition(":")[2])
+
     def adapt(self, platform: Platform) -> Platform:
-        """Look for NumPy and the runtime in that Python."""
-        if platform.preparation() is not None and not platform.package:
-            raise InvalidInputError(f"platform {platform.name!r} has a runner of its own: it only runs on target local")
+        """Return the platform unchanged. That Python must have NumPy and the platform's runtime."""
+        check_portable(platform)
         packages = list(filter(None, ["numpy", platform.package]))
         versions = _versions(self._python, packages)
         if versions["numpy"] is None:
             raise MissingExtraError(f"{self._python} has no NumPy: {self._python} -m pip install numpy")
         if platform.package and versions[platform.package] is None:
-            raise needs(platform, self._python, self._python)
+            raise missing_package(platform, self._python, self.place)
         return platform
 
     def start(self, platform: Platform, number: int = 0) -> Worker:
@@ -95,11 +117,13 @@ print(json.dumps({package: ask(package) for package in sys.argv[1:]}))
 
 
 def _versions(python: str, packages: list[str]) -> dict[str, str | None]:
-    """Return the versions of packages in another Python, None for those that it has not."""
+    """Return the version of each package in another Python; None if it is not installed."""
     command = [python, "-c", _ASK_VERSIONS, *packages]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, cwd="/")
-        versions: dict[str, str | None] = json.loads(said.stdout.splitlines()[-1])
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_LIMIT_S, stdin=subprocess.DEVNULL, cwd="/"
+        )
+        versions: dict[str, str | None] = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         raise InvalidInputError(f"target 'python:{python}': that is not a Python of version 3.8 or newer") from None
     return versions

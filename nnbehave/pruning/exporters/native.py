@@ -1,45 +1,44 @@
-"""nnbehave's own format of a pruned space, as JSON or YAML: all of it, and read back again."""
+"""nnbehave's own format of a pruned space, as JSON or YAML; :func:`nnbehave.load_pruned_space` reads it back."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from nnbehave.design.space import space_from_document, space_to_document
-from nnbehave.errors import InvalidInputError
-from nnbehave.pruning._pruned import PrunedSpace, Removed
-from nnbehave.pruning.exporters._base import Exporter
+from nnbehave.design.space import space_to_document
+from nnbehave.pruning.exporters.base import Exporter
 
-_FORMAT = 1
-_GROUP = ("slot", "dimension", "rule", "platform")  # what rows that follow one another mostly share
-_OWN = ("value", "why", "evidence")
-_YAML = (".yaml", ".yml")
-# The same in C where PyYAML was built with it: ten times as fast.
+if TYPE_CHECKING:
+    from nnbehave.pruning.pruned_space import PrunedSpace, Removed
+
+FORMAT, VERSION = "nnbehave.pruned_space", 1
+SHARED_FIELDS = ("slot", "dimension", "rule", "platform")  # of a removal: mostly the same in consecutive removals
+OWN_FIELDS = ("value", "why", "evidence")
+YAML_SUFFIXES = (".yaml", ".yml")
+# PyYAML's C code is ten times as fast; not every PyYAML was built with it.
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class JSONExporter(Exporter):
-    """The whole of it: both spaces, what was removed and why, what was left whole; ``load_pruned_space`` reads it."""
+    """All of a pruned space: both spaces, the removals with their reasons, and the choices that were left whole."""
 
     name = "json"
 
-    def convert(self, pruned: PrunedSpace) -> dict[str, Any]:
+    def convert(self, pruned: PrunedSpace) -> dict[str, object]:
         provenance = {
             "nnbehave": version("nnbehave"),
             "platforms": sorted({row.platform for row in pruned.removals} - {""}),
             "rules": sorted({row.rule for row in pruned.removals}),
-            "environments": pruned.environments,
+            "environments": {name: asdict(facts) for name, facts in pruned.environments.items()},
         }
         return {
-            "format": "nnbehave.pruned_space",
-            "version": _FORMAT,
+            "format": FORMAT,
+            "version": VERSION,
             "provenance": provenance,
             "original": space_to_document(pruned.original),
             "space": space_to_document(pruned.space),
@@ -52,48 +51,19 @@ class YAMLExporter(JSONExporter):
     """The same as YAML."""
 
     name = "yaml"
-    suffixes = _YAML
+    suffixes = YAML_SUFFIXES
 
-    def text(self, data: dict[str, Any]) -> str:
+    def text(self, data: dict[str, object]) -> str:
         return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
-def _grouped(removals: Iterable[Removed]) -> list[dict[str, Any]]:
-    """Return rows in order, those that follow one another and share all else as one with their ``values``."""
-    groups = groupby(removals, lambda row: [getattr(row, name) for name in _GROUP])
+def _grouped(removals: Iterable[Removed]) -> list[dict[str, object]]:
+    """Return the removals in order; consecutive ones with the same shared fields are one group with ``values``."""
+    groups = groupby(removals, lambda row: [getattr(row, name) for name in SHARED_FIELDS])
     return [
-        {**dict(zip(_GROUP, shared, strict=True)), "values": [[getattr(row, name) for name in _OWN] for row in rows]}
+        {
+            **dict(zip(SHARED_FIELDS, shared, strict=True)),
+            "values": [[getattr(row, name) for name in OWN_FIELDS] for row in rows],
+        }
         for shared, rows in groups
     ]
-
-
-def _rows(groups: Iterable[dict[str, Any]]) -> Iterator[Removed]:
-    for group in groups:
-        shared = {name: group[name] for name in _GROUP}
-        for own in group["values"]:
-            yield Removed(**shared, **dict(zip(_OWN, own, strict=True)))
-
-
-def load_pruned_space(path: str | Path) -> PrunedSpace:
-    """Read a pruned space that was exported as ``json`` or ``yaml``.
-
-    Raises
-    ------
-    InvalidInputError
-        The file cannot be read, is no pruned space, or was written by another version of the format.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        data = yaml.load(text, _Loader) if Path(path).suffix.lower() in _YAML else json.loads(text)
-        kind, number = data["format"], data["version"]
-        if kind == "nnbehave.pruned_space" and number == _FORMAT:
-            return PrunedSpace(
-                space_from_document(data["original"], "original"),
-                space_from_document(data["space"], "space"),
-                tuple(_rows(data["removals"])),
-                tuple((slot, dimension, why) for slot, dimension, why in data["left_whole"]),
-                data["provenance"]["environments"],
-            )
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, yaml.YAMLError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is not a saved pruned space: {error}") from None
-    raise InvalidInputError(f"{path}: {kind} version {number}; this nnbehave reads pruned spaces of version {_FORMAT}")

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from nnbehave.pruning._pruned import PrunedSpace
-from nnbehave.pruning.exporters._base import Exporter, check_slots, refusal, widths
+from nnbehave.pruning.exporters.base import Exporter
+from nnbehave.pruning.exporters.choices import check_slots, refusal, widths
+
+if TYPE_CHECKING:
+    from nnbehave.pruning.pruned_space import PrunedSpace
 
 
 class NNCFExporter(Exporter):
     """The part of an NNCF configuration that lists the widths of each layer, the original one first.
 
-    The lists are given one by one (``overwrite_groups_widths``), since ``width_step`` counts down from a layer's own
-    width. BootstrapNAS of NNCF 2.18 and 2.19 needs the environment variable ``NNCF_TORCH_LEGACY_TRACING=1``.
+    The widths are listed one by one (``overwrite_groups_widths``), because ``width_step`` counts down from a layer's
+    own width. BootstrapNAS of NNCF 2.18 and 2.19 needs the environment variable ``NNCF_TORCH_LEGACY_TRACING=1``.
     """
 
     name = "nncf"
 
-    def convert(self, pruned: PrunedSpace, *, nodes: Mapping[str, str | Sequence[str]] | None = None) -> dict[str, Any]:
+    def convert(
+        self, pruned: PrunedSpace, *, nodes: Mapping[str, str | Sequence[str]] | None = None
+    ) -> dict[str, object]:
         """Return the configuration.
 
         Parameters
         ----------
         pruned : PrunedSpace
         nodes : mapping of str to str or list of str, optional
-            Slot to the name of its layer in NNCF's graph, such as ``"Net/NNCFConv2d[conv1]/conv2d_0"``, or to those of
-            all layers that must be equally wide; by default the slot's own name.
+            Slot to the name of its layer in NNCF's graph, such as ``"Net/NNCFConv2d[conv1]/conv2d_0"``, or to the names
+            of all layers that must have the same width. By default the slot's own name.
 
         Raises
         ------
         InvalidInputError
-            The space has choices besides output channels, a layer's own width is not left, or ``nodes`` speaks of
+            The space has choices other than output channels, a layer's own width is not left, or ``nodes`` names
             another slot.
         """
         left = widths(pruned, "BootstrapNAS")

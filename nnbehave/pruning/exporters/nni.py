@@ -1,20 +1,24 @@
-"""NNI: the search_space.json of its experiments."""
+"""NNI: the ``search_space.json`` of its experiments."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nnbehave.errors import InvalidInputError
-from nnbehave.pruning._pruned import PrunedSpace
-from nnbehave.pruning.exporters._base import Exporter, parameters
+from nnbehave.pruning.exporters.base import Exporter
+from nnbehave.pruning.exporters.choices import parameters
+from nnbehave.records import Scalar
+
+if TYPE_CHECKING:
+    from nnbehave.pruning.pruned_space import PrunedSpace
 
 
 class NNIExporter(Exporter):
-    """One ``choice`` a parameter: ``quniform`` would give floats, and multiples of its step alone."""
+    """One ``choice`` for each parameter. ``quniform`` would give floats, and only multiples of its step."""
 
     name = "nni"
 
-    def convert(self, pruned: PrunedSpace) -> dict[str, dict[str, Any]]:
+    def convert(self, pruned: PrunedSpace) -> dict[str, dict[str, str | list[Scalar]]]:
         choices = parameters(pruned)
         for name, values in choices.items():
             slot, _, dimension = name.rpartition(".")

@@ -1,18 +1,24 @@
-"""Optuna: distributions as its own JSON has them, and asking a trial for a network."""
+"""Optuna: distributions in the form of its own JSON, and a function that lets a trial choose a network."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from nnbehave.pruning._pruned import PrunedSpace
-from nnbehave.pruning.exporters._base import Exporter, parameters
+from nnbehave.pruning.exporters.base import Exporter
+from nnbehave.pruning.exporters.choices import parameters
+from nnbehave.records import Scalar
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+    from nnbehave.pruning.pruned_space import PrunedSpace
 
 
 class OptunaExporter(Exporter):
-    """One distribution a choice: ``optuna.distributions.json_to_distribution(json.dumps(each))`` reads it.
+    """One distribution for each choice; ``optuna.distributions.json_to_distribution(json.dumps(each))`` reads it.
 
-    Evenly spaced integers are an ``IntDistribution``, which keeps their order for the sampler; its grid begins at
-    ``low``, so that it holds these values and no others. All else is a ``CategoricalDistribution``.
+    Evenly spaced integers become an ``IntDistribution``, which tells the sampler their order. Its grid begins at
+    ``low``, so it holds exactly these values. All other choices become a ``CategoricalDistribution``.
     """
 
     name = "optuna"
@@ -21,8 +27,8 @@ class OptunaExporter(Exporter):
         return {name: _distribution(values) for name, values in parameters(pruned).items()}
 
 
-def suggest(trial: Any, pruned: PrunedSpace) -> dict[str, dict[str, Any]]:
-    """Let an Optuna trial choose a network; names and distributions are those that are exported.
+def suggest(trial: BaseTrial, pruned: PrunedSpace) -> dict[str, dict[str, Scalar]]:
+    """Return the network that an Optuna trial chooses, with the names and distributions of the export.
 
     Parameters
     ----------
@@ -32,29 +38,33 @@ def suggest(trial: Any, pruned: PrunedSpace) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict of str to dict
-        Of each slot that is in use, dimension to value. Where a stage's depth or a slot's own choice leaves a slot out,
-        it is not there, and the trial is not asked for the rest of it.
+        Dimension to value for each slot of the network. A slot that the stage's depth or its own choice leaves out is
+        missing, and the trial is not asked for its values.
     """
     values = parameters(pruned)
 
-    def ask(name: str) -> Any:
+    def ask(name: str) -> Scalar:
         attributes = _distribution(values[name])["attributes"]
         if "choices" in attributes:
-            return trial.suggest_categorical(name, attributes["choices"])
+            choice: Scalar = trial.suggest_categorical(name, attributes["choices"])
+            return choice
         return trial.suggest_int(name, **attributes)
 
-    network: dict[str, dict[str, Any]] = {}
+    network: dict[str, dict[str, Scalar]] = {}
     for stage in pruned.space.stages:
-        for slot in stage.slots[: ask(f"{stage.name}.depth") if stage.depth else None]:
+        depth = cast(int, ask(f"{stage.name}.depth")) if stage.depth else None
+        for slot in stage.slots[:depth]:
             if not slot.optional or ask(f"{slot.name}.used"):
                 network[slot.name] = {name: ask(f"{slot.name}.{name}") for name in (*slot.choices, *slot.unmeasured)}
     return network
 
 
-def _distribution(values: list[Any]) -> dict[str, Any]:
-    if len(values) > 1 and all(type(value) is int for value in values):
-        step = values[1] - values[0]
-        if step > 0 and values == list(range(values[0], values[-1] + 1, step)):
-            attributes = {"log": False, "step": step, "low": values[0], "high": values[-1]}
+def _distribution(values: list[Scalar]) -> dict[str, Any]:
+    """Return the distribution over values: a grid of integers if they are evenly spaced, otherwise a list."""
+    numbers = [value for value in values if type(value) is int]
+    if len(numbers) == len(values) > 1:
+        step = numbers[1] - numbers[0]
+        if step > 0 and numbers == list(range(numbers[0], numbers[-1] + 1, step)):
+            attributes = {"log": False, "step": step, "low": numbers[0], "high": numbers[-1]}
             return {"name": "IntDistribution", "attributes": attributes}
     return {"name": "CategoricalDistribution", "attributes": {"choices": values}}

@@ -1,43 +1,49 @@
-"""Tables of every value that a space had: CSV and Parquet."""
+"""CSV and Parquet: one row for every value that the space had before pruning."""
 
 from __future__ import annotations
 
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nnbehave.errors import MissingExtraError
-from nnbehave.pruning._pruned import PrunedSpace
-from nnbehave.pruning.exporters._base import Exporter
+from nnbehave.pruning.exporters.base import Exporter
+from nnbehave.records import Scalar
+
+if TYPE_CHECKING:
+    from nnbehave.pruning.pruned_space import PrunedSpace
 
 _COLUMNS = ("slot", "dimension", "value", "kept", "rule", "platform", "why", "evidence")
 
+Row = dict[str, Scalar]
+
 
 class CSVExporter(Exporter):
-    """One row a value of a choice: ``slot dimension value kept rule platform why evidence``.
+    """One row for each value of each choice: ``slot dimension value kept rule platform why evidence``.
 
-    Of a value that was kept because nothing could be removed from its choice, ``why`` says so.
+    If a choice lost no value, ``why`` gives the reason in the rows of its values.
     """
 
     name = "csv"
     suffixes = (".csv",)
 
-    def convert(self, pruned: PrunedSpace) -> list[dict[str, Any]]:
+    def convert(self, pruned: PrunedSpace) -> list[Row]:
         removed = {(row.slot, row.dimension, row.value): row for row in pruned.removals}
         whole = {(slot, dimension): why for slot, dimension, why in pruned.left_whole}
-        rows = []
+        rows: list[Row] = []
         for slot in pruned.original.slots:
             for dimension, values in slot.choices.items():
                 for value in values:
-                    row = dict.fromkeys(_COLUMNS, "") | {"slot": slot.name, "dimension": dimension, "value": value}
+                    row: Row = dict.fromkeys(_COLUMNS, "")
+                    row |= {"slot": slot.name, "dimension": dimension, "value": value}
                     if gone := removed.get((slot.name, dimension, value)):
                         rows.append({**row, **gone._asdict(), "kept": False})
                     else:
                         rows.append({**row, "kept": True, "why": whole.get((slot.name, dimension), "")})
         return rows
 
-    def text(self, data: list[dict[str, Any]]) -> str:
+    def text(self, data: list[Row]) -> str:
         file = io.StringIO()
         writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -46,12 +52,12 @@ class CSVExporter(Exporter):
 
 
 class ParquetExporter(CSVExporter):
-    """The same rows; where ``value`` is not of one type throughout, it is text."""
+    """The same rows. If the values are of several types, the column ``value`` is text."""
 
     name = "parquet"
     suffixes = (".parquet",)
 
-    def write(self, data: list[dict[str, Any]], path: Path) -> None:
+    def write(self, data: list[Row], path: Path) -> None:
         try:
             import pyarrow as pa
             import pyarrow.parquet as pq

@@ -1,13 +1,17 @@
-"""A space file of nnbehave itself."""
+"""A space file of nnbehave."""
 
 from __future__ import annotations
 
-from nnbehave.pruning._pruned import PrunedSpace
-from nnbehave.pruning.exporters._base import Exporter
+from typing import TYPE_CHECKING
+
+from nnbehave.pruning.exporters.base import Exporter
+
+if TYPE_CHECKING:
+    from nnbehave.pruning.pruned_space import PrunedSpace
 
 
 class SpaceExporter(Exporter):
-    """What is left, as the YAML of a space: :func:`nnbehave.load_space` reads it, without what was removed and why."""
+    """The space after pruning as YAML, which :func:`nnbehave.load_space` reads; it does not list the removals."""
 
     name = "space"
     suffixes = (".yaml", ".yml")

@@ -1,18 +1,18 @@
-"""What findings say of the choices of a slot: each rule removes values for one reason, with its evidence.
+"""Rules: each removes values from a choice for one reason, and gives the evidence.
 
-A rule looks at one choice at a time, a slot and one of its dimensions, and at the findings of its kind from one
-platform. It answers None where they say nothing of that choice, else which values go and why. What a finding cannot
-tell removes nothing, and what is true in one environment or by one method alone neither.
+A rule gets one choice (a slot and one of its dimensions) and the findings of its kinds from one platform. It returns
+None if the findings are not about the choice, otherwise the values to remove and why. A rule removes nothing on an
+uncertain finding, and nothing that only one environment or one method shows.
 """
 
-from nnbehave.pruning.rules._base import Judgement, Removal, Rule
+from nnbehave.pruning.rules.base import AnyRule, Judgement, Removal, Rule
 from nnbehave.pruning.rules.bind_kernels import BindKernels
 from nnbehave.pruning.rules.drop_activations import DropActivations
 from nnbehave.pruning.rules.drop_operators import DropDominatedBlocks, DropOperators
 from nnbehave.pruning.rules.drop_precisions import DropPrecisions
 from nnbehave.pruning.rules.keep_pareto import SIZES, KeepPareto
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[AnyRule, ...] = (
     KeepPareto(),
     DropActivations(),
     DropOperators(),
@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
 __all__ = [
     "RULES",
     "SIZES",
+    "AnyRule",
     "BindKernels",
     "DropActivations",
     "DropDominatedBlocks",

@@ -1,19 +1,21 @@
-"""Activation functions that cost too much."""
+"""The rule that drops activation functions that cost too much."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from nnbehave.analysis import Activations, Fusion
+from nnbehave.analysis.activations import Activations
+from nnbehave.analysis.fusion import Fusion
 from nnbehave.design.layer import Layer
 from nnbehave.design.space import Slot
-from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold, rows_of
+from nnbehave.pruning.rules.base import Judgement, Removal, Rule, check_threshold, rows_of
+from nnbehave.pruning.rules.thresholds import MAX_ACTIVATION_COST
 
 
 class _Cost(NamedTuple):
-    """What an activation adds to a layer, as a share of its latency: the 95 % interval, and how it is known."""
+    """The cost of an activation as a share of the layer's latency without it: the 95 % interval, and the evidence."""
 
     low: float
     high: float
@@ -21,17 +23,22 @@ class _Cost(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DropActivations(Rule):
-    """Drop the activations that cost too much on every layer of the slot's operator that they were measured with.
+class DropActivations(Rule[Activations | Fusion]):
+    """Drop the activations that certainly cost too much on every measured layer of the slot's operator.
 
     Parameters
     ----------
     most : float
-        What an activation may add to a layer, as a share of its latency without, where it does not fuse.
+        The largest cost of an activation, as a share of the layer's latency without it.
+
+    Raises
+    ------
+    InvalidInputError
+        ``most`` is not a number of 0 or more.
     """
 
     findings = (Activations, Fusion)
-    most: float = 0.1
+    most: float = MAX_ACTIVATION_COST
 
     def __post_init__(self) -> None:
         check_threshold("most", self.most)
@@ -41,38 +48,44 @@ class DropActivations(Rule):
             return None
         costs: dict[str, list[_Cost]] = {}
         for found in findings:
-            of = _ranked if isinstance(found, Activations) else _paired
-            for name, cost in of(found.frame, slot.base):
+            for name, cost in _costs_in(found, slot.base):
                 costs.setdefault(name, []).append(cost)
+        known = [name for name in slot.choices["activation"] if name in costs]
         judgement = Judgement()
-        undecided = []
-        for name in (known := [name for name in slot.choices["activation"] if name in costs]):
+        uncertain = []
+        for name in known:
             if all(cost.low > self.most for cost in costs[name]):
                 evidence = "; ".join(cost.evidence for cost in costs[name])
-                judgement.removed[name] = Removal(f"{name} costs over {self.most:.0%} of {slot.base.op}", evidence)
+                judgement.removed[name] = Removal(f"{name} adds over {self.most:.0%} to {slot.base.op}", evidence)
             elif not all(cost.high <= self.most for cost in costs[name]):
-                undecided.append(name)
-        if undecided:
-            judgement.cannot_tell = f"what {', '.join(undecided)} costs is not certain, or not the same everywhere"
+                uncertain.append(name)
+        if uncertain:
+            judgement.undecided = f"the cost of {', '.join(uncertain)} is uncertain, or differs between measurements"
         return judgement if known else None
 
 
-def _ranked(frame: Any, base: Layer) -> list[tuple[str, _Cost]]:
-    """Return the costs by comparing layers with and without an activation of their own."""
+def _costs_in(found: Activations | Fusion, base: Layer) -> list[tuple[str, _Cost]]:
+    """Return the costs of activations behind layers of the operator and precision of ``base``."""
+    return _ranked(found, base) if isinstance(found, Activations) else _paired(found, base)
+
+
+def _ranked(found: Activations, base: Layer) -> list[tuple[str, _Cost]]:
+    """Return the costs from layers that were measured with and without an activation."""
     costs = []
-    for row in rows_of(frame, op=base.op, precision=base.precision):
-        low, high = row["ratio_low"] - 1, row["ratio_high"] - 1
-        told = f"{row['platform']}, {row['layer']}: {row['ratio']:.3g}x with {row['activation']}"
-        costs.append((row["activation"], _Cost(low, high, f"{told} ({1 + low:.3g} to {1 + high:.3g})")))
+    for row in rows_of(found.frame, op=base.op, precision=base.precision):
+        ratios = f"{row['ratio']:.3g}x as long with {row['activation']}"
+        interval = f"({row['ratio_low']:.3g} to {row['ratio_high']:.3g})"
+        evidence = f"{row['platform']}, {row['layer']}: {ratios} {interval}"
+        costs.append((row["activation"], _Cost(row["ratio_low"] - 1, row["ratio_high"] - 1, evidence)))
     return costs
 
 
-def _paired(frame: Any, base: Layer) -> list[tuple[str, _Cost]]:
-    """Return the costs by what of an activation's own time was saved behind a layer."""
+def _paired(found: Fusion, base: Layer) -> list[tuple[str, _Cost]]:
+    """Return the costs from pairs: the share of an activation's own time that fusion did not save."""
     costs = []
-    for row in rows_of(frame, first_op=base.op, precision=base.precision):
+    for row in rows_of(found.frame, first_op=base.op, precision=base.precision):
         low, high = (row["apart_ms"] * (1 - row[name]) / row["first_ms"] for name in ("saved_high", "saved_low"))
         low = low if row["verdict"] == "not fused" else min(low, 0.0)
-        told = f"{row['platform']}, {row['first']}: {row['verdict']}, adds {low:.0%} to {high:.0%}"
-        costs.append((row["second_op"], _Cost(low, high, told)))
+        evidence = f"{row['platform']}, {row['first']}: {row['verdict']}, adds {low:.0%} to {high:.0%}"
+        costs.append((row["second_op"], _Cost(low, high, evidence)))
     return costs

@@ -1,33 +1,41 @@
-"""Operators and blocks that cost too much, or that another beats."""
+"""The rules that drop operators and blocks: those that cost too much, and those that another one beats."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
-from nnbehave.analysis import Blocks
+from nnbehave.analysis.blocks import Blocks
 from nnbehave.design.layer import Layer
 from nnbehave.design.space import Slot
-from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold, rows_of
+from nnbehave.pruning.rules.base import Judgement, Removal, Row, Rule, check_threshold, rows_of
+from nnbehave.pruning.rules.thresholds import MAX_EXCESS
 
 _SHAPE = ("height", "width", "in_channels", "kernel", "stride", "batch")
-Shape = dict[str, dict[str, Any]]  # the rows of one shape in one environment, by operator
+_Shape = dict[str, Row]  # the rows of one shape in one environment by one method, by operator
 
 
 @dataclass(frozen=True)
-class DropOperators(Rule):
-    """Drop an operator or block that takes far more time than its operations ask for: squeeze-and-excitation on an NPU.
+class DropOperators(Rule[Blocks]):
+    """Drop an operator or block that takes far more time than its OPs account for.
+
+    Squeeze-and-excitation on an NPU is an example. The operators must have been measured at the slot's own shape.
 
     Parameters
     ----------
     most : float
-        How much slower than the slot's own operator it may be, over what its OPs are more.
+        The largest latency relative to the slot's own operator, over the ratio of their OPs.
+
+    Raises
+    ------
+    InvalidInputError
+        ``most`` is not a number of 1 or more.
     """
 
     findings = (Blocks,)
-    most: float = 1.5
+    most: float = MAX_EXCESS
 
     def __post_init__(self) -> None:
         check_threshold("most", self.most, at_least=1.0)
@@ -35,25 +43,27 @@ class DropOperators(Rule):
     def judge(self, slot: Slot, dimension: str, findings: Sequence[Blocks]) -> Judgement | None:
         if dimension != "op":
             return None
+        own = slot.base.op
+        here = [shape for shape in _shapes(slot.base, findings, here=True) if own in shape]
+        known = [op for op in slot.choices["op"] if op != own and any(op in shape for shape in here)]
         judgement = Judgement()
-        here = [shape for shape in _shapes(slot.base, findings, here=True) if slot.base.op in shape]
-        known = [op for op in slot.choices["op"] if op != slot.base.op and any(op in shape for shape in here)]
-        undecided = []
+        uncertain = []
         for op in known:
-            costs = [_excess(shape[op], shape[slot.base.op]) for shape in here if op in shape]
-            if all(low > self.most for low, _, _ in costs):
-                evidence = "; ".join(told for *_, told in costs)
-                judgement.removed[op] = Removal(f"{op} takes over {self.most:g}x of what its OPs ask for", evidence)
-            elif not all(high <= self.most for _, high, _ in costs):
-                undecided.append(op)
-        if undecided:
-            judgement.cannot_tell = f"what {', '.join(undecided)} takes is not certain, or not the same everywhere"
+            excesses = [_excess(shape[op], shape[own]) for shape in here if op in shape]
+            if all(excess.low > self.most for excess in excesses):
+                evidence = "; ".join(excess.evidence for excess in excesses)
+                why = f"{op} takes over {self.most:g}x the time that its OPs account for"
+                judgement.removed[op] = Removal(why, evidence)
+            elif not all(excess.high <= self.most for excess in excesses):
+                uncertain.append(op)
+        if uncertain:
+            judgement.undecided = f"the latency of {', '.join(uncertain)} is uncertain, or differs between measurements"
         return judgement if known else None
 
 
 @dataclass(frozen=True)
-class DropDominatedBlocks(Rule):
-    """Drop a block that another beats at every shape measured: faster for certain, with no fewer OPs."""
+class DropDominatedBlocks(Rule[Blocks]):
+    """Drop a block if another one is certainly faster at every measured shape, with at least as many OPs."""
 
     findings = (Blocks,)
 
@@ -70,16 +80,22 @@ class DropDominatedBlocks(Rule):
             for worse, better in ((one, two), (two, one)):
                 both = [(shape[worse], shape[better]) for shape in shapes if worse in shape and better in shape]
                 if both and all(_beats(best, row) for row, best in both) and better not in judgement.removed:
-                    evidence = f"{both[0][0]['platform']}: at {len(both)} shapes, such as {both[0][1]['relative']:.3g}x"
-                    evidence += f" for {both[0][0]['relative']:.3g}x"
-                    judgement.removed[worse] = Removal(f"{better} is faster with no fewer OPs everywhere", evidence)
+                    judgement.removed[worse] = _dominated(worse, better, both)
         return judgement
 
 
-def _shapes(base: Layer, findings: Sequence[Blocks], here: bool = False) -> Iterator[Shape]:
-    """Yield what was measured at each shape at a layer's precision, or at its own shape alone."""
+def _dominated(worse: str, better: str, both: Sequence[tuple[Row, Row]]) -> Removal:
+    """Return the removal of a block that another one beats; ``both`` has the rows of the two at each shape."""
+    row, best = both[0]
+    latencies = f"such as {best['relative']:.3g}x for {better} and {row['relative']:.3g}x for {worse}"
+    evidence = f"{row['platform']}: at {len(both)} shapes, {latencies}"
+    return Removal(f"{better} is faster at every shape, with at least as many OPs", evidence)
+
+
+def _shapes(base: Layer, findings: Sequence[Blocks], here: bool = False) -> Iterator[_Shape]:
+    """Yield the rows of each shape at the precision of ``base``; with ``here`` only those of its own shape."""
     for found in findings:
-        shapes: dict[tuple[Any, ...], Shape] = {}
+        shapes: dict[tuple[Any, ...], _Shape] = {}
         for row in rows_of(found.frame, precision=base.precision):
             if not here or all(row[name] == getattr(base, name) for name in _SHAPE):
                 key = tuple(row[name] for name in (*_SHAPE, "environment", "method"))
@@ -87,13 +103,22 @@ def _shapes(base: Layer, findings: Sequence[Blocks], here: bool = False) -> Iter
         yield from shapes.values()
 
 
-def _excess(row: dict[str, Any], base: dict[str, Any]) -> tuple[float, float, str]:
-    """Return how much slower one is than another over what its OPs are more: at least, at most, and in words."""
+class _Excess(NamedTuple):
+    """The ratio of two latencies over the ratio of their OPs: at least, at most, and the evidence."""
+
+    low: float
+    high: float
+    evidence: str
+
+
+def _excess(row: Row, base: Row) -> _Excess:
+    """Return how much slower an operator is than ``base`` beyond its additional OPs."""
     ops = max(1.0, row["relative_ops"] / base["relative_ops"])
     low, high = row["relative_low"] / base["relative_high"], row["relative_high"] / base["relative_low"]
-    told = f"{row['platform']}: {row['relative'] / base['relative']:.3g}x of {base['op']} (at least {low:.3g})"
-    return low / ops, high / ops, f"{told}, with {ops:.3g}x its OPs"
+    ratio = f"{row['relative'] / base['relative']:.3g}x as long as {base['op']} (at least {low:.3g}x)"
+    return _Excess(low / ops, high / ops, f"{row['platform']}: {ratio}, with {ops:.3g}x its OPs")
 
 
-def _beats(best: dict[str, Any], row: dict[str, Any]) -> bool:
+def _beats(best: Row, row: Row) -> bool:
+    """True if ``best`` is certainly faster than ``row``, with at least as many OPs."""
     return bool(best["relative_high"] < row["relative_low"] and best["relative_ops"] >= row["relative_ops"])

@@ -1,4 +1,4 @@
-"""Sizes that a larger one is as fast as."""
+"""The rule that drops a size if a larger one is as fast."""
 
 from __future__ import annotations
 
@@ -7,50 +7,53 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nnbehave.analysis import StepMap
+from nnbehave.analysis.steps import StepMap
 from nnbehave.design.layer import Layer
 from nnbehave.design.space import Slot
 from nnbehave.errors import InvalidInputError, InvalidLayerError
-from nnbehave.pruning.rules._base import Judgement, Removal, Rule, check_threshold
+from nnbehave.pruning.rules.base import Judgement, Removal, Rule, check_threshold
+from nnbehave.pruning.rules.thresholds import MIN_CONFIDENCE
+from nnbehave.records import Scalar, Status
 
-SIZES = ("in_channels", "out_channels", "height", "width")  # of which a larger one can do more
+SIZES = ("in_channels", "out_channels", "height", "width")  # dimensions of which a larger value can do more
 _MUST_MATCH = ("op", "height", "width", "kernel", "stride", "precision", "batch", "groups", "dilation", "expansion")
 
-Prices = list[dict[int, float]]  # of each map, what a size takes in ms
+_Prices = dict[int, float]  # the latency of each size in ms, by one step map
 
 
 @dataclass(frozen=True)
-class KeepPareto(Rule):
-    """Keep the channels and resolutions for which no larger one is as fast: the Pareto set among a slot's own.
+class KeepPareto(Rule[StepMap]):
+    """Keep the channels and resolutions for which no larger one is as fast: the Pareto set among the slot's values.
 
-    A step map speaks of layers like the one it was measured on. Where a slot may hold others too (it has a choice of
-    kernels, say) there must be a map of each, as sweeping ``space.unrolled()`` gives, and they must agree; so must
-    several maps of one layer, from other environments or by other methods. What does not run at all goes; what failed
-    to be measured stays, and nothing goes because of it.
+    A step map applies to layers like the measured one: of the same operator, size, kernel, stride, precision, batch,
+    groups, dilation and expansion. If the slot may hold other layers too (it has a choice of kernels, say), there must
+    be a step map of each of them, as a sweep of ``space.unrolled()`` gives. A value is removed only if all these step
+    maps agree, and all step maps of one layer from several environments or methods. A value that the platform cannot
+    run is removed. A value whose measurement failed stays, and no other value is removed because of it.
 
     Parameters
     ----------
     tolerance : float
-        A larger one also counts as fast when it takes up to this share more time.
+        The share by which a larger size may be slower and still count as as fast.
     min_confidence : float
-        Of a step map, below which nothing is removed.
+        The least confidence of a step map that may remove values.
     transfer : bool
-        Let a map speak of every slot with that dimension, not only of those like the layer it was measured on.
+        Apply a step map to every slot with a choice of its dimension, not only to layers like the measured one.
     extrapolate : bool
-        Price sizes past the measured range too, where the law goes on (:meth:`nnbehave.StepMap.latency`).
+        Price sizes above the measured range too, if the law of the step map goes on (:meth:`nnbehave.StepMap.latency`).
     keep_smallest : bool
-        Keep the smallest that runs too: the layer that reads these channels is fastest with it, which a map of this one
-        does not show, and without it the fastest networks are lost (:func:`nnbehave.what_was_lost`).
+        Also keep the smallest size that runs. The layer that reads these channels is fastest with it, which a step map
+        of this layer does not show. Without it the fastest networks are lost (:func:`nnbehave.what_was_lost`).
 
     Raises
     ------
     InvalidInputError
-        A threshold is no number, or negative.
+        A threshold is not a number of 0 or more.
     """
 
     findings = (StepMap,)
     tolerance: float = 0.0
-    min_confidence: float = 0.5
+    min_confidence: float = MIN_CONFIDENCE
     transfer: bool = False
     extrapolate: bool = False
     keep_smallest: bool = False
@@ -69,81 +72,71 @@ class KeepPareto(Rule):
         for layer in _variants(slot, dimension):
             nearest = self._nearest(layer, over)
             if not nearest:
-                why = f"no step map of {layer.id}, which it may hold: sweep space.unrolled(), or allow transfer=True"
-                return Judgement(cannot_tell=why)
+                why = f"the slot may also hold {layer.id}, which has no step map"
+                return Judgement(undecided=f"{why}: sweep space.unrolled(), or allow transfer=True")
             maps += [found for found in nearest if not any(found is other for other in maps)]
         for found in maps:
             if found.kind == "unexplained" or found.confidence < self.min_confidence:
-                return Judgement(cannot_tell=f"{_named(found)} says too little")
+                return Judgement(undecided=f"the step map is too uncertain: {_named(found)}")
         return self._removed(slot, dimension, maps)
 
     def _nearest(self, layer: Layer, maps: Sequence[StepMap]) -> list[StepMap]:
-        """Return the maps that say most of a layer: of that very one, else of one like it, else those it may use."""
+        """Return the step maps measured on the layer itself, otherwise on the layers most like it that may be used."""
 
         def distance(found: StepMap) -> tuple[bool, int]:
             measured = found.origin.layer if found.origin else {}
-            return not is_like(layer, found), sum(getattr(layer, key) != measured[key] for key in measured)
+            return not _is_like(layer, found), sum(getattr(layer, key) != measured[key] for key in measured)
 
-        allowed = [(distance(found), found) for found in maps if self.transfer or is_like(layer, found)]
+        allowed = [(distance(found), found) for found in maps if self.transfer or _is_like(layer, found)]
         least = min((far for far, _ in allowed), default=None)
         return [found for far, found in allowed if far == least]
 
     def _removed(self, slot: Slot, dimension: str, maps: Sequence[StepMap]) -> Judgement:
+        """Return the sizes that do not run, and those that a larger size is as fast as by every step map."""
         candidates = slot.choices[dimension]
         lost = {each.n: (each, found) for found in maps if found.origin for each in found.origin.lost}
         prices = [self._priced(found, [n for n in candidates if n not in lost]) for found in maps]
         known = sorted(set.intersection(*map(set, prices)))
-        removed = {
-            n: Removal("it does not run", f"{_where(found)}{each.reason}")
+        removed: dict[Scalar, Removal] = {
+            n: Removal("the platform cannot run it", f"{_where(found)}{each.reason}")
             for n, (each, found) in lost.items()
-            if n in candidates and each.status == "unsupported" and is_like(slot.base, found)
+            if n in candidates and each.status == Status.UNSUPPORTED and _is_like(slot.base, found)
         }
         for n, better in _outdone(known, prices, self.tolerance).items():
-            removed[n] = Removal(
-                f"{better} is as fast", "; ".join(self._told(slot, found, n, better) for found in maps)
-            )
+            evidence = "; ".join(_compared(slot, found, n, better) for found in maps)
+            removed[n] = Removal(f"{better} is as fast", evidence)
         if self.keep_smallest and (run := [n for n in candidates if n not in lost]):
             removed.pop(min(run), None)
         unpriced = [n for n in candidates if n not in known and n not in removed]
-        told = f"{len(unpriced)} of its values lie outside what was measured" if unpriced else ""
-        return Judgement(removed, told)
+        return Judgement(removed, f"{len(unpriced)} values lie outside the measured range" if unpriced else "")
 
-    def _priced(self, found: StepMap, candidates: Sequence[int]) -> dict[int, float]:
+    def _priced(self, found: StepMap, candidates: Sequence[int]) -> _Prices:
+        """Return the latency of each candidate that lies in the range of a step map."""
         prices = {}
         for n in candidates:
-            try:
+            with suppress(InvalidInputError):  # outside the range
                 prices[n] = found.latency(n, self.extrapolate)
-            except InvalidInputError:  # outside what was measured
-                continue
         return prices
 
-    def _told(self, slot: Slot, found: StepMap, n: int, better: int) -> str:
-        latencies = f"{found.latency(n, True):.4g} ms at {n}, {found.latency(better, True):.4g} ms at {better}"
-        beyond = f", extrapolated past {found.high}" if better > found.high else ""
-        return f"{_named(found)}: {latencies}{beyond}" + ("" if is_like(slot.base, found) else _moved(found))
 
-
-def is_like(layer: Layer, found: StepMap) -> bool:
-    """Whether a map was measured on a layer of the same operator, size, kernel, stride and precision.
-
-    Of batch, groups, dilation and expansion too; the other channels and the activation may be others.
-    """
+def _is_like(layer: Layer, found: StepMap) -> bool:
+    """True if a step map applies to a layer without transfer; the channels and the activation may differ."""
     measured = found.origin.layer if found.origin else {}
     return all(getattr(layer, key) == measured[key] for key in _MUST_MATCH if key in measured)
 
 
 def _variants(slot: Slot, dimension: str) -> Iterator[Layer]:
-    """Yield every layer of a slot that step maps over a dimension tell apart."""
+    """Yield a layer for each combination of choices that needs a step map of its own over a dimension."""
     apart = {name: slot.choices[name] for name in slot.choices if name in _MUST_MATCH and name != dimension}
     for values in itertools.product(*apart.values()):
-        with suppress(InvalidLayerError):  # which no network can have
+        with suppress(InvalidLayerError):  # a combination that no network can have
             yield slot.base.replace(**dict(zip(apart, values, strict=True)))
 
 
-def _outdone(sizes: Sequence[int], prices: Prices, tolerance: float) -> dict[int, int]:
-    """Return each size that a larger one which stays is as fast as by every map, and that one.
+def _outdone(sizes: Sequence[int], prices: Sequence[_Prices], tolerance: float) -> dict[int, int]:
+    """Return each size to remove, with the larger size that stays and is as fast by every step map.
 
-    It is compared with what stays alone, so that what goes is never far from it.
+    Sizes are compared only with sizes that stay. So no removed size is more than one tolerance from one that stays.
     """
     stay: list[int] = []
     outdone = {}
@@ -157,6 +150,16 @@ def _outdone(sizes: Sequence[int], prices: Prices, tolerance: float) -> dict[int
     return outdone
 
 
+# ---------------------------------------------------------------------- evidence, in words
+
+
+def _compared(slot: Slot, found: StepMap, n: int, better: int) -> str:
+    """Return the latencies of two sizes by a step map."""
+    latencies = f"{found.latency(n, True):.4g} ms at {n}, {found.latency(better, True):.4g} ms at {better}"
+    beyond = f", extrapolated past {found.high}" if better > found.high else ""
+    return f"{_named(found)}: {latencies}{beyond}" + ("" if _is_like(slot.base, found) else _transferred(found))
+
+
 def _named(found: StepMap) -> str:
     width = f" of width {found.width}" if found.width else ""
     return f"{_where(found)}{found.kind}{width} (confidence {found.confidence:.2f})"
@@ -166,7 +169,7 @@ def _where(found: StepMap) -> str:
     return f"{found.origin.platform}, " if found.origin and found.origin.platform else ""
 
 
-def _moved(found: StepMap) -> str:
+def _transferred(found: StepMap) -> str:
     layer = found.origin.layer if found.origin else {}
     shape = f"{layer.get('height')}x{layer.get('width')} K {layer.get('kernel')} S {layer.get('stride')}"
     return f"; measured on {layer.get('op')} {shape}, transferred"

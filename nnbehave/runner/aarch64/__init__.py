@@ -1,1 +1,1 @@
-"""Machine code for AArch64: which instructions it is, and how many cycles a core takes for it."""
+"""Machine code for AArch64: its instructions, and the cycles that a core takes for them."""

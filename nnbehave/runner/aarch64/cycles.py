@@ -1,8 +1,8 @@
-"""How many cycles a core takes for a block of instructions: LLVM's machine code analyser, with answers kept.
+"""The cycles that a core takes for a basic block of instructions, by LLVM's machine code analyser (llvm-mca).
 
-A block is taken as the body of a loop, of which the core has as many rounds in flight as fit: what one execution of it
-adds where it is hot. Loads find their data in the first-level cache, branches are foreseen, and calls and returns cost
-what jumps do.
+The analyser takes a block as the body of a loop whose rounds overlap in the core's pipeline. So the cycles are what one
+more execution adds while the loop runs. Loads find their data in the first-level cache, branches are predicted, and
+calls and returns cost as much as jumps. Answers are kept in a file.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Dict, Iterable, List, NamedTuple, Sequence
 
 from nnbehave.runner.aarch64.instructions import disassemble, instruction_class, words
 
-_ROUNDS = 100
-_REVISION = 1  # raised whenever the same block would get another answer
-_JUMPS = {"bl": "b", "blr": "br", "ret": "br x30"}  # the analyser gives a call 100 cycles
+_ROUNDS = 100  # of the loop
+_REVISION = 1  # must be raised by every change after which the same block gets another answer
+_JUMPS = {"bl": "b", "blr": "br", "ret": "br x30"}  # replacements for calls, to which the analyser gives 100 cycles
 
 
 class BlockCost(NamedTuple):
-    """What one execution of a block takes.
+    """The cost of one execution of a basic block.
 
     Attributes
     ----------
     cycles : float
     classes : dict of str to int
-        How many of its instructions are in each class.
+        Number of its instructions in each class (:data:`.instructions.CLASSES`).
     """
 
     cycles: float
@@ -38,16 +38,16 @@ class BlockCost(NamedTuple):
 
 
 class CycleModel:
-    """Costs of blocks on one core, kept in a file between runs.
+    """Gives the costs of basic blocks on one core, and keeps them in a file.
 
     Parameters
     ----------
     llvm_mc, llvm_mca : sequence of str
-        The commands.
+        The commands of LLVM's disassembler and analyser.
     scheduler : str
-        The core, as LLVM calls it.
+        LLVM's name of the core.
     file : str
-        An SQLite file, made where there is none; any number of processes may share it.
+        An SQLite file, which is created if need be. Several processes may share it.
     """
 
     def __init__(self, llvm_mc: Sequence[str], llvm_mca: Sequence[str], scheduler: str, file: str) -> None:
@@ -55,12 +55,12 @@ class CycleModel:
         self._known: Dict[str, BlockCost] = {}
 
     def costs(self, blocks: Iterable[str]) -> Dict[str, BlockCost]:
-        """Return the cost of each block, given as hexadecimal text.
+        """Return the cost of each block. A block is the hexadecimal text of its instructions.
 
         Raises
         ------
         RuntimeError
-            The analyser fails.
+            The disassembler or the analyser fails.
         """
         wanted = {self._key(block): block for block in blocks}
         with closing(sqlite3.connect(self._file, timeout=60)) as kept:
@@ -76,9 +76,11 @@ class CycleModel:
         return {block: self._known[key] for key, block in wanted.items()}
 
     def _key(self, block: str) -> str:
+        """Return the key of a block's cost in the file."""
         return hashlib.sha256(f"{_REVISION} {self._scheduler} {block}".encode()).hexdigest()[:24]
 
     def _analyse(self, blocks: List[str]) -> List[BlockCost]:
+        """Return the costs of blocks that the file does not have."""
         code = [words(block) for block in blocks]
         texts = disassemble((word for block in code for word in block), self._llvm_mc)
         regions = [
@@ -88,7 +90,7 @@ class CycleModel:
         cycles = self._cycles("".join(regions))
         return [
             BlockCost(
-                # what has no schedule at all, such as system calls, is taken as one instruction a cycle
+                # Blocks that LLVM cannot schedule, such as those of system calls, get one cycle an instruction.
                 cycles.get(number, float(len(block))),
                 dict(Counter(instruction_class(texts.get(word, "")) for word in block)),
             )
@@ -96,7 +98,7 @@ class CycleModel:
         ]
 
     def _cycles(self, assembly: str) -> Dict[int, float]:
-        """Return the cycles of each region of ``assembly`` that the analyser has an answer for."""
+        """Return the cycles of each region of ``assembly``, without the regions that the analyser cannot schedule."""
         command = [*self._llvm_mca, "-mtriple=aarch64", f"-mcpu={self._scheduler}", "-mattr=+all", "--json"]
         command += [f"-iterations={_ROUNDS}", "--all-views=false", "--summary-view"]
         command += ["-skip-unsupported-instructions=any"]
@@ -109,7 +111,7 @@ class CycleModel:
 
 
 def _line(text: str) -> str:
-    """Return an instruction as the analyser is to take it."""
+    """Return an instruction as a line of the analyser's input. Calls and returns become jumps."""
     name = re.match(r"\w*", text)
     jump = _JUMPS.get(name[0]) if name else None
     return f"{jump}{text[len(name[0]) :]}\n" if name and jump else f"{text}\n"

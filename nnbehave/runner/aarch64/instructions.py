@@ -1,4 +1,4 @@
-"""Instructions as text, and the classes they are counted in."""
+"""Instructions of AArch64: their text, and the classes in which they are counted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CLASSES = (
     "branch",
     "other",
 )
-_WORD = 8  # hexadecimal digits of an instruction
+_WORD = 8  # hexadecimal digits in an instruction
 
 _FMA = {"fmla", "fmls", "fmadd", "fmsub", "fnmadd", "fnmsub"}
 _DOT_PRODUCT = {"sdot", "udot"}
@@ -29,17 +29,24 @@ _INVALID = re.compile(r"<stdin>:(\d+):\d+: warning: invalid instruction encoding
 
 
 def words(block: str) -> List[str]:
-    """Return the instructions of a block, which is hexadecimal text, as the same."""
+    """Return the instructions of a block, each as eight hexadecimal digits."""
     return [block[i : i + _WORD] for i in range(0, len(block), _WORD)]
 
 
 def disassemble(code: Iterable[str], llvm_mc: Sequence[str]) -> Dict[str, str]:
-    """Return the text of each instruction (eight hexadecimal digits), as LLVM writes it; no entry where it has none.
+    """Return LLVM's text of each instruction. Instructions that LLVM does not know have no entry.
+
+    Parameters
+    ----------
+    code : iterable of str
+        Instructions, each as eight hexadecimal digits.
+    llvm_mc : sequence of str
+        The command of the disassembler.
 
     Raises
     ------
     RuntimeError
-        What the command ``llvm_mc`` says cannot be told from errors.
+        The output of the disassembler does not match its input.
     """
     known = sorted(set(code))
     lines = [" ".join(f"0x{byte:02x}" for byte in int(word, 16).to_bytes(4, "little")) for word in known]
@@ -54,7 +61,7 @@ def disassemble(code: Iterable[str], llvm_mc: Sequence[str]) -> Dict[str, str]:
 
 
 def instruction_class(text: str) -> str:
-    """Return which of ``CLASSES`` an instruction is in."""
+    """Return the class of an instruction, given as LLVM's text: one of ``CLASSES``."""
     name, _, operands = text.partition(" ")
     vector = bool(_VECTOR.match(operands))
     if name in _FMA:

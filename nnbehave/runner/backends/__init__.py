@@ -1,1 +1,1 @@
-"""One file a runtime: how to load an artifact into it, and what it says of the kernels that run."""
+"""The backends: one module for each runtime, which loads artifacts into it and reads which kernels run."""

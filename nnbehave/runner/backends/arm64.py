@@ -1,8 +1,9 @@
-"""LiteRT for AArch64 under QEMU's user-mode emulation: executed instructions counted, their cycles estimated.
+"""The backend for LiteRT on an Arm core that QEMU emulates: instructions are counted and their cycles estimated.
 
-The count is exact: of a model's second call, all code of LiteRT and the system libraries, none of Python's. The same
-model gives the same count every time, since each is run in a fork of one process, and that process finds the same
-memory, environment and time of day: LiteRT's matrix product looks at the clock now and then to see what core it is on.
+The count is exact. It has all instructions that LiteRT and the system libraries execute in the second call of a model,
+and none of Python's. A model always gets the same count, because each model runs in a fork of one process, which always
+finds the same memory, environment and time of day. (LiteRT's matrix product looks at the clock from time to time, to
+find out on which core it runs.)
 """
 
 from __future__ import annotations
@@ -21,25 +22,27 @@ import numpy as np
 from nnbehave.runner.aarch64.cycles import CycleModel
 from nnbehave.runner.aarch64.instructions import CLASSES, words
 from nnbehave.runner.backends.base import Backend, Cost, Model
-from nnbehave.runner.protocol import Unsupported
+from nnbehave.runner.protocol import Message, Unsupported
 from nnbehave.runner.tflite_kernels import tflite_kernels
 
-_NOT_COUNTED = ("python3", "libfaketime")  # what the files are called whose code is not the runtime's
+_NOT_COUNTED = ("python3", "libfaketime")  # names of the files whose code is not a part of the runtime
 
 
 class Guest:
-    """The process that runs models under QEMU (``nnbehave/measurement/platforms/_arm64/guest.py`` has its protocol).
+    """The process that runs models under QEMU.
+
+    Its program and its protocol are in ``nnbehave/measurement/platforms/_arm64/guest.py``.
 
     Parameters
     ----------
     qemu : list of str
-        The emulator and its options, but for the counter.
+        The command of the emulator, without the counter.
     counter : str
-        The QEMU plugin.
+        Path of the QEMU plugin that counts instructions.
     program : list of str
-        What it runs.
+        The command that QEMU runs.
     environment : dict of str to str
-        All that the emulator and its program have.
+        The whole environment of QEMU and the program.
     """
 
     def __init__(self, qemu: List[str], counter: str, program: List[str], environment: Dict[str, str]) -> None:
@@ -49,7 +52,8 @@ class Guest:
         self.loaded = ""  # path of the model that waits to be run
 
     def _start(self) -> None:
-        # in memory, so that nothing is left behind, however this ends
+        """Start the process."""
+        # These files are in memory, so that nothing is left on disk, however the process ends.
         descriptors = [os.memfd_create(name) for name in ("inputs", "outputs", "counts")]
         self._inputs, self._outputs, self._counts = (f"/proc/self/fd/{number}" for number in descriptors)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
@@ -67,7 +71,7 @@ class Guest:
         self._descriptors = descriptors
 
     def close(self) -> None:
-        """End the process; the next model starts another."""
+        """End the process. The next model starts another."""
         self.loaded = ""
         if self._process is None:
             return
@@ -79,18 +83,18 @@ class Guest:
         for descriptor in self._descriptors:
             os.close(descriptor)
 
-    def load(self, path: str, xnnpack: bool) -> Dict[str, Any]:
-        """Load a model, in place of the last; return what the program says of it. Raises Unsupported."""
+    def load(self, path: str, xnnpack: bool) -> Message:
+        """Load a model and return the program's description of it. Raises Unsupported."""
         if self.loaded:
-            self.close()  # the program waits for that one's inputs
+            self.close()  # the program waits for the inputs of the model before
         if self._process is None:
             self._start()
-        told = self._ask({"path": path, "xnnpack": xnnpack})
+        description = self._ask({"path": path, "xnnpack": xnnpack})
         self.loaded = path
-        return told
+        return description
 
     def run(self, inputs: List[Any]) -> List[Any]:
-        """Run the loaded model, and let it go; return its outputs. Raises Unsupported."""
+        """Run the loaded model, return its outputs and unload it. Raises Unsupported."""
         self.loaded = ""
         with open(self._inputs, "wb") as file:
             np.savez(file, *inputs)
@@ -99,7 +103,7 @@ class Guest:
             return [outputs[name] for name in outputs.files]
 
     def counts(self) -> Dict[str, int]:
-        """Return how often each block of instructions was executed when the model was run last."""
+        """Return how often the last run executed each basic block, by the hexadecimal text of its instructions."""
         left_out = [
             [int(address, 16) for address in span.split("-")]
             for span, file in self._maps
@@ -113,43 +117,44 @@ class Guest:
                     found[block] += int(count, 16)
         return dict(found)
 
-    def _ask(self, request: Any) -> Dict[str, Any]:
+    def _ask(self, request: Message) -> Message:
+        """Send a request to the program and return its answer. Raises Unsupported if it refuses or dies."""
         assert self._process is not None
         assert self._process.stdin is not None
         said_before = os.fstat(self._errors.fileno()).st_size
-        with suppress(BrokenPipeError):  # there is no answer then, either
+        with suppress(BrokenPipeError):  # then there is no answer either
             self._process.stdin.write((json.dumps(request) + "\n").encode())
             self._process.stdin.flush()
-        answer: Dict[str, Any] = json.loads(self._answers.readline() or '{"died": "QEMU ended"}')
+        answer: Message = json.loads(self._answers.readline() or '{"died": "QEMU ended"}')
         if "error" in answer:
             raise Unsupported(answer["error"])
         if "died" in answer:
             self._errors.seek(said_before)
             last_words = " ".join(self._errors.read().decode(errors="replace").split())[-500:]
-            self.close()  # the request may be waiting for whoever is next
+            self.close()  # the next model would find the rest of this conversation
             raise Unsupported(f"LiteRT dies in the emulator ({answer['died']}): {last_words}")
         return answer
 
 
 def _leave_no_core() -> None:
-    """Keep QEMU from writing a file where a model crashes."""
+    """Keep QEMU from writing a core file when a model crashes."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class Arm64Model(Model):
-    """A ``.tflite`` that is loaded in the emulator; what it executes is counted whenever it is run."""
+    """A ``.tflite`` file in the emulator. Each run counts the instructions that it executes."""
 
     def __init__(self, guest: Guest, path: str, xnnpack: bool) -> None:
         self._guest, self._path, self._xnnpack = guest, path, xnnpack
-        told = guest.load(path, xnnpack)
-        self.input_shapes = [tuple(shape) for shape, _ in told["inputs"]]
-        self.input_dtypes = [dtype for _, dtype in told["inputs"]]
-        self.kernels = tflite_kernels(told["nodes"], dict(told["tensors"]), xnnpack)
+        description = guest.load(path, xnnpack)
+        self.input_shapes = [tuple(shape) for shape, _ in description["inputs"]]
+        self.input_dtypes = [dtype for _, dtype in description["inputs"]]
+        self.kernels = tflite_kernels(description["nodes"], dict(description["tensors"]), xnnpack)
         self.counts: Dict[str, int] = {}
 
     def invoke(self) -> None:
-        """Raise Unsupported: time passes in the emulator as it likes."""
-        raise Unsupported("what runs in an emulator cannot be timed")
+        """Raise Unsupported, because times in an emulator mean nothing."""
+        raise Unsupported("a model in an emulator cannot be timed")
 
     def run(self, inputs: List[Any]) -> List[Any]:
         if self._guest.loaded != self._path:
@@ -160,17 +165,20 @@ class Arm64Model(Model):
 
 
 class Arm64Backend(Backend):
-    """Options: see :class:`nnbehave.measurement.platforms.arm64.Arm64`, which gives them.
+    """Counts instructions. :class:`nnbehave.measurement.platforms.arm64.Arm64` gives the options.
 
     Parameters
     ----------
-    emulator, cycle_model : dict
-        The arguments of :class:`Guest` and of :class:`nnbehave.runner.aarch64.cycles.CycleModel`.
+    emulator : dict
+        The arguments of :class:`Guest`.
+    cycle_model : dict
+        The arguments of :class:`nnbehave.runner.aarch64.cycles.CycleModel`.
     versions : dict of str to str
-        Of what was set up.
+        The versions of the packages that were set up.
     clock_ghz : float
+        The clock by which cycles become time.
     xnnpack : bool
-        Whether the XNNPACK delegate takes what it can.
+        True to run a graph by the XNNPACK delegate, as far as it can.
     """
 
     def __init__(
@@ -185,7 +193,7 @@ class Arm64Backend(Backend):
         self._versions, self._clock_ghz, self._xnnpack = versions, clock_ghz, xnnpack
         self._cycle_model = CycleModel(**cycle_model)
 
-    def versions(self) -> Dict[str, Any]:
+    def versions(self) -> Dict[str, str]:
         return self._versions
 
     def load(self, path: str, precision: str) -> Arm64Model:
@@ -196,7 +204,7 @@ class Arm64Backend(Backend):
             yield self._cost(model.counts)
 
     def _cost(self, executed: Dict[str, int]) -> Cost:
-        """Return what executing blocks as often as they were costs."""
+        """Return the cost of an inference that executed each basic block so many times."""
         costs = self._cycle_model.costs(executed)
         counts = dict.fromkeys(("instructions", "cycles", *CLASSES), 0.0)
         for block, times in executed.items():

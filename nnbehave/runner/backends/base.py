@@ -1,30 +1,34 @@
-"""What the runner asks of a runtime. A plug-in's backend has the same attributes."""
+"""The base classes of backends and of their models. The runner uses a runtime through a backend.
+
+A plug-in subclasses :class:`Backend` and :class:`Model`.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Dict, List, NamedTuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from nnbehave.runner.machine import machine, state
+from nnbehave.runner.kernels import Kernel
+from nnbehave.runner.machine import Facts, machine, state
 from nnbehave.runner.protocol import Unsupported
-from nnbehave.runner.reference import Quantisation, quantise, random_inputs
+from nnbehave.runner.reference import NOT_QUANTISED, Quantisation, quantise, random_inputs
 
 
 class Cost(NamedTuple):
-    """What an emulator counts or a compiler estimates of one inference: exact, the same every time.
+    """The cost of one inference, which an emulator counts or a compiler estimates. It is exact: always the same.
 
     Attributes
     ----------
     latency_ns : float
-        Infinite or NaN is refused; 0 only where all is folded away.
+        It must be finite. It is 0 only if the compiler folds the whole graph away.
     counts : dict of str to float
-        What it rests on: ``cycles``, ``instructions``, or others.
+        The counts behind the latency: ``cycles``, ``instructions`` or others.
     left_out : list of str
-        Operators of the graph that the latency leaves out, as the compiler calls them.
+        The compiler's names of the operators whose cost is not in the latency.
     """
 
     latency_ns: float
@@ -33,73 +37,117 @@ class Cost(NamedTuple):
 
 
 class Model:
-    """A loaded artifact, ready to run.
+    """An artifact that a backend has loaded.
 
     Attributes
     ----------
     kernels : list of Kernel
-        Those that run, as the runtime tells.
-    invoke : callable
-        Runs one inference on inputs that are in place; this is what is timed. None where nothing is run here.
-    measure : callable
-        Where inferences are run elsewhere, and timed there: as :meth:`profile`, but of the whole calls. Else None.
+        The kernels that run, as the runtime tells.
+    invoke : callable or None
+        Runs one inference on the inputs that are in place. This is the call that is timed. None if nothing runs in this
+        process.
+    measure : callable or None
+        Runs and times inferences on a device: like :meth:`profile`, but for whole calls. None if there is no device.
     input_shapes, input_dtypes : list
-        Of each input.
+        One entry for each input.
     """
 
-    kernels: list[Any]
+    kernels: List[Kernel]
     invoke: Any = None
-    measure: Any = None
-    input_shapes: list[Any] = []
-    input_dtypes: list[Any] = []
+    measure: Optional[Callable[[int], tuple[int, int]]] = None
+    input_shapes: List[Any] = []
+    input_dtypes: List[Any] = []
 
     def run(self, inputs: list[Any]) -> list[Any]:
         """Put arrays in place as inputs, run one inference and return copies of the outputs."""
         raise NotImplementedError
 
-    def profile(self, block_ns: int) -> tuple[int, int]:
-        """Run calls for about ``block_ns``; return how many, and the time that the runtime gives the kernels in ns.
+    def profile(self, sample_ns: int) -> tuple[int, int]:
+        """Run inferences for about ``sample_ns`` and time their kernels by the runtime's own clock.
 
-        Kernels that only change layout at the edges of the graph are left out.
+        Returns
+        -------
+        calls : int
+            Number of inferences.
+        total_ns : int
+            Time of the kernels in all of them, in ns. Kernels that only change the layout at the ends of the graph are
+            left out.
         """
         raise NotImplementedError
 
 
 class Backend:
-    """A runtime with its options, given as keyword arguments to the constructor."""
+    """A runtime with its options, which are the keyword arguments of the constructor.
+
+    Attributes
+    ----------
+    clock : callable
+        Returns the time in ns. A backend with another clock than the default is not disturbed by this machine.
+    """
 
     clock: Callable[[], int] = staticmethod(time.perf_counter_ns)
 
-    def versions(self) -> dict[str, Any]:
-        """Return the packages that matter to a latency, and their versions."""
+    def versions(self) -> Dict[str, str]:
+        """Return the packages on which latencies depend, and their versions."""
         raise NotImplementedError
 
-    def machine_facts(self) -> dict[str, Any]:
-        """Return what machine the latencies are of."""
+    def machine_facts(self) -> Facts:
+        """Return facts about the machine or the device that runs the models (:func:`.machine.machine`)."""
         return machine()
 
-    def machine_state(self) -> dict[str, Any]:
-        """Return what its clocks are set to."""
+    def machine_state(self) -> Facts:
+        """Return the settings of its clocks (:func:`.machine.state`)."""
         return state()
 
     def load(self, path: str, precision: str) -> Model:
-        """Load an artifact that was made for ``precision``; :class:`Unsupported` where the runtime refuses it."""
+        """Load an artifact.
+
+        Parameters
+        ----------
+        path : str
+            Path of the artifact's main file.
+        precision : str
+            The precision for which it was converted.
+
+        Raises
+        ------
+        Unsupported
+            The runtime refuses the artifact. The message says why.
+        """
         raise NotImplementedError
 
-    def estimate(self, models: List[Model]) -> Iterator[Union[Cost, Unsupported]]:
-        """Yield what each model costs, in order, as soon as that is known; for ``emulated`` and ``estimated``."""
+    def estimate(self, models: List[Any]) -> Iterator[Union[Cost, Unsupported]]:
+        """Yield the cost of each model in order, as soon as it is known.
+
+        The methods ``emulated`` and ``estimated`` use it. A model without a cost yields an :class:`Unsupported` with
+        the reason.
+        """
         raise NotImplementedError
 
 
 def quantised_inputs(
     shapes: Sequence[Sequence[int]], dtypes: Sequence[npt.DTypeLike], seed: int, known: list[Quantisation] | None
 ) -> list[npt.NDArray[Any]]:
-    """Return random inputs as a model takes them: quantised as is known, or over most of an integer's range."""
-    inputs = []
-    for i, x in enumerate(random_inputs(shapes, seed)):
-        dtype = np.dtype(dtypes[i])
-        wide = (6.0 / (np.iinfo(dtype).max - np.iinfo(dtype).min), 0) if dtype.kind in "iu" else (0.0, 0)
-        if dtype.kind == "u":
-            wide = (wide[0], int(np.iinfo(dtype).max) // 2 + 1)
-        inputs.append(quantise(x, known[i] if known else wide, dtype))
-    return inputs
+    """Return random inputs of a model.
+
+    Parameters
+    ----------
+    shapes, dtypes : sequence
+        One entry for each input.
+    seed : int
+        The inputs are drawn from it.
+    known : list of Quantisation or None
+        How the model quantises its inputs. If that is not known, an integer input covers -3 to 3, most of what standard
+        normal values are.
+    """
+    drawn = random_inputs(shapes, seed)
+    quantisations = known or [_wide(np.dtype(dtype)) for dtype in dtypes]
+    return [quantise(x, how, dtype) for x, how, dtype in zip(drawn, quantisations, dtypes)]
+
+
+def _wide(dtype: np.dtype[Any]) -> Quantisation:
+    """Return a quantisation by which all integers of a type cover -3 to 3."""
+    if dtype.kind not in "iu":
+        return NOT_QUANTISED
+    limits = np.iinfo(dtype)
+    return Quantisation(6.0 / (limits.max - limits.min), limits.max // 2 + 1 if dtype.kind == "u" else 0)

@@ -1,4 +1,4 @@
-"""The Edge TPU, by its delegate for LiteRT. Not tried on a device."""
+"""The backend for the Edge TPU, through its delegate for LiteRT. It has not been tried on a device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAPPED = "Mapped to Edge TPU"
 
 
 def placed(log: str) -> list[Kernel]:
-    """Return the operators that the compiler's log lists, each as often as it counts it: on the TPU, or on the CPU."""
+    """Return the kernels of a model, on the TPU or on the CPU, from the compiler's log, which counts each operator."""
     table = log.partition("Operator")[2]
     rows = re.findall(r"(?m)^([A-Z]\w+)[ \t]+(\d+)[ \t]+(\S.*?)[ \t]*$", table)
     return [
@@ -26,11 +26,11 @@ def placed(log: str) -> list[Kernel]:
 
 
 class EdgeTPUBackend(LiteRTBackend):
-    """Options: ``threads``, of what is left to the CPU."""
+    """Options: ``threads``, for the operators that are left to the CPU."""
 
     def __init__(self, threads: int = 1) -> None:
         super().__init__(threads)
-        self._delegate()  # whether there is a device shows before anything is measured
+        self._delegate()  # raises before anything is measured if there is no device
 
     def load(self, path: str, precision: str) -> LiteRTModel:
         model = LiteRTModel(self._runtime, path, self._threads, True, [self._delegate()])
@@ -38,8 +38,9 @@ class EdgeTPUBackend(LiteRTBackend):
         return model
 
     def _delegate(self) -> Any:
+        """Return the delegate. Raises RuntimeError if there is none, or no device."""
         try:
-            ctypes.CDLL(LIBRARY)  # LiteRT's own failure here ends in words about something else
+            ctypes.CDLL(LIBRARY)  # load_delegate gives a misleading message if the library is missing
             return self._runtime.load_delegate(LIBRARY)
         except (OSError, ValueError) as error:
             raise RuntimeError(f"{LIBRARY} does not load, or finds no Edge TPU: {error}") from None

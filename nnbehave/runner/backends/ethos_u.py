@@ -1,8 +1,8 @@
-"""Arm Ethos-U NPUs by Vela (``ethos-u-vela``), their compiler, which estimates cycles; nothing is run.
+"""The backend for Arm Ethos-U NPUs: their compiler Vela (``ethos-u-vela``) estimates cycles, and nothing is run.
 
-Vela's own command is called in this process: a small layer takes 5 ms, and a process of its own would take half a
-second. What it estimates is in two CSV files that it writes, of the operators and of the whole; why it leaves an
-operator to the CPU is in what it prints.
+Vela's command-line function is called in this process, where a small layer takes 5 ms; a process of its own would take
+half a second. Vela writes its estimates into two CSV files, one with a row for each operator and one for the whole
+model. It prints why it leaves an operator to the CPU.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from nnbehave.runner.protocol import Unsupported
 
 _COUNTS = re.compile(r"cycles_.*|.*_total_bytes|nn_macs")
 _LEFT_TO_CPU = re.compile(r"operator: \w+, ofm: '(.*)'\nReason: (.*)")
-_MOVES = ("MemoryCopy", "Transpose")  # which compute nothing
+_MOVES = ("MemoryCopy", "Transpose")  # operators that compute nothing
 
 Table = List[Dict[str, str]]
 
 
 class EthosUModel(Model):
-    """A ``.tflite`` that Vela has compiled.
+    """A ``.tflite`` file that Vela has compiled.
 
     Attributes
     ----------
@@ -40,13 +40,13 @@ class EthosUModel(Model):
 
 
 class EthosUBackend(Backend):
-    """Options: ``accelerator`` (``ethos-u55-128``); ``system`` and ``memory``, by their names in its ``vela.ini``."""
+    """Options: ``accelerator`` (``ethos-u55-128``), ``system`` and ``memory`` (their names in Vela's ``vela.ini``)."""
 
     def __init__(self, accelerator: str, system: str, memory: str) -> None:
         self._arguments = ["--accelerator-config", accelerator, "--config", "Arm/vela.ini", "--system-config", system]
         self._arguments += ["--memory-mode", memory, "--verbose-performance", "--show-cpu-operations"]
 
-    def versions(self) -> Dict[str, Any]:
+    def versions(self) -> Dict[str, str]:
         return {"ethos-u-vela": version("ethos-u-vela")}
 
     def load(self, path: str, precision: str) -> EthosUModel:
@@ -55,12 +55,12 @@ class EthosUBackend(Backend):
 
         with tempfile.TemporaryDirectory() as folder:
             try:
-                with captured_output(1) as said:
+                with captured_output(1) as printed:
                     vela.main([path, *self._arguments, "--output-dir", folder])
             except (VelaError, RuntimeError) as error:
                 raise Unsupported(str(error)) from None
             operators, (total,) = (_table(folder, name) for name in ("*_per-layer.csv", "*_summary_*.csv"))
-        return read_report(operators, total, said[0], precision)
+        return read_report(operators, total, printed[0], precision)
 
     def estimate(self, models: List[Any]) -> Iterator[Union[Cost, Unsupported]]:
         for model in models:
@@ -68,30 +68,31 @@ class EthosUBackend(Backend):
 
 
 def _table(folder: str, pattern: str) -> Table:
+    """Return the rows of the one CSV file whose name matches a pattern."""
     (file,) = Path(folder).glob(pattern)
     with file.open(newline="", encoding="utf-8") as rows:
         return list(csv.DictReader(rows))
 
 
-def read_report(operators: Table, total: Dict[str, str], said: str, precision: str) -> EthosUModel:
-    """Return what Vela says of a model.
+def read_report(operators: Table, total: Dict[str, str], printed: str, precision: str) -> EthosUModel:
+    """Return a model from what Vela has written and printed about it.
 
-    An operator of the NPU without cycles is done within the one before, as an activation is. One of the CPU has none
-    either, but for another reason: Vela knows no CPU's.
+    An operator on the NPU has no cycles if it is fused into the operator before it, as activations are. Operators on
+    the CPU have no cycles, because Vela does not model the CPU.
 
     Parameters
     ----------
     operators : list of dict
         Rows of the CSV file of operators.
     total : dict
-        The row of the summary.
-    said : str
-        What was printed.
+        The row of the CSV file of the whole model.
+    printed : str
+        What Vela printed.
     precision : str
-        That of the model.
+        Precision of the model.
     """
     kernels, left_out = [], []
-    why = dict(_LEFT_TO_CPU.findall(said))
+    why = dict(_LEFT_TO_CPU.findall(printed))
     for each in operators:
         name, own = each["Original Operator"], each["NNG Operator"]
         if each["Target"] != "NPU":
@@ -101,7 +102,7 @@ def read_report(operators: Table, total: Dict[str, str], said: str, precision: s
             kernels.append(Kernel(name if own == name else f"{name}:{own}", "" if own in _MOVES else precision))
     if left_out and len(left_out) == len(kernels):
         reasons = ", ".join(dict.fromkeys(f"{kernel.name} ({kernel.reason})" for kernel in kernels))
-        return EthosUModel(kernels, Unsupported(f"all of it is left to the CPU: {reasons}"))
+        return EthosUModel(kernels, Unsupported(f"Vela leaves all of it to the CPU: {reasons}"))
     counts = {name: float(value) for name, value in total.items() if _COUNTS.fullmatch(name)}
     cycles = counts.pop("cycles_total")
     return EthosUModel(kernels, Cost(cycles / float(total["core_clock"]) * 1e9, {"cycles": cycles, **counts}, left_out))

@@ -1,4 +1,4 @@
-"""Kendryte K210 by its compiler, nncase 1, which tells what the KPU runs and what the CPU; nothing is run or timed."""
+"""The backend for the Kendryte K210: its compiler nncase 1 tells what the KPU and the CPU run. Nothing is run."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _ON_BYTES = ("KPUConv2D", "TableLookup1D")
 
 
 class K210Model(Model):
-    """A ``.tflite`` that nncase has compiled."""
+    """A ``.tflite`` file that nncase has compiled."""
 
     def __init__(self, kernels: List[Kernel]) -> None:
         self.kernels = kernels
 
 
 class K210Backend(Backend):
-    """No options. Models are quantised here, by nncase, with inputs drawn at random: quantised ones it takes badly."""
+    """No options. nncase quantises fp32 models itself, with random inputs, because it reads quantised ones badly."""
 
-    def versions(self) -> Dict[str, Any]:
+    def versions(self) -> Dict[str, str]:
         return {"nncase": version("nncase")}
 
     def load(self, path: str, precision: str) -> K210Model:
         content = Path(path).read_bytes()
-        if content[4:8] != b"TFL3":  # nncase would crash
-            raise Unsupported("it is no TensorFlow Lite model")
+        if content[4:8] != b"TFL3":  # nncase crashes on other files
+            raise Unsupported("the file is not a TensorFlow Lite model")
         with tempfile.TemporaryDirectory() as folder:
             try:
                 _compile(content, folder)
@@ -50,7 +50,7 @@ class K210Backend(Backend):
 
 
 def _compile(content: bytes, dump: str) -> None:
-    """Compile a ``.tflite`` of floats, leaving in a folder what of it runs where."""
+    """Compile an fp32 ``.tflite`` file. nncase writes into the folder ``dump`` where each operator runs."""
     import nncase
 
     options = nncase.CompileOptions()
@@ -69,28 +69,29 @@ def _compile(content: bytes, dump: str) -> None:
 
 
 def _input_shapes(compiler: Any) -> List[Sequence[int]]:
+    """Return the shapes of the model's inputs."""
     evaluator = compiler.create_evaluator(0)
     shapes: List[Sequence[int]] = []
     for i in count():
         try:
             shapes.append(evaluator.get_input_tensor(i).to_numpy().shape)
-        except IndexError:  # it does not tell how many there are
+        except IndexError:  # nncase does not tell how many inputs there are
             return shapes
     return shapes
 
 
 def read_operators(main: str, calls: Dict[str, str]) -> List[Kernel]:
-    """Return the kernels of what nncase dumps as ``runtime_ops.txt``.
+    """Return the kernels that nncase lists in its files ``runtime_ops.txt``.
 
-    What only moves or converts data around the KPU's calls is on the CPU by design. What computes there has fallen back
-    to it, and so has all of a model that never calls the KPU.
+    By design the CPU moves and converts data around the calls of the KPU. An operator that computes on the CPU has
+    fallen back to it. If a model never calls the KPU, all its operators have fallen back.
 
     Parameters
     ----------
     main : str
-        Of the CPU, in the order that it runs them; a ``[Call]`` is of the KPU.
+        The file of the CPU, with its operators in order. ``[Call]`` calls the KPU.
     calls : dict of str to str
-        Of each call.
+        The file of each call of the KPU.
     """
     kernels = []
     for name, of in _OPERATOR.findall(main):
@@ -102,6 +103,6 @@ def read_operators(main: str, calls: Dict[str, str]) -> List[Kernel]:
 
 
 def _kernel(name: str, placed: bool) -> Kernel:
-    """Return an operator's kernel. The KPU computes in bytes, the CPU in floats but for what it looks up."""
+    """Return the kernel of an operator. The KPU computes in uint8; the CPU in fp32, apart from table look-ups."""
     precision = "" if name in _MOVES else "uint8" if name in _ON_BYTES else "fp32"
     return Kernel(name, precision, placed)

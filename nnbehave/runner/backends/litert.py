@@ -1,4 +1,4 @@
-"""LiteRT (``ai-edge-litert``), the maintained TensorFlow Lite runtime, on the CPU."""
+"""The backend for LiteRT (``ai-edge-litert``), the maintained TensorFlow Lite runtime, on the CPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nnbehave.runner.tflite_kernels import tflite_kernels
 
 
 class LiteRTModel(Model):
-    """A ``.tflite`` in an interpreter of its own."""
+    """A ``.tflite`` file in an interpreter of its own."""
 
     def __init__(self, runtime: Any, path: str, threads: int, xnnpack: bool, delegates: Sequence[Any] = ()) -> None:
         resolvers = runtime.OpResolverType
@@ -45,12 +45,14 @@ class LiteRTModel(Model):
 
 
 class LiteRTBackend(Backend):
-    """Options: ``threads``; ``xnnpack``, whether the XNNPACK delegate takes what it can.
+    """Options: ``threads``; ``xnnpack``, true to run a graph by the XNNPACK delegate, as far as it can.
 
     Attributes
     ----------
-    package, module : str
-        The distribution of the runtime, and its module of interpreters.
+    package : str
+        The distribution of the runtime.
+    module : str
+        The module that has the interpreter.
     """
 
     package: ClassVar[str] = "ai-edge-litert"
@@ -61,7 +63,7 @@ class LiteRTBackend(Backend):
         self._xnnpack = xnnpack
         self._runtime = import_module(self.module)
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> dict[str, str]:
         return {self.package: version(self.package)}
 
     def load(self, path: str, precision: str) -> LiteRTModel:

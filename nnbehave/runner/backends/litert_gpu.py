@@ -1,4 +1,4 @@
-"""LiteRT's GPU accelerator (``ai-edge-litert``): WebGPU over Vulkan."""
+"""The backend for LiteRT's GPU accelerator (``ai-edge-litert``): WebGPU over Vulkan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nnbehave.runner.vulkan import devices
 
 
 class LiteRTGPUModel(Model):
-    """A compiled model, with a buffer for each input and output."""
+    """A compiled model with a buffer for each input and output."""
 
     def __init__(self, model: CompiledModel) -> None:
         self._model = model
@@ -30,11 +30,11 @@ class LiteRTGPUModel(Model):
         self._output_shapes = [tuple(outputs[end]["shape"]) for end in ends["outputs"]]
         self._inputs, self._outputs = model.create_input_buffers(0), model.create_output_buffers(0)
         self._sizes = [int(np.prod(shape)) for shape in self._output_shapes]
-        self.kernels = [Kernel("webgpu", placed=model.is_fully_accelerated())]  # it tells neither kernels nor types
+        self.kernels = [Kernel("webgpu", placed=model.is_fully_accelerated())]  # LiteRT tells no more
         self.invoke = self._invoke
 
     def _invoke(self) -> list[Any]:
-        """Run, and read the outputs back: it is asynchronous, and only that waits for it."""
+        """Run the model and read the outputs back. A run is asynchronous, and only reading waits for its end."""
         self._model.run_by_index(0, self._inputs, self._outputs)
         return [buffer.read(size, np.float32) for buffer, size in zip(self._outputs, self._sizes)]
 
@@ -51,7 +51,7 @@ class LiteRTGPUBackend(Backend):
         folder = str(Path(ai_edge_litert.__file__).parent)
         self._environment = Environment.create(options=EnvironmentOptions(runtime_path=folder))
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> dict[str, str]:
         return {"ai-edge-litert": version("ai-edge-litert"), "vulkan": ", ".join(devices())}
 
     def load(self, path: str, precision: str) -> LiteRTGPUModel:

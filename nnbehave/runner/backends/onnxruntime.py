@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU."""
+"""The backend for ONNX Runtime on the CPU."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from nnbehave.runner.protocol import Unsupported
 _PRECISIONS = {"float": "fp32", "float16": "fp16", "double": "fp64"}
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 _PROVIDER = "CPUExecutionProvider"
-_CONVERSIONS = {"ReorderInput", "ReorderOutput"}  # to and from the layout that its convolutions like
+_CONVERSIONS = {"ReorderInput", "ReorderOutput"}  # to and from the blocked layout of convolutions
 _TIMED = "_kernel_time"
-_ONLY_ERRORS = 3  # as severity of what it logs
+_ONLY_ERRORS = 3  # least severity of messages that are logged
 
 
 class OnnxRuntimeModel(Model):
-    """A session whose inputs and outputs stay where they are from one call to the next."""
+    """A session whose inputs and outputs keep their places in memory from call to call."""
 
     def __init__(self, session: ort.InferenceSession, kernels: list[Kernel]) -> None:
         self.kernels = kernels
@@ -51,7 +51,7 @@ class OnnxRuntimeBackend(Backend):
     def __init__(self, threads: int = 1) -> None:
         self._threads = threads
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> dict[str, str]:
         return {"onnxruntime": version("onnxruntime")}
 
     def load(self, path: str, precision: str) -> OnnxRuntimeModel:
@@ -59,10 +59,11 @@ class OnnxRuntimeBackend(Backend):
             return OnnxRuntimeModel(self._session(path, self._options()), self._kernels(path))
         except Exception as error:
             if not type(error).__module__.startswith("onnxruntime."):
-                raise  # not its word on the model
+                raise  # the runtime did not refuse the model: it is broken
             raise Unsupported(str(error)) from None
 
     def _options(self) -> ort.SessionOptions:
+        """Return the options of a session."""
         options = ort.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
@@ -70,10 +71,11 @@ class OnnxRuntimeBackend(Backend):
         return options
 
     def _session(self, path: str, options: ort.SessionOptions) -> ort.InferenceSession:
+        """Return a session of a model on the CPU."""
         return ort.InferenceSession(path, options, providers=[_PROVIDER])
 
     def _kernels(self, path: str) -> list[Kernel]:
-        """Return the nodes that run once the graph has been optimised, from the profile of one call."""
+        """Return the nodes of the optimised graph, from the profile of one call."""
         options = self._options()
         options.enable_profiling = True
         with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +87,7 @@ class OnnxRuntimeBackend(Backend):
 
 
 def _kernel(event: dict[str, Any]) -> Kernel:
-    """Return a profiled node as a kernel; in the blocked layout its name ends so, as its operator's does not."""
+    """Return a profiled node as a kernel. A node in the blocked layout is told by the end of its name."""
     facts = event["args"]
     blocked = event["name"].endswith("_nchwc" + _TIMED)
     name = f"{facts['op_name']}:nchwc" if blocked else facts["op_name"]

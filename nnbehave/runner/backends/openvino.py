@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU."""
+"""The backend for OpenVINO on the CPU. It sets OpenVINO's precision hint to the precision of the layer."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-# OpenVINO's Python package reports its use to a server, from processes that it forks and that can outlive this one.
-# Without the package that does it, it does not: this import is one that OpenVINO expects to fail.
+# OpenVINO's Python package reports its use to a server, from processes that can outlive this one. The package
+# openvino_telemetry does this. OpenVINO works without it, so its import is made to fail.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402
@@ -22,17 +22,19 @@ from nnbehave.runner.kernels import Kernel  # noqa: E402
 from nnbehave.runner.protocol import Unsupported  # noqa: E402
 
 _PRECISIONS = {"f32": "fp32", "f16": "fp16", "bf16": "bf16", "I8": "int8", "i8": "int8", "u8": "int8"}
+# The hint for each precision. Without a hint OpenVINO computes fp32 layers in bf16 where the processor has it.
+# Quantised models run in integers whatever the hint says; it then applies to the floats that remain in them.
 _HINTS = {"fp16": "f16", "bf16": "bf16"}
-_CONVERSIONS = {"Reorder", "Convert", "Transpose"}  # move or convert data, and do not speak for a layer's precision
+_DEFAULT_HINT = "f32"
+_CONVERSIONS = {"Reorder", "Convert", "Transpose"}  # move or convert data, so they have no precision
 _NOT_RUN = {"Input", "Output", "Const", "Reshape"}  # nodes of the executed graph that take no time
-
-
-_EDGES = {"Reorder", "Transpose", "Parameter", "Result", "Constant"}  # profiled nodes that are not the layer's own
-_FEWEST_PROFILED = 10
+_EDGES = {"Reorder", "Transpose", "Parameter", "Result", "Constant"}  # profiled nodes that are not of the layer
+_FEWEST_PROFILED = 10  # calls in a profiled sample
+_REASON_CHARACTERS = 500
 
 
 class OpenVINOModel(Model):
-    """A compiled model with one inference request. The plug-in compiles a whole graph or refuses it."""
+    """A compiled model with one inference request. OpenVINO's CPU plug-in compiles a whole graph or refuses it."""
 
     def __init__(self, compiled: ov.CompiledModel, profiled: Callable[[], ov.CompiledModel]) -> None:
         self._profiled = profiled
@@ -40,8 +42,8 @@ class OpenVINOModel(Model):
         self._request = compiled.create_infer_request()
         self.input_shapes = [tuple(port.shape) for port in compiled.inputs]
         self.input_dtypes = [port.element_type.to_dtype() for port in compiled.inputs]
-        # By default infer() copies every output into an array of its own; the runtime does not ask for that. Timed
-        # with it, a 28×28 conv, Cin 16, K 1, took 32 µs for 25 (Cout 64) and 79 for 58 (Cout 256).
+        # By default infer() copies every output into a new array, which the runtime does not need. With the copy, a
+        # 28×28 conv with Cin 16 and K 1 took 32 instead of 25 µs (Cout 64) and 79 instead of 58 µs (Cout 256).
         self.invoke = partial(self._request.infer, share_outputs=True)
         facts = [
             {key: value.value if hasattr(value, "value") else value for key, value in node.get_rt_info().items()}
@@ -56,12 +58,12 @@ class OpenVINOModel(Model):
         results = self._request.infer()
         return [np.array(results[i]) for i in range(len(results))]
 
-    def profile(self, block_ns: int) -> tuple[int, int]:
-        """OpenVINO gives each kernel's mean since it compiled, in whole µs: so each block compiles anew."""
+    def profile(self, sample_ns: int) -> tuple[int, int]:
+        # OpenVINO gives the mean of each kernel since compilation, in whole µs. So each sample compiles the model anew.
         request = self._profiled().create_infer_request()
         _place(request, self._inputs)
         begin, calls = time.perf_counter_ns(), 0
-        while calls < _FEWEST_PROFILED or time.perf_counter_ns() - begin < block_ns:
+        while calls < _FEWEST_PROFILED or time.perf_counter_ns() - begin < sample_ns:
             request.infer(share_outputs=True)
             calls += 1
         own = [node.real_time.total_seconds() for node in request.get_profiling_info() if node.node_type not in _EDGES]
@@ -69,18 +71,19 @@ class OpenVINOModel(Model):
 
 
 def _precision(kind: str, primitive: str) -> str:
-    """Return what a kernel computes in, which its name ends with."""
+    """Return the precision of a kernel, which is the end of its name."""
     name = primitive.rsplit("_", 1)[-1]
     return "" if kind in _CONVERSIONS else _PRECISIONS.get(name, name)
 
 
 def _place(request: ov.InferRequest, inputs: list[Any]) -> None:
+    """Put arrays in place as the inputs of a request."""
     for i, value in enumerate(inputs):
         request.set_input_tensor(i, ov.Tensor(np.ascontiguousarray(value)))
 
 
 class OpenVINOBackend(Backend):
-    """Options: ``threads``. A layer's precision is the hint, without which OpenVINO takes bf16 where it can."""
+    """Options: ``threads``."""
 
     def __init__(self, threads: int = 1) -> None:
         self._core = ov.Core()
@@ -88,14 +91,14 @@ class OpenVINOBackend(Backend):
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
-            "ENABLE_CPU_PINNING": False,  # the runner is pinned as a whole
+            "ENABLE_CPU_PINNING": False,  # the whole runner is pinned
         }
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> dict[str, str]:
         return {"openvino": version("openvino")}
 
     def load(self, path: str, precision: str) -> OpenVINOModel:
-        config = {**self._config, "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32")}
+        config = {**self._config, "INFERENCE_PRECISION_HINT": _HINTS.get(precision, _DEFAULT_HINT)}
         profiled = partial(self._core.compile_model, path, "CPU", {**config, "PERF_COUNT": True})
         try:
             compiled = self._core.compile_model(path, "CPU", config)
@@ -105,7 +108,7 @@ class OpenVINOBackend(Backend):
 
 
 def _brief(message: str) -> str:
-    """Return what OpenVINO's report says, without where in its sources."""
-    said = [line.strip() for line in message.splitlines() if line.strip()]
-    told = [line for line in said if not line.startswith(("Exception from", "Check '"))]
-    return " ".join(told or said)[:500]
+    """Return an error message of OpenVINO in one line, without places in its source code."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    reasons = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
+    return " ".join(reasons or lines)[:_REASON_CHARACTERS]

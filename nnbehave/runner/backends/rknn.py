@@ -1,4 +1,4 @@
-"""Rockchip NPUs by RKNN-Toolkit2, their compiler, which estimates cycles of each operator; nothing is run."""
+"""The backend for Rockchip NPUs: their compiler RKNN-Toolkit2 estimates cycles, and nothing is run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnbehave.runner.kernels import Kernel
 from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.reference import random_inputs
 
-# A row of its table of layers, where columns between the cycles and the KB differ by target.
+# A row of the compiler's table of layers. The columns between the cycles and the KB differ by target.
 _ROW = re.compile(
     r"\] \d+ +(?P<type>\w+) +(?P<dtype>\w+) +(?P<target>\w+) .* "
     r"(?P<ddr>\d+)/(?P<npu>\d+)/(?P<total>\d+) +(?:\S+ +)?(?P<kb>\d+) +\S+ *$",
@@ -33,7 +33,17 @@ _PRECISIONS = {"FLOAT16": "fp16", "INT8": "int8", "INT16": "int16", "FLOAT": "fp
 
 
 class Operator(NamedTuple):
-    """A row of the table of layers."""
+    """A row of the compiler's table of layers.
+
+    Attributes
+    ----------
+    type, dtype, target : str
+        Kind of operator, type that it computes in, and processor that runs it.
+    ddr_cycles, npu_cycles, cycles : int
+        Cycles of its DDR accesses, cycles of the NPU, and the compiler's total.
+    moved_kb : int
+        Data that it moves, in KB.
+    """
 
     type: str
     dtype: str
@@ -58,22 +68,22 @@ class RKNNModel(Model):
 
 
 class RKNNBackend(Backend):
-    """Options: ``target`` (``rk3588``); ``clock_ghz``, of the NPU, with which cycles become time."""
+    """Options: ``target`` (``rk3588``); ``clock_ghz``, the clock of the NPU, by which cycles become time."""
 
     def __init__(self, target: str, clock_ghz: float) -> None:
         self._target, self._clock_ghz = target, clock_ghz
 
-    def versions(self) -> Dict[str, Any]:
+    def versions(self) -> Dict[str, str]:
         return {"rknn-toolkit2": version("rknn-toolkit2")}
 
     def load(self, path: str, precision: str) -> RKNNModel:
         path = os.path.abspath(path)
-        with _in_a_folder(), captured_output(1, 2) as said:
+        with _in_a_folder(), captured_output(1, 2) as printed:
             done = _build(path, self._target, precision == "int8")
-        text = _COLOUR.sub("", said[0])
+        text = _COLOUR.sub("", printed[0])
         operators = read_table(text)
         if not done or not operators:
-            raise Unsupported(f"RKNN-Toolkit2: {'; '.join(_ERROR.findall(text)) or 'it gives no table of layers'}")
+            raise Unsupported(f"RKNN-Toolkit2: {'; '.join(_ERROR.findall(text)) or 'it prints no table of layers'}")
         return RKNNModel(operators)
 
     def estimate(self, models: List[Any]) -> Iterator[Union[Cost, Unsupported]]:
@@ -83,7 +93,7 @@ class RKNNBackend(Backend):
 
 @contextmanager
 def _in_a_folder() -> Iterator[None]:
-    """Work in a temporary folder: the compiler leaves what it thinks in the working directory."""
+    """Work in a temporary folder, because the compiler writes files into the working directory."""
     before = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -94,7 +104,7 @@ def _in_a_folder() -> Iterator[None]:
 
 
 def _build(path: str, target: str, quantised: bool) -> bool:
-    """Compile a model, and have the compiler print what it thinks; return whether it could."""
+    """Compile a model, so that the compiler prints its table of layers. Return True if that succeeds."""
     from rknn.api import RKNN
 
     compiler = RKNN(verbose=True)
@@ -108,7 +118,7 @@ def _build(path: str, target: str, quantised: bool) -> bool:
 
 
 def _write_samples(path: str) -> str:
-    """Write inputs to find ranges with into the working directory; return the name of the file that lists them."""
+    """Write random inputs, from which ranges are found, into the working directory. Return the file that lists them."""
     import onnx
 
     inputs = onnx.load(path).graph.input
@@ -120,24 +130,25 @@ def _write_samples(path: str) -> str:
     return "samples.txt"
 
 
-def read_table(said: str) -> List[Operator]:
-    """Return the rows of the table of layers in what the compiler printed, without the model's ends."""
+def read_table(printed: str) -> List[Operator]:
+    """Return the rows of the compiler's table of layers, without those of the model's inputs and outputs."""
     numbers = ("ddr", "npu", "total", "kb")
     return [
         Operator(row["type"], row["dtype"], row["target"], *(int(row[name]) for name in numbers))
-        for row in _ROW.finditer(said)
+        for row in _ROW.finditer(printed)
         if row["type"] not in _EDGES
     ]
 
 
 def _kernel(operator: Operator) -> Kernel:
+    """Return an operator as a kernel."""
     moves = operator.type in _MOVES
     precision = "" if moves else _PRECISIONS.get(operator.dtype, operator.dtype.lower())
     return Kernel(operator.type, precision, operator.target == "NPU")
 
 
 def cost(operators: List[Operator], clock_ghz: float) -> Union[Cost, Unsupported]:
-    """Return what operators cost together. Many have no cycles, of the NPU too: those are left out of the total."""
+    """Return the cost of all operators. Many, even on the NPU, have no cycles and are left out of the total."""
     left_out = [operator.type for operator in operators if not operator.cycles]
     if len(left_out) == len(operators):
         return Unsupported(f"RKNN-Toolkit2 gives no cycles for {', '.join(dict.fromkeys(left_out))}")

@@ -1,9 +1,9 @@
-"""A runtime that runs nothing: it spends time on a clock of its own, by a known law and with seeded noise.
+"""The backend of the platform ``simulated``: it runs nothing, and its clock advances by a known law with seeded noise.
 
-What a layer takes is ``overhead_us + law``, with ``n`` the swept dimension:
+A layer takes ``overhead_us + law``, where ``n`` is the value of the layer's ``dimension``:
 
 ============  ======================================================================
-``law``       microseconds
+``law``       time in µs
 ============  ======================================================================
 ``flat``      ``step_us``
 ``linear``    ``step_us · n / width``
@@ -12,14 +12,17 @@ What a layer takes is ``overhead_us + law``, with ``n`` the swept dimension:
 ``roofline``  the longer of OPs / ``peak_gops`` and bytes / ``bandwidth_gbs``
 ============  ======================================================================
 
-A graph of several layers takes the overhead once; ``flatten`` takes nothing, as a reshape does, and so does an operator
-where it follows another as ``fuses`` says: ``conv+relu,dwconv+relu6``. A call takes all that
-times a log-normal factor of standard deviation ``noise``; one call in fifty takes 1.5 times as long. ``world`` adds a
-shared machine, at 1 with these parameters and at 2 twice as bad: a drift (Ornstein-Uhlenbeck, 2 %, 20 s), a neighbour
-(12 % slower for 5 s every 35 s) and a clock of two states (5 % apart, 10 s each at the mean). ``fail_at``,
-``crash_at`` and ``hang_at`` name a value of the dimension at which loading fails as unsupported, the process dies,
-and a call never returns. ``leaves_out`` names operators that cost nothing and are said to be left out, as some
-compilers' estimates leave them. By the method ``estimated`` all that is exact: no noise, no world.
+A graph of several layers has the overhead once. ``flatten`` takes no time, as it is only a reshape. An operator takes
+no time where it is fused into the operator before it; ``fuses`` lists such pairs: ``conv+relu,dwconv+relu6``.
+
+A call takes this time multiplied by a log-normal factor with standard deviation ``noise``. One call in fifty takes 1.5
+times as long. A ``world`` above 0 simulates a shared machine, at 1 with the numbers below and at 2 twice as bad: a
+drift (Ornstein-Uhlenbeck process, 2 %, 20 s), a neighbour (12 % slower for 5 s every 35 s) and a clock with two states
+(5 % apart, each lasting 10 s on average). The method ``estimated`` gives exact times, without noise and world.
+
+Failures can be simulated: ``fail_at``, ``crash_at`` and ``hang_at`` are values of the dimension at which loading is
+refused as unsupported, the process dies, and a call never returns. ``leaves_out`` names operators that take no time and
+are reported as left out, like the operators that some compilers leave out of their estimates.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from nnbehave.runner.backends.base import Backend, Cost, Model
 from nnbehave.runner.kernels import Kernel
 from nnbehave.runner.protocol import Unsupported
 
+# The numbers of the docstring above.
 _SPIKE_SHARE, _SPIKE = 0.02, 1.5
 _DRIFT, _DRIFT_TIME_S = 0.02, 20.0
 _BURST, _BURST_S, _BURST_EVERY_S = 0.12, 5.0, 35.0
@@ -44,7 +48,14 @@ _CLOCK, _CLOCK_TIME_S = 0.05, 10.0
 
 
 class SharedMachine:
-    """How much slower than usual the simulated machine is at a time; times must not fall."""
+    """A simulated machine whose speed changes over time.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    scale : float
+        The option ``world``.
+    """
 
     def __init__(self, rng: np.random.Generator, scale: float) -> None:
         self._rng, self._scale = rng, scale
@@ -54,7 +65,7 @@ class SharedMachine:
         self._slow_clock = bool(rng.random() < 0.5)
 
     def slowdown(self, now_s: float) -> float:
-        """Return the factor on a call that begins now."""
+        """Return the factor by which a call at ``now_s`` takes longer. ``now_s`` must not decrease between calls."""
         past, self._at_s = now_s - self._at_s, now_s
         kept = math.exp(-past / _DRIFT_TIME_S)
         self._drift = kept * self._drift + math.sqrt(1 - kept**2) * self._rng.standard_normal()
@@ -67,7 +78,7 @@ class SharedMachine:
 
 
 class SimulatedModel(Model):
-    """A graph of known cost."""
+    """A graph whose time is known."""
 
     def __init__(self, backend: SimulatedBackend, layers: list[Any], true_us: float, left_out: list[str]) -> None:
         self._backend = backend
@@ -78,6 +89,7 @@ class SimulatedModel(Model):
         self.invoke = self._spend
 
     def _spend(self) -> None:
+        """Advance the clock by the time of one call."""
         backend = self._backend
         self._fail_as_asked()
         factor = math.exp(backend.noise * backend.rng.standard_normal()) if backend.noise else 1.0
@@ -85,24 +97,26 @@ class SimulatedModel(Model):
             factor *= _SPIKE
         if backend.world:
             factor *= backend.machine.slowdown(backend.now_ns / 1e9)
-        backend.now_ns += max(1, round(self._true_ns * factor))  # a clock that stands still would never be calibrated
+        backend.now_ns += max(1, round(self._true_ns * factor))  # a clock that stands still could not be calibrated
 
     def _fail_as_asked(self) -> None:
+        """Die or hang if the options say so."""
         if self._backend.crash_at in self._values:
             os._exit(42)
         while self._backend.hang_at in self._values:
             time.sleep(60)
 
     def cost(self) -> Cost:
+        """Return the exact time of a call."""
         self._fail_as_asked()
         return Cost(self._true_ns, {"cycles": self._true_ns}, self._left_out)
 
     def run(self, inputs: list[Any]) -> list[Any]:
-        return [np.array(array) for array in inputs]  # it computes nothing; its time is that of calls alone
+        return [np.array(array) for array in inputs]  # nothing is computed, and only timed calls take time
 
 
 class SimulatedBackend(Backend):
-    """Options: those of the module's docstring, ``dimension`` and ``seed``."""
+    """Options: see the module. ``seed`` is the seed of the noise and of the world."""
 
     def __init__(
         self,
@@ -134,10 +148,10 @@ class SimulatedBackend(Backend):
         self.now_ns = 0
 
     def clock(self) -> int:
-        """Return the simulated time in ns."""
+        """Return the simulated time, in ns."""
         return self.now_ns
 
-    def versions(self) -> dict[str, Any]:
+    def versions(self) -> dict[str, str]:
         return {"simulated": "1"}
 
     def load(self, path: str, precision: str) -> SimulatedModel:
@@ -156,6 +170,7 @@ class SimulatedBackend(Backend):
             yield model.cost()
 
     def _law_us(self, layer: dict[str, Any]) -> float:
+        """Return the time of a layer by the law, in µs."""
         if self.law == "roofline":
             return float(max(layer["ops"] / self.peak_gops, layer["mac_bytes"] / self.bandwidth_gbs) / 1e3)
         n: float = layer[self.dimension]

@@ -1,10 +1,10 @@
-"""TensorFlow Lite's old runtime (``tflite-runtime``) on the CPU: LiteRT's Python interface, under its former name."""
+"""The backend for TensorFlow Lite's old runtime (``tflite-runtime``). Its interface is LiteRT's, in another module."""
 
 from nnbehave.runner.backends.litert import LiteRTBackend
 
 
 class TFLiteRuntimeBackend(LiteRTBackend):
-    """Options: those of LiteRT's."""
+    """Options: those of :class:`.LiteRTBackend`."""
 
     package = "tflite-runtime"
     module = "tflite_runtime.interpreter"

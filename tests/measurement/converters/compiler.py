@@ -1,4 +1,4 @@
-"""A stand-in for ``edgetpu_compiler``, which prints as the real one does; on cue it refuses, crashes, makes nothing."""
+"""A stand-in for ``edgetpu_compiler`` that prints like the real one and fails in a chosen way."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ See the operation log file for individual operation details."
 
 
 def stand_in(folder: Path, cue: str = "", extra: str = "") -> Path:
-    """Write one into a folder; ``extra`` is a further row of its log."""
+    """Write the stand-in into a folder. ``cue`` chooses a failure; ``extra`` is a further row of its log."""
     path = folder / "edgetpu_compiler"
     path.write_text(PROGRAM.replace("@cue@", cue).replace("@extra@", extra))
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Counts what a ``.tflite`` computes and moves, from the file alone, by the paper's Table 3."""
+"""Counts OPs and moved elements of a ``.tflite`` file by the paper's Table 3, from the file alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOVING = {"RESHAPE", "TRANSPOSE", "CONCATENATION", "STRIDED_SLICE", "SPLIT_V", 
 
 @dataclass
 class Counted:
-    """What a file holds: OPs and elements moved of every node, weights, and the nodes' names."""
+    """The counts of a file: OPs, moved elements and weights of all nodes, and the names of the nodes."""
 
     ops: int = 0
     moved: int = 0
@@ -28,7 +28,7 @@ class Counted:
 
 
 def count(path: Path, activation: str | None) -> Counted:
-    """Count the nodes of a file; those of a layer's ``activation`` count as nothing."""
+    """Count the nodes of a file, without those of a layer's ``activation``."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
@@ -44,7 +44,7 @@ def count(path: Path, activation: str | None) -> Counted:
         read = [tuple(t.shape) for t, fixed in zip(given, constant, strict=True) if not fixed]
         written = tuple(graph.tensors[node.outputs[0]].shape)
         if name == str(activation).upper() or (name in ("ADD", "MUL") and len(read) < 2):
-            continue  # with a constant, a part of some activation function
+            continue  # an operation with a constant is a part of an activation function
         weights = _weights(name, given)
         counted.weights += prod(weights) if weights else 0
         counted.ops += _ops(name, node.builtinOptions, weights, read, written)

@@ -9,23 +9,23 @@ import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.errors import ConversionError, InvalidInputError, MissingExtraError
 from nnbehave.measurement.converters import (
-    CONVERTERS,
     Artifact,
     ArtifactCache,
     ConversionPool,
     Converter,
     convert_all,
+    get_converter,
     pool,
 )
 
-SPEC = CONVERTERS["layer_spec"]
+SPEC = get_converter("layer_spec")
 
 
 def graphs(base: nb.Layer, count: int) -> list[Graph]:
     return [Graph([base.replace(out_channels=n)]) for n in range(1, count + 1)]
 
 
-def test_what_was_made_is_found_again(base: nb.Layer, tmp_path: Path) -> None:
+def test_an_artifact_is_found_again(base: nb.Layer, tmp_path: Path) -> None:
     cache, graph = ArtifactCache(tmp_path), Graph([base])
     assert cache.get(SPEC, graph, 0) is None
     made = cache.make(SPEC, graph, 0)
@@ -49,26 +49,29 @@ def test_a_failed_conversion_leaves_nothing(base: nb.Layer, tmp_path: Path) -> N
     assert list((tmp_path / "fails").iterdir()) == []
 
 
-def test_two_that_make_the_same_do_no_harm(base: nb.Layer, tmp_path: Path) -> None:
+def test_an_artifact_may_be_made_twice(base: nb.Layer, tmp_path: Path) -> None:
     cache, graph = ArtifactCache(tmp_path), Graph([base])
     assert cache.make(SPEC, graph, 0).sha256 == cache.make(SPEC, graph, 0).sha256
     assert len(list((tmp_path / "layer_spec").iterdir())) == 1
 
 
-def test_other_versions_make_other_artifacts(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_the_converter_makes_another_artifact(
+    base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache, graph = ArtifactCache(tmp_path), Graph([base])
     cache.make(SPEC, graph, 0)
     monkeypatch.setattr(type(SPEC), "revision", SPEC.revision + 1)
     assert cache.get(SPEC, graph, 0) is None
 
 
-def test_a_package_that_is_not_there_names_its_extra(base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_its_extra(base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(SPEC), "packages", {"no-such-package": "tensorflow"})
     with pytest.raises(MissingExtraError, match=r"needs no-such-package: pip install 'nnbehave\[tensorflow\]'"):
         list(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache()))
 
 
-def test_all_are_converted_once_and_the_second_time_none(base: nb.Layer, tmp_path: Path) -> None:
+@pytest.mark.process
+def test_graphs_are_converted_once(base: nb.Layer, tmp_path: Path) -> None:
     cache, jobs = ArtifactCache(tmp_path), [(SPEC, graph) for graph in graphs(base, 70)]
     first = dict(convert_all(jobs, 0, cache))
     assert set(first) == set(jobs)
@@ -77,7 +80,8 @@ def test_all_are_converted_once_and_the_second_time_none(base: nb.Layer, tmp_pat
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("graph.json")} == times
 
 
-def test_what_cannot_be_converted_is_told_and_the_rest_goes_on(base: nb.Layer, tmp_path: Path) -> None:
+@pytest.mark.process
+def test_a_failed_conversion_does_not_stop_the_others(base: nb.Layer, tmp_path: Path) -> None:
     cache, jobs = ArtifactCache(tmp_path), [(SPEC, graph) for graph in graphs(base, 3)]
     victim = cache._folder(SPEC, jobs[1][1], 0)
     victim.parent.mkdir(parents=True)
@@ -88,14 +92,14 @@ def test_what_cannot_be_converted_is_told_and_the_rest_goes_on(base: nb.Layer, t
     assert isinstance(results[jobs[2]], Artifact)
 
 
-def test_what_nobody_asked_for_the_longest_goes_first(
+def test_the_least_recently_used_artifacts_are_deleted_first(
     base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, made = ArtifactCache(tmp_path), graphs(base, 4)
     for i, graph in enumerate(made):
         facts = Path(cache.make(SPEC, graph, 0).path).with_name("artifact.json")
         os.utime(facts, (i, i))
-    cache.get(SPEC, made[0], 0)  # used now
+    cache.get(SPEC, made[0], 0)  # it is now the most recently used
     cache.trim()
     assert all(cache.get(SPEC, graph, 0) for graph in made)
     held = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
@@ -110,11 +114,14 @@ def test_what_nobody_asked_for_the_longest_goes_first(
     assert [folder.name for folder in tmp_path.rglob("draft-*")] == ["draft-new"]
     assert [cache.get(SPEC, graph, 0) is not None for graph in made] == [True, False, False, True]
     monkeypatch.setenv("NNBEHAVE_CACHE_GB", "lots")
-    with pytest.raises(InvalidInputError, match="'lots' is no number"):
+    with pytest.raises(InvalidInputError, match="NNBEHAVE_CACHE_GB must be a number of gigabytes, got 'lots'"):
         ArtifactCache(tmp_path)
 
 
-def test_a_process_that_has_grown_is_replaced(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.process
+def test_a_process_that_has_grown_too_large_is_replaced(
+    base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started = []
 
     class Counted(pool.PythonWorker):
@@ -131,19 +138,21 @@ def test_a_process_that_has_grown_is_replaced(base: nb.Layer, tmp_path: Path, mo
     assert len(started) == 1 + 3
 
 
-def test_a_pool_keeps_its_processes_from_one_call_to_the_next(base: nb.Layer, tmp_path: Path) -> None:
+@pytest.mark.process
+def test_a_pool_keeps_its_processes_between_calls(base: nb.Layer, tmp_path: Path) -> None:
     jobs = [(SPEC, graph) for graph in graphs(base, 6)]
     with ConversionPool(0, ArtifactCache(tmp_path)) as crew:
         list(crew.convert(jobs[:3]))
-        (first,) = [bench._worker for bench in crew._benches if bench.started]
+        (first,) = [process._worker for process in crew._processes if process.started]
         list(crew.convert(jobs[3:]))
-        assert [bench._worker for bench in crew._benches if bench.started] == [first]
+        assert [process._worker for process in crew._processes if process.started] == [first]
     assert first is not None
     assert first._process.poll() is not None
 
 
+@pytest.mark.runtime("tensorflow")
 def test_a_precision_that_a_converter_lacks_is_unsupported(base: nb.Layer, tmp_path: Path) -> None:
-    jobs = [(CONVERTERS["tflite"], Graph([base.replace(precision="bf16")]))]
+    jobs = [(get_converter("tflite"), Graph([base.replace(precision="bf16")]))]
     (error,) = dict(convert_all(jobs, 0, ArtifactCache(tmp_path))).values()
     assert isinstance(error, ConversionError)
     assert (error.status, str(error)) == (
@@ -153,7 +162,7 @@ def test_a_precision_that_a_converter_lacks_is_unsupported(base: nb.Layer, tmp_p
 
 
 @pytest.mark.parametrize("spoil", ["empty facts", "no main file", "other facts"])
-def test_a_spoiled_artifact_is_made_again(base: nb.Layer, tmp_path: Path, spoil: str) -> None:
+def test_a_damaged_artifact_is_made_again(base: nb.Layer, tmp_path: Path, spoil: str) -> None:
     cache, graph = ArtifactCache(tmp_path), Graph([base])
     made = cache.make(SPEC, graph, 0)
     facts = Path(made.path).with_name("artifact.json")
@@ -166,7 +175,10 @@ def test_a_spoiled_artifact_is_made_again(base: nb.Layer, tmp_path: Path, spoil:
     assert cache.get(SPEC, graph, 0) is not None
 
 
-def test_a_process_that_cannot_start_is_told(base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.process
+def test_a_process_that_cannot_start_is_an_error_of_its_graph(
+    base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*arguments: object) -> None:
         raise OSError("no space left on device")
 
@@ -175,7 +187,8 @@ def test_a_process_that_cannot_start_is_told(base: nb.Layer, tmp_path: Path, mon
     assert "no space left" in str(error)
 
 
-def test_a_process_that_hangs_costs_its_graph(base: nb.Layer, tmp_path: Path) -> None:
+@pytest.mark.process
+def test_a_process_that_hangs_is_a_timeout_of_its_graph(base: nb.Layer, tmp_path: Path) -> None:
     results = dict(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache(tmp_path), time_limit_s=0.001))
     (error,) = results.values()
     assert "no answer within 0.001 s" in str(error)

@@ -1,4 +1,4 @@
-"""What is asked of ``edgetpu_compiler``, by a stand-in; the real one was not tried."""
+"""The Edge TPU converter, with a stand-in for ``edgetpu_compiler``. It has not been tried with the real one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from nnbehave.measurement.converters.edgetpu import EdgeTPUConverter, compiler_v
 from nnbehave.runner.protocol import Unsupported
 from tests.measurement.converters.compiler import stand_in
 
+pytestmark = pytest.mark.runtime("tensorflow")
+
 pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 
 
@@ -26,7 +28,7 @@ def use(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     monkeypatch.setenv("EDGETPU_COMPILER", str(path))
 
 
-def test_the_artifact_is_what_the_compiler_made_with_its_log(
+def test_the_artifact_is_the_compiled_model_with_the_log(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, stand_in(tmp_path))
@@ -38,9 +40,7 @@ def test_the_artifact_is_what_the_compiler_made_with_its_log(
     assert phases["convert"] > 0
 
 
-def test_the_compiler_s_version_is_of_what_an_artifact_depends_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_version_includes_that_of_the_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, stand_in(tmp_path))
     assert EdgeTPUConverter().version().endswith("Edge TPU Compiler version 16.0.384591198")
 
@@ -53,7 +53,7 @@ def test_the_compiler_s_version_is_of_what_an_artifact_depends_on(
         ("nothing", "Compilation failed!"),
     ],
 )
-def test_what_it_cannot_compile_is_refused_in_its_words(
+def test_a_failed_compilation_is_refused_with_the_compiler_s_reason(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cue: str, says: str
 ) -> None:
     use(monkeypatch, stand_in(tmp_path, cue))
@@ -63,7 +63,7 @@ def test_what_it_cannot_compile_is_refused_in_its_words(
         EdgeTPUConverter().convert(graph, 0, folder)
 
 
-def test_without_it_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_compiler_is_reported_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGETPU_COMPILER", "/no/such/compiler")
     with pytest.raises(MissingExtraError, match="needs edgetpu_compiler: install it .*EDGETPU_COMPILER"):
         EdgeTPUConverter().version()

@@ -1,4 +1,4 @@
-"""Every operator as ONNX, run by onnxruntime."""
+"""The ONNX converter: every operator, run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.operators import ACTIVATIONS
-from nnbehave.measurement.converters import CONVERTERS
+from nnbehave.measurement.converters import get_converter
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.protocol import Unsupported
 from nnbehave.runner.reference import fidelity, random_inputs
@@ -23,6 +24,8 @@ onnx = pytest.importorskip("onnx", reason="needs nnbehave[onnx]")
 runtime = pytest.importorskip("onnxruntime", reason="needs nnbehave[onnxruntime]")
 
 from nnbehave.measurement.converters._onnx_operators import translate  # noqa: E402 (needs both)
+
+pytestmark = pytest.mark.runtime("tensorflow", "onnxruntime", "onnx")
 
 SEED = 7
 
@@ -44,7 +47,7 @@ def subjects() -> list[Graph]:
 
 
 def convert(graph: Graph, folder: Path) -> Any:
-    CONVERTERS["onnx"].convert(graph, SEED, folder)
+    get_converter("onnx").convert(graph, SEED, folder)
     return onnx.load(folder / "model.onnx")
 
 
@@ -73,7 +76,7 @@ def test_images_are_channels_first_and_nothing_is_transposed(tmp_path: Path) -> 
     shape = [each.dim_value for each in model.graph.input[0].type.tensor_type.shape.dim]
     assert shape == [1, 8, 6, 4]
     x = np.random.default_rng(0).standard_normal(layer.input_shape, dtype=np.float32)
-    (expected,) = Graph([layer]).concrete_function(SEED)(tf.constant(x))
+    (expected,) = concrete_function(Graph([layer]), SEED)(tf.constant(x))
     (found,) = run(tmp_path / "model.onnx", [np.ascontiguousarray(x.transpose(0, 3, 1, 2))])
     np.testing.assert_allclose(found.transpose(0, 2, 3, 1), expected.numpy(), rtol=1e-4, atol=1e-4)
 
@@ -88,7 +91,7 @@ def test_images_are_channels_first_and_nothing_is_transposed(tmp_path: Path) -> 
         ("gelu", "Conv Div Erf Add Mul Mul"),
     ],
 )
-def test_functions_are_the_nodes_that_exporters_write(activation: str, nodes: str, tmp_path: Path) -> None:
+def test_activations_become_the_nodes_that_pytorch_exports(activation: str, nodes: str, tmp_path: Path) -> None:
     layer = nb.Layer(op="conv", height=4, in_channels=2, out_channels=3, kernel=1, activation=activation)
     model = convert(Graph([layer]), tmp_path)
     assert " ".join(node.op_type for node in model.graph.node) == nodes
@@ -99,7 +102,7 @@ def test_a_seed_fixes_the_file(tmp_path: Path, base: nb.Layer) -> None:
     files = []
     for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
         (tmp_path / name).mkdir()
-        CONVERTERS["onnx"].convert(Graph([base]), seed, tmp_path / name)
+        get_converter("onnx").convert(Graph([base]), seed, tmp_path / name)
         files.append((tmp_path / name / "model.onnx").read_bytes())
     assert files[0] == files[1] != files[2]
 
@@ -118,9 +121,9 @@ def traced(function: Any, *shape: int) -> Any:
         (lambda x: tf.reduce_mean(x, axis=-1), r"Mean over the axes \[3\]"),
         (lambda x: x[:, 1:], "StridedSlice of other axes than the last"),
         (lambda x: tf.compat.v1.image.resize_bilinear(x, (6, 6)), "without half_pixel_centers"),
-        (lambda x: tf.nn.conv2d(x[..., :3], x, 1, "SAME"), "where a constant is wanted"),
+        (lambda x: tf.nn.conv2d(x[..., :3], x, 1, "SAME"), "as an input that must be constant"),
     ],
 )
-def test_what_has_no_translation_is_refused_by_its_name(function: Any, says: str) -> None:
+def test_operators_without_a_translation_are_refused_by_name(function: Any, says: str) -> None:
     with pytest.raises(Unsupported, match=says):
         translate(traced(function, 1, 3, 3, 4))

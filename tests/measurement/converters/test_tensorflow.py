@@ -1,4 +1,4 @@
-"""Every operator through TensorFlow, every converter and every real runtime, on small layers."""
+"""Every operator as a small layer, through TensorFlow, the converters and the runtimes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.graph import Graph
 from nnbehave.design.operators.blocks import Block
-from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache
+from nnbehave.measurement.converters import Artifact, ArtifactCache, get_converter
+from nnbehave.measurement.converters.reference import run_in_tensorflow
+from nnbehave.measurement.converters.tensorflow_graph import concrete_function
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import Worker
@@ -22,6 +24,8 @@ from nnbehave.runner.kernels import Kernel, executed_precision, placement
 from nnbehave.runner.protocol import decode_array, encode_array
 from tests.measurement.converters.counting import DECOMPOSED, count
 from tests.strategies import samples
+
+pytestmark = pytest.mark.runtime("tensorflow")
 
 tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 
@@ -33,8 +37,8 @@ def inputs_of(graph: Graph) -> list[Any]:
 
 @cache
 def outputs_of(graph: Graph) -> list[Any]:
-    """What TensorFlow makes of ``inputs_of``, which is the same for every runtime."""
-    return [tensor.numpy() for tensor in graph.concrete_function(seed=7)(*map(tf.constant, inputs_of(graph)))]
+    """Return TensorFlow's outputs for ``inputs_of``. They are the same for every runtime."""
+    return run_in_tensorflow(concrete_function(graph, 7), inputs_of(graph))
 
 
 def subjects() -> list[Graph]:
@@ -48,7 +52,7 @@ def subjects() -> list[Graph]:
 def artifacts() -> dict[tuple[str, str], Artifact]:
     from nnbehave.measurement.converters import convert_all
 
-    jobs = [(CONVERTERS[name], graph) for name in ("tflite", "openvino") for graph in subjects()]
+    jobs = [(get_converter(name), graph) for name in ("tflite", "openvino") for graph in subjects()]
     made = {}
     for (converter, graph), artifact in convert_all(jobs, 7, ArtifactCache()):
         assert isinstance(artifact, Artifact), artifact
@@ -57,8 +61,10 @@ def artifacts() -> dict[tuple[str, str], Artifact]:
 
 
 @pytest.mark.parametrize("layer", samples(), ids=str)
-def test_operators_build_what_they_say(layer: nb.Layer, artifacts: dict[tuple[str, str], Artifact]) -> None:
-    function = Graph([layer]).concrete_function(seed=0)
+def test_operators_build_tensors_of_the_shapes_that_they_declare(
+    layer: nb.Layer, artifacts: dict[tuple[str, str], Artifact]
+) -> None:
+    function = concrete_function(Graph([layer]), 0)
     assert [tuple(tensor.shape) for tensor in function.inputs] == list(layer.input_shapes)
     assert tuple(function.outputs[0].shape) == layer.output_shape
 
@@ -72,7 +78,7 @@ def test_costs_are_those_of_the_converted_graph(layer: nb.Layer, artifacts: dict
         assert (layer.ops, layer.mac) == (counted.ops, counted.moved + counted.weights)
         return
     assert layer.mac == (2 * math.prod(layer.output_shape) if layer.op in ("head", "tail") else ends + counted.weights)
-    if layer.op in DECOMPOSED:  # one function to us, several operators to the converter
+    if layer.op in DECOMPOSED:  # one operator of ours, several of the converter
         assert counted.names == DECOMPOSED[layer.op].split()
         assert layer.ops == math.prod(layer.input_shape)
     else:
@@ -82,10 +88,10 @@ def test_costs_are_those_of_the_converted_graph(layer: nb.Layer, artifacts: dict
 def test_a_seed_fixes_the_weights_and_layers_do_not_share_them() -> None:
     conv = nb.Layer(op="conv", height=4, in_channels=3, out_channels=3, kernel=1)
     x = np.ones(conv.input_shape, dtype=np.float32)
-    outputs = [Graph([conv]).concrete_function(seed)(tf.constant(x))[0].numpy() for seed in (1, 1, 2)]
+    outputs = [concrete_function(Graph([conv]), seed)(tf.constant(x))[0].numpy() for seed in (1, 1, 2)]
     np.testing.assert_array_equal(outputs[0], outputs[1])
     assert not np.array_equal(outputs[0], outputs[2])
-    first, second = Graph([conv, conv], "fan").concrete_function(1)(tf.constant(x))
+    first, second = concrete_function(Graph([conv, conv], "fan"), 1)(tf.constant(x))
     assert not np.array_equal(first, second)
 
 
@@ -107,7 +113,7 @@ def test_runtimes_agree_with_tensorflow(
     assert loaded["ok"], loaded
     kernels = [Kernel(*each) for each in loaded["kernels"]]
     assert placement(kernels) == "full"
-    if (name, graph.layers[0].op) not in {("openvino", "flatten"), ("openvino", "shuffle")}:  # which computes nothing
+    if (name, graph.layers[0].op) not in {("openvino", "flatten"), ("openvino", "shuffle")}:  # they compute nothing
         prefix = {"tflite": "xnnpack:", "tflite:builtin": "builtin:", "openvino": ""}[name]
         assert executed_precision(kernels) == "fp32"
         assert all(kernel.name.startswith(prefix) for kernel in kernels)
@@ -118,13 +124,13 @@ def test_runtimes_agree_with_tensorflow(
     answer = runner.request("run", 60, handle=graph.id, inputs=[encode_array(x) for x in given])
     outputs = [decode_array(output) for output in answer["outputs"]]
     assert len(outputs) == len(expected)
-    by_value = sorted(outputs, key=lambda array: float(array.sum()))  # a runtime may order the outputs of a fan anew
+    by_value = sorted(outputs, key=lambda array: float(array.sum()))  # a runtime may reorder the outputs
     wanted = sorted(expected, key=lambda array: float(array.sum()))
     for found, right in zip(by_value, wanted, strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
 
 
-OTHERWISE = {"gelu", "mobilenet_v2_se", "se", "transposed_conv"}  # other reorders, or another fusion
+OTHERWISE = {"gelu", "mobilenet_v2_se", "se", "transposed_conv"}  # they differ in a reorder or a fusion
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The emulated Arm core: what its setup makes, and the patterns that the paper found on the real one."""
+"""The platform ``arm64``: its setup, and the patterns that the paper found on a real core."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preparation:
     return Arm64.preparation()
 
 
-def test_not_set_up_it_says_how(nowhere: Preparation) -> None:
+def test_a_platform_that_is_not_set_up_says_how_to_do_it(nowhere: Preparation) -> None:
     with pytest.raises(MissingExtraError, match="run 'nnbehave setup arm64'"):
         Arm64.version()
     with pytest.raises(MissingExtraError, match="run 'nnbehave setup arm64'"):
         get_platform("arm64").backend_options()
 
 
-def test_setup_without_a_compiler_says_so_before_it_fetches(
+def test_setup_without_a_compiler_fails_before_it_fetches_anything(
     nowhere: Preparation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -54,9 +54,7 @@ def test_setup_without_a_compiler_says_so_before_it_fetches(
     assert nowhere.missing == [step.name for step in nowhere.steps]
 
 
-def test_packages_without_debian_s_tools_or_mirror_say_what_is_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unpacking_without_apt_or_a_mirror_says_what_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debian, "need", lambda *_: None)
     monkeypatch.setattr(debian, "run", lambda *_: "http://mirror.example/ubuntu\nhttp://mirror.example/other\n")
     with pytest.raises(OSError, match="no source of them: use Debian"):
@@ -68,7 +66,7 @@ def test_packages_without_debian_s_tools_or_mirror_say_what_is_needed(
 
 
 @pytest.mark.parametrize("name", CORES)
-def test_a_core_is_told_as_linux_tells_it(name: str, tmp_path: Path) -> None:
+def test_the_system_files_of_a_core_are_those_of_linux(name: str, tmp_path: Path) -> None:
     core = CORES[name]
     write_system_files(core, tmp_path)
     told = dict(line.split("\t: ") for line in (tmp_path / "proc/cpuinfo").read_text().splitlines())
@@ -78,30 +76,29 @@ def test_a_core_is_told_as_linux_tells_it(name: str, tmp_path: Path) -> None:
     assert sizes_kb == [size_kb for size_kb in core.caches_kb if size_kb]
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 class TestArm64(PlatformContract):
     platform = "arm64"
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 class TestArm64XNNPACK(PlatformContract):
     platform = "arm64:xnnpack?core=cortex-a53&clock_ghz=1.2"
 
 
-@pytest.mark.slow
-def test_the_versions_are_those_of_what_was_set_up(arm64: Preparation) -> None:
+def test_the_versions_are_those_of_the_installed_packages(arm64: Preparation) -> None:
     versions = Installed(arm64).versions
     assert Arm64.version() == versions["ai-edge-litert"] == "2.3.0"
     assert versions["qemu-user"].startswith("1:7.2")
     assert versions["llvm-19"].startswith("1:19.")
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 def test_convolution_climbs_by_eight_output_channels() -> None:
-    """Figure 4(a) of the paper: Conv, 28×28, Cin = 320, K = 3, over Cout, on the CPU."""
+    """The paper's Figure 4(a): Conv, 28×28, Cin = 320, K = 3, over Cout, on the CPU."""
     conv = nb.Layer(op="conv", height=28, in_channels=320, out_channels=8, kernel=3)
     results = nb.sweep(
         layer=conv, dimension="out_channels", values=range(1, 26), platforms="arm64", time_limit_s=120, progress=False
@@ -113,10 +110,10 @@ def test_convolution_climbs_by_eight_output_channels() -> None:
     assert counted[[8, 9, 16, 17]].to_list() == pytest.approx([10.12, 16.18, 16.17, 22.22], abs=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 def test_depthwise_convolution_zigzags_by_sixteen_channels() -> None:
-    """Figure B.3(a): DWConv, 7×7, K = 3, over C, on the CPU, whose loops take 16 channels, then 4, then 1 (B.4)."""
+    """The paper's Figure B.3(a): DWConv, 7×7, K = 3, over C. The CPU's loops take 16 channels, then 4, then 1 (B.4)."""
     dwconv = nb.Layer(op="dwconv", height=7, in_channels=8, kernel=3)
     results = nb.sweep(
         layer=dwconv, dimension="in_channels", values=range(4, 133, 4), platforms="arm64", progress=False
@@ -126,13 +123,13 @@ def test_depthwise_convolution_zigzags_by_sixteen_channels() -> None:
     frame = results.frame.set_index("in_channels")
     for tooth in range(32, 129, 16):
         assert frame["cycles"][tooth - 4] - frame["cycles"][tooth] == pytest.approx(7170, rel=0.02)
-        # it is not instructions that are saved, but waiting: sixteen channels are computed side by side
+        # The saving is in waiting, not in instructions: sixteen channels are computed in parallel.
         assert frame["instructions"][tooth] > 0.94 * frame["instructions"][tooth - 4]
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
-def test_counts_do_not_depend_on_what_else_was_run(tmp_path: Path) -> None:
+def test_counts_do_not_depend_on_other_models(tmp_path: Path) -> None:
     layers = [
         nb.Layer(op="conv", height=28, in_channels=64, out_channels=n, kernel=3, precision=precision)
         for n in (8, 9)
@@ -145,7 +142,7 @@ def test_counts_do_not_depend_on_what_else_was_run(tmp_path: Path) -> None:
     assert one.str.len().min() > 0
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 def test_a_core_without_dot_products_runs_none() -> None:
     conv = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3, precision="int8")

@@ -1,4 +1,4 @@
-"""The Edge TPU without one: what is told where its parts are missing, and the way through with stand-ins."""
+"""The platform ``edgetpu`` without a device: errors for missing parts, and a run with stand-ins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RESIZE_NEAREST_NEIGHBOR        1          Mapped to Edge TPU
 """
 
 
-def test_the_log_tells_what_runs_where() -> None:
+def test_the_log_says_where_operators_run() -> None:
     kernels = placed(LOG)
     assert [kernel.name for kernel in kernels] == [
         "tpu:ADD",
@@ -47,6 +47,7 @@ def test_the_log_tells_what_runs_where() -> None:
     assert placed("Edge TPU Compiler version 16.0.384591198\n") == []
 
 
+@pytest.mark.runtime("ai_edge_litert")
 def test_the_table_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     monkeypatch.setenv("EDGETPU_COMPILER", "/no/such/compiler")
@@ -61,24 +62,28 @@ def test_the_table_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
     )
 
 
-def test_a_measurement_is_refused_before_it_begins(base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.runtime("ai_edge_litert")
+def test_a_missing_compiler_stops_a_measurement_before_it_begins(
+    base: nb.Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     monkeypatch.setenv("EDGETPU_COMPILER", "/no/such/compiler")
     with pytest.raises(MissingExtraError, match="needs edgetpu_compiler"):
         nb.measure([base], "edgetpu", progress=False)
 
 
+@pytest.mark.runtime("ai_edge_litert")
 def test_without_a_device_the_runner_says_so() -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     with pytest.raises(RuntimeError, match=r"libedgetpu\.so\.1 does not load, or finds no Edge TPU"):
         EdgeTPUBackend()
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
 def test_a_layer_is_quantised_compiled_loaded_and_placed(
     base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stand-in's artifact is the plain model, which runs here without a delegate."""
+    """The stand-in of the compiler copies the model, which then runs on this machine without a delegate."""
     for module in ("tensorflow", "ai_edge_litert"):
         pytest.importorskip(module, reason="needs nnbehave[all]")
     compiler = stand_in(tmp_path, extra="SOFTMAX                        1          Operation version not supported")

@@ -14,10 +14,12 @@ from nnbehave.runner.backends.ethos_u import EthosUBackend
 from nnbehave.testing import PlatformContract
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 class TestU55(PlatformContract):
     platform = "ethos-u:u55-128"
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 class TestU85(PlatformContract):
     platform = "ethos-u:u85-2048?memory=Dedicated_Sram_384KB"
 
@@ -48,12 +50,13 @@ def _sweep(platform: str, count: int, **fields: Any) -> nb.Results:
         ("ethos-u:u85-256?memory=Dedicated_Sram&system=Ethos_U85_SYS_Flash_Low", "needs DRAM"),
     ],
 )
-def test_what_there_is_not_is_refused(name: str, says: str) -> None:
+def test_unknown_variants_and_options_are_refused(name: str, says: str) -> None:
     with pytest.raises(InvalidInputError, match=says):
         get_platform(name)
 
 
-def test_every_configuration_compiles_and_more_multipliers_are_quicker(vela: None, tmp_path: Path) -> None:
+@pytest.mark.runtime("tensorflow", "ethosu")
+def test_every_configuration_compiles_and_more_multipliers_are_faster(vela: None, tmp_path: Path) -> None:
     path = str(_conv_then("relu", tmp_path))
     cycles = {}
     for variant in EthosU.variants:
@@ -66,7 +69,8 @@ def test_every_configuration_compiles_and_more_multipliers_are_quicker(vela: Non
         assert found[0] > 1.5 * found[-1]
 
 
-def test_a_slower_system_takes_as_many_cycles_and_more_time(vela: None) -> None:
+@pytest.mark.runtime("tensorflow", "ethosu")
+def test_a_slower_clock_gives_the_same_cycles_and_more_time(vela: None) -> None:
     layer = nb.Layer(op="conv", height=14, in_channels=32, out_channels=8, kernel=3)
     fast, slow = "ethos-u:u55-128", "ethos-u:u55-128?system=Ethos_U55_Deep_Embedded"
     rows = nb.measure([layer], [fast, slow], progress=False).frame.set_index("platform")
@@ -75,16 +79,17 @@ def test_a_slower_system_takes_as_many_cycles_and_more_time(vela: None) -> None:
     assert rows.loc[slow, "latency_ms"] == pytest.approx(rows.loc[slow, "cycles"] / 200e6 * 1e3, rel=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ethosu")
 @pytest.mark.parametrize(("variant", "width"), [("u55-32", 4), ("u55-128", 8)])
-def test_convolutions_go_by_the_width_of_the_multipliers(vela: None, variant: str, width: int) -> None:
+def test_convolutions_climb_in_steps_of_the_multipliers_width(vela: None, variant: str, width: int) -> None:
     steps = _sweep(f"ethos-u:{variant}", 64).step_map(platform=f"ethos-u:{variant}")
     assert steps.kind == "staircase"
     assert steps.width == width
     assert list(steps.edges) == list(range(width + 1, 65, width))
 
 
-def test_floats_are_quantised_and_the_row_says_so(vela: None) -> None:
+@pytest.mark.runtime("tensorflow", "ethosu")
+def test_fp32_layers_are_quantised_and_rows_say_so(vela: None) -> None:
     row = _sweep("ethos-u:u55-64", 1).frame.iloc[0]
     assert (row["precision"], row["executed_precision"]) == ("fp32", "int8")
     assert "asked for fp32, ran int8" in row["reason"]
@@ -93,20 +98,20 @@ def test_floats_are_quantised_and_the_row_says_so(vela: None) -> None:
     assert wide["cycles"] > row["cycles"]
 
 
-@pytest.mark.slow
-def test_activations_cost_what_their_table_or_their_operators_cost(vela: None) -> None:
+@pytest.mark.runtime("tensorflow", "ethosu")
+def test_activations_cost_as_much_as_their_table_or_their_operators(vela: None) -> None:
     results = nb.sweep("fig7_activations", platforms="ethos-u:u55-256", progress=False)
     ratios = nb.rank_activations(results).frame.set_index("activation")["ratio"]
     assert ratios["relu"] == ratios["relu6"] == pytest.approx(1)
-    assert ratios["hardswish"] == ratios["sigmoid"] == pytest.approx(1.76, abs=0.03)  # a table, within the operator
-    assert ratios["swish"] == pytest.approx(2.5, abs=0.05)  # the table and a multiply of its own
+    assert ratios["hardswish"] == ratios["sigmoid"] == pytest.approx(1.76, abs=0.03)  # a look-up table in the operator
+    assert ratios["swish"] == pytest.approx(2.5, abs=0.05)  # a look-up table and a separate multiplication
     kernels = results.frame.set_index("activation")["kernels"]
     assert kernels["relu"] == kernels["hardswish"] == "DepthwiseConv2D"
     assert set(kernels["swish"].split(";")) == {"DepthwiseConv2D", "Mul", "Sigmoid:LUT"}
 
 
-@pytest.mark.slow
-def test_fusion_is_told_by_an_estimate_as_by_a_clock(vela: None, tmp_path: Path) -> None:
+@pytest.mark.runtime("tensorflow", "ethosu")
+def test_fusion_is_detected_from_estimates(vela: None, tmp_path: Path) -> None:
     pairs = [("conv", "relu"), ("conv", "add"), ("dwconv", "swish")]
     found = nb.check_fusion(pairs, "ethos-u:u55-128", tmp_path / "r.db", shapes=[(14, 32)], progress=False).frame
     found = found.set_index("second_op")
@@ -115,7 +120,8 @@ def test_fusion_is_told_by_an_estimate_as_by_a_clock(vela: None, tmp_path: Path)
     assert dict(found["told"]) == {"relu": "folded", "add": "separate", "swish": "separate"}
 
 
-def test_what_vela_leaves_to_the_cpu_is_left_out_of_the_total_with_the_reason(vela: None, tmp_path: Path) -> None:
+@pytest.mark.runtime("tensorflow", "ethosu")
+def test_operators_on_the_cpu_are_left_out_of_the_total_with_the_reason(vela: None, tmp_path: Path) -> None:
     layers = [nb.Layer(op=op, height=14, in_channels=32, precision="int8") for op in ("layer_norm", "gelu")]
     frame = nb.measure(layers, "ethos-u:u55-128", progress=False).frame.set_index("op")
     assert list(frame["complete"]) == [False, True]
@@ -127,13 +133,15 @@ def test_what_vela_leaves_to_the_cpu_is_left_out_of_the_total_with_the_reason(ve
     assert "Unsupported depth-reduction" in without.loc["layer_norm", "reason"]
 
 
-def test_what_runs_on_the_cpu_alone_has_no_latency(vela: None) -> None:
+@pytest.mark.runtime("tensorflow", "ethosu")
+def test_a_layer_that_runs_on_the_cpu_only_has_no_latency(vela: None) -> None:
     gelu = nb.Layer(op="gelu", height=14, in_channels=32, precision="int16x8")
     row = nb.measure([gelu], "ethos-u:u55-128", progress=False).frame.iloc[0]
     assert row["status"] == "unsupported"
-    assert row["reason"].startswith("all of it is left to the CPU: ")
+    assert row["reason"].startswith("Vela leaves all of it to the CPU: ")
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 @pytest.mark.parametrize("function", ["elu", "relu"])
 def test_elu_never_looks_free(vela: None, function: str, tmp_path: Path) -> None:
     path = _conv_then(function, tmp_path)
@@ -146,7 +154,7 @@ def test_elu_never_looks_free(vela: None, function: str, tmp_path: Path) -> None
 
 
 def _conv_then(function: str, folder: Path) -> Path:
-    """Return a quantised convolution and a function; an ELU that TensorFlow Lite has only in floats."""
+    """Return a quantised convolution with a function after it. TensorFlow Lite has ELU in fp32 only."""
     tf = pytest.importorskip("tensorflow")
     import numpy as np
 

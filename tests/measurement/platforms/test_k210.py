@@ -16,7 +16,7 @@ from nnbehave.testing import PlatformContract
 
 @pytest.fixture(scope="module")
 def nncase(cache_dir: Path) -> None:
-    """Set the platform up in the tests' cache."""
+    """Set the platform up in the cache of the tests."""
     try:
         find_python(8, 10)
         for _ in K210.preparation().make():
@@ -25,13 +25,13 @@ def nncase(cache_dir: Path) -> None:
         pytest.skip(str(error))
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("nncase")
 class TestK210(PlatformContract):
     platform = "k210"
 
 
-def test_it_says_how_to_set_it_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_setup_the_platform_says_how_to_do_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NNBEHAVE_CACHE_DIR", str(tmp_path))
     with pytest.raises(MissingExtraError, match="nnbehave setup k210"):
         K210.version()
@@ -46,9 +46,9 @@ def test_nothing_is_timed() -> None:
     assert get_platform("k210").methods == ("none",)
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("nncase")
-def test_it_agrees_with_the_paper_on_what_the_kpu_runs() -> None:
+def test_the_kpu_runs_the_operators_that_the_paper_lists() -> None:
     size = {"height": 14, "in_channels": 16}
     placed = {
         nb.Layer(op="conv", out_channels=16, kernel=3, activation="relu", **size): "full",
@@ -64,24 +64,24 @@ def test_it_agrees_with_the_paper_on_what_the_kpu_runs() -> None:
     assert rows["latency_ms"].isna().all()
     assert {layer: rows.loc[layer.id, "placement"] for layer in placed} == placed
     first, _, quantised, wide, _, excited = (rows.loc[layer.id] for layer in placed)
-    assert first["kernels"].count("KPUConv2D") == 1  # the activation is in it
+    assert first["kernels"].count("KPUConv2D") == 1  # with the activation fused into it
     assert (first["executed_precision"], wide["executed_precision"]) == ("uint8", "fp32")
     assert quantised["reason"] == ""
     assert excited["reason"].endswith("partial: Binary, Reduce, TableLookup1D")
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("nncase")
-def test_what_nncase_cannot_compile_is_a_row_with_its_words() -> None:
+def test_a_layer_that_nncase_cannot_compile_has_its_reason() -> None:
     layers = [nb.Layer(op=op, height=7, in_channels=8) for op in ("gelu", "add")]
     rows = nb.measure(layers, "k210", progress=False).frame.set_index("op")
     assert dict(rows["status"]) == {"gelu": "unsupported", "add": "ok"}
     assert "Unsupported tflite opcode" in rows.loc["gelu", "reason"]
 
 
-@pytest.mark.slow
-def test_a_crash_of_nncase_is_a_death_of_its_runner_with_what_it_did_last(nncase: None, base: nb.Layer) -> None:
-    graph = nb.Graph([base.replace(precision="int8")])  # a model of integers, which it does not take
+@pytest.mark.setup
+def test_a_crash_of_nncase_ends_its_runner_with_a_reason(nncase: None, base: nb.Layer) -> None:
+    graph = nb.Graph([base.replace(precision="int8")])  # nncase crashes on integer models
     ((_, artifact),) = convert_all([(get_converter("tflite"), graph)], 0, ArtifactCache())
     assert isinstance(artifact, Artifact)
     with LocalTarget().start(get_platform("k210")) as runner, pytest.raises(WorkerDied, match="SIGSEGV"):

@@ -1,4 +1,4 @@
-"""LiteRT's GPU accelerator: where there is no device it says so, and where there is one it computes what it should."""
+"""The platform ``litert-gpu``, with and without a device."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from nnbehave.runner import vulkan
 from nnbehave.testing import PlatformContract
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 class TestLiteRTGPU(PlatformContract):
     platform = "litert-gpu"
 
 
+@pytest.mark.runtime("ai_edge_litert")
 @pytest.mark.parametrize("loader", [False, True])
-def test_without_a_device_it_is_not_available_and_says_what_to_do(
+def test_without_a_device_the_platform_is_unavailable_and_says_what_to_do(
     loader: bool, monkeypatch: pytest.MonkeyPatch, base: nb.Layer
 ) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
@@ -35,7 +36,7 @@ def test_without_a_device_it_is_not_available_and_says_what_to_do(
         nb.measure([base], platforms="litert-gpu", progress=False)
 
 
-def test_a_driver_that_crashes_is_no_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_driver_that_crashes_counts_as_no_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     crashes = tmp_path / "crashes.py"
     crashes.write_text("import os; os.abort()")
     monkeypatch.setattr(vulkan, "has_loader", lambda: True)
@@ -45,8 +46,8 @@ def test_a_driver_that_crashes_is_no_device(monkeypatch: pytest.MonkeyPatch, tmp
     assert litert_gpu._vulkan_devices() == ["A GPU"]
 
 
-@pytest.mark.slow
-def test_it_computes_in_the_precision_that_was_asked_for(base: nb.Layer) -> None:
+@pytest.mark.setup
+def test_a_layer_is_computed_in_its_precision(base: nb.Layer) -> None:
     try:
         get_platform("litert-gpu").version()
     except MissingExtraError as error:

@@ -1,4 +1,4 @@
-"""What is made for a platform: by steps, each done whole or not at all, and taken away again."""
+"""Preparations of platforms: their steps, failures and removal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Fails:
-    """Fails the first time that it is asked, when it has done half."""
+    """A step that fails the first time, after it has done half of its work."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -48,7 +48,7 @@ def prepared(second: Fails) -> Preparation:
     return Preparation("thing", [Download("a thing", "MIT", 3)], steps)
 
 
-def test_a_step_that_fails_is_told_and_the_next_call_goes_on_there() -> None:
+def test_a_failed_step_is_reported_and_the_next_call_goes_on_there() -> None:
     second = Fails()
     it = prepared(second)
     with pytest.raises(MissingExtraError, match="lacks first, second: run 'nnbehave setup thing'"):
@@ -64,7 +64,7 @@ def test_a_step_that_fails_is_told_and_the_next_call_goes_on_there() -> None:
     assert list(it.make()) == []
 
 
-def test_it_can_be_taken_away() -> None:
+def test_a_preparation_can_be_removed() -> None:
     it = prepared(Fails())
     assert not it.remove()
     with pytest.raises(SetupError):
@@ -74,7 +74,7 @@ def test_it_can_be_taken_away() -> None:
     assert it.missing == ["first", "second"]
 
 
-def test_the_command_shows_what_is_fetched_and_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_shows_the_downloads_and_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     second = Fails()
     monkeypatch.setattr(Simulated, "preparation", classmethod(lambda cls: prepared(second)))
     asked = CliRunner().invoke(app, ["setup", "simulated"], input="n\n")
@@ -91,16 +91,16 @@ def test_the_command_shows_what_is_fetched_and_asks(monkeypatch: pytest.MonkeyPa
     assert "lacks first, second: run 'nnbehave setup thing'" in listed
 
 
-def test_a_python_is_found_or_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_python_is_found_or_the_error_asks_for_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     minor = sys.version_info[1]
     monkeypatch.setenv("NNBEHAVE_PYTHON", sys.executable)
     assert find_python(minor, minor) == sys.executable
-    with pytest.raises(InvalidInputError, match=r"\$NNBEHAVE_PYTHON\) is none: install one"):
+    with pytest.raises(InvalidInputError, match=r"\$NNBEHAVE_PYTHON \(.*\) is not one: install one"):
         find_python(minor + 1, minor + 2)
     monkeypatch.delenv("NNBEHAVE_PYTHON")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
-    with pytest.raises(InvalidInputError, match="none is on PATH, of pyenv, or of uv"):
+    with pytest.raises(InvalidInputError, match="PATH, pyenv and uv have none"):
         find_python(minor, minor)
     there = tmp_path / "pyenv" / "versions" / f"3.{minor}.9" / "bin"
     there.mkdir(parents=True)
@@ -109,8 +109,8 @@ def test_a_python_is_found_or_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert find_python(minor, minor) == str(there / "python")
 
 
-@pytest.mark.slow
-def test_a_python_of_its_own() -> None:
+@pytest.mark.setup
+def test_a_python_environment_has_its_packages() -> None:
     minor = sys.version_info[1]
     it = python_environment("own", [], (minor, minor), ["six"])
     assert list(it.make()) == ["python"]

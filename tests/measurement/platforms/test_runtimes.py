@@ -1,28 +1,20 @@
-"""A small sweep on each runtime that is measured, and what is known of some."""
+"""A small sweep on each platform that is timed, and facts about some of them."""
 
 from __future__ import annotations
 
 import pytest
 
 import nnbehave as nb
-from nnbehave.errors import InvalidInputError, MissingExtraError, SetupError
 from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.testing import PlatformContract
+from tests.prepared import usable
 
 PLATFORMS = ["onnxruntime", "tensorflow", "tflite-runtime", "litert-gpu"]
-SWEPT = ["onnxruntime", "tflite-runtime", "litert-gpu"]  # TensorFlow takes a minute, which its contract takes too
-
-
-def usable(name: str) -> Platform:
-    """Return a platform that can be used, set up where it needs that."""
-    platform = get_platform(name)
-    try:
-        if preparation := platform.preparation():
-            list(preparation.make())
-        platform.version()
-    except (MissingExtraError, SetupError, InvalidInputError) as error:
-        pytest.skip(str(error))
-    return platform
+SWEPT = [  # TensorFlow takes a minute, and its contract tests cover it
+    pytest.param("onnxruntime", marks=pytest.mark.runtime("tensorflow", "onnx", "onnxruntime")),
+    pytest.param("tflite-runtime", marks=pytest.mark.setup),
+    pytest.param("litert-gpu", marks=pytest.mark.setup),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +22,14 @@ def old_runtime() -> Platform:
     return usable("tflite-runtime")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEPT)
-def test_a_sweep_has_a_right_and_measured_row_for_every_layer(name: str, base: nb.Layer) -> None:
+def test_every_layer_of_a_sweep_is_measured_and_computed_right(name: str, base: nb.Layer) -> None:
     platform = usable(name)
     rows = nb.sweep(
         layer=base, dimension="out_channels", values=range(8, 48, 8), platforms=name, interval=0.2, progress=False
     ).frame
     assert list(rows["out_channels"]) == [8, 16, 24, 32, 40]
-    assert set(rows["status"]) <= {"ok", "noisy"}  # a busy machine is no fault of the runtime
+    assert set(rows["status"]) <= {"ok", "noisy"}  # a busy machine makes rows noisy
     assert (rows["latency_ms"] > 0).all()
     assert (rows["output_error"] < 1e-4).all()
     assert set(rows["executed_precision"]) == {"unknown" if name == "litert-gpu" else "fp32"}
@@ -52,14 +43,15 @@ def test_another_precision_is_refused(name: str, base: nb.Layer) -> None:
     assert get_platform(name).refuses(asked).startswith(f"{name} has no bf16, only fp32")
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("old_runtime")
 class TestTFLiteRuntime(PlatformContract):
     platform = "tflite-runtime"
 
 
-@pytest.mark.slow
-def test_the_old_runtime_has_no_quantised_xnnpack(old_runtime: Platform, base: nb.Layer) -> None:
+@pytest.mark.setup
+@pytest.mark.pins_kernels
+def test_the_old_runtime_runs_quantised_layers_without_xnnpack(old_runtime: Platform, base: nb.Layer) -> None:
     layers = [base, base.replace(precision="int8"), nb.Layer(op="dense", in_channels=64, out_channels=64)]
     layers.append(layers[-1].replace(precision="dynamic_int8"))
     rows = nb.measure(layers, "tflite-runtime", method="none", progress=False).frame

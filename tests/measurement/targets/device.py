@@ -1,4 +1,4 @@
-"""A stand-in for ``adb`` and for a device: commands run in a folder of this machine, with what goes wrong on cue."""
+"""A stand-in for ``adb`` and a device: commands run in a folder of this machine and fail in a chosen way."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ echo "INFO: Operator-wise Profiling Info for Regular Benchmark Runs:
 
 
 class Device:
-    """The stand-in: ``state`` is ``device``, ``absent``, ``unauthorized``, ``offline``, ``full`` or ``closed``.
+    """The stand-in. Its ``state`` is ``device``, ``absent``, ``unauthorized``, ``offline``, ``full`` or ``closed``.
 
     ``"3 closed"`` is a device for three more runs of the tool, then that.
     """
@@ -95,7 +95,7 @@ class Device:
         (self.folder / "state").write_text(state)
 
     def calls(self, word: str) -> list[str]:
-        """Return what adb was called with, where that has the word."""
+        """Return the calls of adb whose arguments contain a word."""
         return [line for line in (self.folder / "calls").read_text().splitlines() if word in line]
 
     @staticmethod

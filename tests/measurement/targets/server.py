@@ -1,4 +1,4 @@
-"""An OpenSSH server of the tests' own on this machine, with its own keys, to which only they can connect."""
+"""An OpenSSH server on this machine, with its own keys, to which only the tests can connect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 
 class Server:
-    """A running server; ``ssh`` on the PATH that it gives knows it.
+    """A running server. The ``ssh`` of its ``path`` knows the server.
 
     Attributes
     ----------
@@ -72,25 +72,25 @@ class Server:
         pytest.skip(f"the SSH server does not start here: {self.log.read_text().strip()[-300:]}")
 
     def stop(self) -> None:
-        """End it with all its connections."""
+        """End the server and all its connections."""
         self.cut()
         self._process.kill()
         self._process.wait()
         self.cut()
 
     def start(self) -> None:
-        """Start it again on the same port."""
+        """Start the server again on the same port."""
         self._process = self._start()
 
     def connections(self) -> list[psutil.Process]:
-        """The server's processes that hold a connection each."""
+        """Return the server's processes, one for each connection."""
         if self._process.poll() is not None:
             return []
         children = psutil.Process(self._process.pid).children(recursive=True)
         return [child for child in children if child.name().startswith("sshd")]
 
     def cut(self) -> int:
-        """Kill the connections there are; return how many processes those were."""
+        """Kill all connections. Return the number of processes that were killed."""
         found = self.connections()
         for process in found:
             process.kill()
@@ -98,12 +98,12 @@ class Server:
 
 
 def needed() -> str:
-    """Return what this machine lacks for such a server; empty where nothing."""
+    """Return what this machine lacks for such a server; empty if it lacks nothing."""
     lacking = [name for name in ("ssh", "ssh-keygen") if shutil.which(name) is None]
     if lacking or _sshd() is None:
         return "needs OpenSSH's client and server: apt-get install openssh-client openssh-server (it need not run)"
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where a server that root starts locks itself into
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # a server that root starts needs this folder
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The runner as one file serves a Python that knows nothing of nnbehave."""
+"""The archive of the runner."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nnbehave.measurement.targets.archive import runner_archive
 
 
-def test_it_is_the_same_file_until_the_runner_changes() -> None:
+def test_the_archive_is_the_same_until_the_runner_changes() -> None:
     one = runner_archive()
     written = one.stat().st_mtime_ns
     assert runner_archive() == one
     assert one.stat().st_mtime_ns == written
 
 
-def test_it_runs_with_nothing_of_nnbehave_but_itself(tmp_path: Path) -> None:
+@pytest.mark.process
+def test_the_archive_runs_without_nnbehave(tmp_path: Path) -> None:
     code = (
         "import sys, runpy; sys.argv = ['runner', '--backend', 'nnbehave.runner.backends.simulated:SimulatedBackend']\n"
     )

@@ -1,4 +1,4 @@
-"""This machine, and other Pythons on it."""
+"""The targets ``local`` and ``python``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.tflite import TFLite
 from nnbehave.measurement.targets import get_target
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def python(tmp_path: Path) -> Path:
-    """Another Python by its path, with the packages of this one."""
+    """Return the path of another Python, which has the packages of this one."""
     path = tmp_path / "python"
     path.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     path.chmod(0o755)
@@ -31,10 +33,10 @@ def test_a_sweep_in_another_python(space: Space, python: Path) -> None:
     assert set(frame["status"]) == {"ok"}
 
 
-def test_its_runner_is_of_one_file_whatever_lies_around(
+def test_another_python_takes_the_runner_from_the_archive(
     python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python takes packages from its working directory first, where the user's may hold another nnbehave."""
+    """Python first looks for packages in its working directory, which may have another nnbehave."""
     (tmp_path / "nnbehave").mkdir()
     (tmp_path / "nnbehave/__init__.py").write_text("raise SystemExit('the wrong one')")
     monkeypatch.chdir(tmp_path)
@@ -46,32 +48,32 @@ def test_its_runner_is_of_one_file_whatever_lies_around(
         assert first.endswith(".zip")
 
 
-def test_a_command_on_the_path_is_named_by_its_path(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_on_the_path_gets_its_full_path_as_name(python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(python.parent), prepend=":")
     assert get_target("python:python").name == f"python:{python}"
 
 
-def test_a_python_without_the_runtime_is_told(python: Path, base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_without_the_runtime_is_refused(python: Path, base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TFLite, "package", "no-such-runtime")
-    with pytest.raises(MissingExtraError, match=f"needs no-such-runtime, which {python} has not: there, {python} -m"):
+    with pytest.raises(MissingExtraError, match=f"which {python} on this machine lacks: run '{python} -m"):
         nb.measure([base], "tflite", target=f"python:{python}", progress=False)
 
 
-def test_a_python_without_numpy_is_told(base: nb.Layer, tmp_path: Path) -> None:
+def test_a_python_without_numpy_is_refused(base: nb.Layer, tmp_path: Path) -> None:
     venv.create(tmp_path / "bare", with_pip=False)
     with pytest.raises(MissingExtraError, match="bare/bin/python has no NumPy"):
         nb.measure([base], "simulated", target=f"python:{tmp_path}/bare/bin/python", progress=False)
 
 
-def test_what_is_no_python_is_told(base: nb.Layer) -> None:
+def test_a_program_that_is_not_a_python_is_refused(base: nb.Layer) -> None:
     with pytest.raises(InvalidInputError, match="not a Python of version 3.8 or newer"):
         nb.measure([base], "simulated", target="python:/bin/true", progress=False)
 
 
-def test_what_gets_a_python_of_its_own_here_may_be_in_another(python: Path) -> None:
-    """tflite-runtime needs no setup where the target's Python has it; what is more than a package stays here."""
+def test_platforms_with_a_setup_need_no_setup_if_the_package_is_there(python: Path) -> None:
+    """A platform whose setup makes more than a package only runs on the target local."""
     target = get_target(f"python:{python}")
-    with pytest.raises(MissingExtraError, match="'tflite-runtime' needs tflite-runtime, which .* has not"):
+    with pytest.raises(MissingExtraError, match="'tflite-runtime' needs tflite-runtime, which .* lacks"):
         target.adapt(get_platform("tflite-runtime"))
     with pytest.raises(InvalidInputError, match="'arm64' .* only runs on target local"):
         target.adapt(get_platform("arm64"))

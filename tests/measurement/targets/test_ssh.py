@@ -1,4 +1,4 @@
-"""Sweeps on another host: an OpenSSH server on this machine, connected to by the system's ``ssh``."""
+"""The target ``ssh``: sweeps on an OpenSSH server that runs on this machine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.space import Space
 from nnbehave.errors import ConnectionLost, MissingExtraError, NNBehaveError, TargetError
-from nnbehave.measurement import events
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.tflite import TFLite
-from nnbehave.measurement.targets import get_target, ssh
+from nnbehave.measurement.session import start
+from nnbehave.measurement.targets import get_target
+from nnbehave.measurement.targets._ssh import client
 from nnbehave.measurement.worker import Worker
 from nnbehave.runner.lock import MeasuringLock
 
@@ -31,7 +32,9 @@ psutil = pytest.importorskip("psutil", reason="needs psutil: pip install 'nnbeha
 from tests.measurement.targets.server import Server, needed  # noqa: E402
 from tests.test_sweep import until  # noqa: E402
 
-LOUD = "simulated?noise=2.0"  # never within two per cent, so that a sweep takes many rounds
+pytestmark = pytest.mark.process
+
+LOUD = "simulated?noise=2.0"  # too noisy for an interval of 2 %, so a sweep takes many rounds
 
 if lacking := needed():
     pytest.skip(lacking, allow_module_level=True)
@@ -59,12 +62,12 @@ def _line(process: Any) -> str:
 
 
 def there() -> set[int]:
-    """What sweeps run on a host, and their connections to it."""
+    """Return the ids of the processes that sweeps run on hosts, and of their ``ssh`` clients."""
     marks = ("nnbehave.runner.guard", "nnbehave.runner.host")
     return {p.pid for p in psutil.process_iter(["cmdline"]) if any(mark in _line(p) for mark in marks)}
 
 
-def until_true(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+def until_true(condition: Callable[[], Any], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
@@ -72,17 +75,16 @@ def until_true(condition: Callable[[], Any], seconds: float = 20.0) -> None:
 
 
 def gone(before: set[int]) -> None:
-    """Nothing is left of a sweep."""
-    until_true(lambda: there() <= before, 5)
+    """Check that all processes of a sweep have ended."""
+    until_true(lambda: there() <= before)
 
 
 def artifacts(server: Server) -> dict[str, float]:
-    """The files of artifacts on the host, and when each was written."""
+    """Return the files of artifacts on the host with the times at which they were written."""
     return {str(file): file.stat().st_mtime for file in (server.cache / "nnbehave/artifacts").glob("*/*")}
 
 
-@pytest.mark.slow
-def test_a_sweep_there_finds_what_it_finds_here_and_leaves_nothing_running(server: Server, space: Space) -> None:
+def test_a_sweep_on_a_host_gives_the_same_results_and_leaves_nothing_running(server: Server, space: Space) -> None:
     before = there()
     frame = sweep(space, server).frame
     here = nb.sweep(space, platforms="simulated?noise=0.001", progress=False).frame
@@ -92,7 +94,6 @@ def test_a_sweep_there_finds_what_it_finds_here_and_leaves_nothing_running(serve
     gone(before)
 
 
-@pytest.mark.slow
 def test_a_second_sweep_pushes_nothing(server: Server, space: Space, caplog: pytest.LogCaptureFixture) -> None:
     sweep(space, server)
     first = artifacts(server)
@@ -105,25 +106,25 @@ def test_a_second_sweep_pushes_nothing(server: Server, space: Space, caplog: pyt
     assert "clock_source" in caplog.text
 
 
-@pytest.mark.slow
-def test_a_real_runtime_is_measured_there(server: Server, base: nb.Layer) -> None:
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
+def test_a_real_runtime_is_measured_on_a_host(server: Server, base: nb.Layer) -> None:
     for module in ("tensorflow", "ai_edge_litert"):
         pytest.importorskip(module, reason="needs nnbehave[all]")
     results = nb.measure([base], "tflite", method="whole", interval=0.5, target=server.target, progress=False)
     (row,) = results.frame.to_dict("records")
     assert (row["target"], row["executed_precision"]) == (server.target, "fp32")
     assert row["latency_ms"] > 0
-    assert row["output_error"] < 1e-5  # so what TensorFlow computed came with the artifact
+    assert row["output_error"] < 1e-5  # so the reference came with the artifact
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again soon, and for a few seconds only."""
-    monkeypatch.setattr(events, "_WAITS_S", (0.1, 0.2, 0.4, 0.8))
+    """Make sessions try lost connections again soon, and give up after a few seconds."""
+    monkeypatch.setattr(start, "WAITS_S", (0.1, 0.2, 0.4, 0.8))
 
 
 def in_the_middle(run: Callable[[], Any], store: Path, *happens: tuple[int, Callable[[], Any]]) -> Any:
-    """Run a sweep, let each thing happen after so many blocks, and return what came of it."""
+    """Run a sweep, make each thing happen after so many samples, and return the result or the error of the sweep."""
     found: list[Any] = []
 
     def call() -> None:
@@ -141,10 +142,9 @@ def in_the_middle(run: Callable[[], Any], store: Path, *happens: tuple[int, Call
     return found[0]
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
-def test_connections_that_are_cut_cost_no_layer(server: Server, space: Space, tmp_path: Path) -> None:
-    """All are killed while it measures, twice."""
+def test_no_layer_is_lost_when_connections_are_cut(server: Server, space: Space, tmp_path: Path) -> None:
+    """All connections are killed twice during a sweep."""
     before, path, cuts = there(), tmp_path / "r.db", []
     cut = lambda: cuts.append(server.cut())  # noqa: E731
     frame = in_the_middle(lambda: sweep(space, server, LOUD, store=path).frame, path, (60, cut), (200, cut))
@@ -158,13 +158,13 @@ def test_connections_that_are_cut_cost_no_layer(server: Server, space: Space, tm
 
 
 @pytest.mark.usefixtures("hasty")
-def test_an_ssh_client_that_is_killed_costs_no_layer(server: Server, space: Space, tmp_path: Path) -> None:
+def test_no_layer_is_lost_when_an_ssh_client_is_killed(server: Server, space: Space, tmp_path: Path) -> None:
     before, path = there(), tmp_path / "r.db"
 
     def kill() -> None:
         deadline = time.monotonic() + 10
         clients: list[psutil.Process] = []
-        while not clients and time.monotonic() < deadline:  # between two processes there is none
+        while not clients and time.monotonic() < deadline:  # between two runners there is none
             children = psutil.Process().children()
             clients = [p for p in children if p.name() == "ssh" and "nnbehave.runner.guard" in _line(p)]
         assert len(clients) == 1
@@ -175,14 +175,13 @@ def test_an_ssh_client_that_is_killed_costs_no_layer(server: Server, space: Spac
     gone(before)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
-def test_a_connection_that_falls_silent_is_given_up_and_its_runner_ended(
+def test_a_silent_connection_is_given_up_and_its_runner_is_ended(
     server: Server, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The host's side does not know that the network has gone: what runs there is ended by the next connection."""
-    monkeypatch.setitem(ssh._OPTIONS, "ServerAliveInterval", "1")
-    monkeypatch.setitem(ssh._OPTIONS, "ServerAliveCountMax", "1")
+    """The host does not notice that the network is gone. The next connection ends what runs there."""
+    monkeypatch.setitem(client.OPTIONS, "ServerAliveInterval", "1")
+    monkeypatch.setitem(client.OPTIONS, "ServerAliveCountMax", "1")
     before, path, silent = there(), tmp_path / "r.db", []
 
     def silence() -> None:
@@ -200,11 +199,8 @@ def test_a_connection_that_falls_silent_is_given_up_and_its_runner_ended(
             process.kill()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
-def test_a_host_that_stays_away_ends_the_sweep_which_goes_on_later(
-    server: Server, space: Space, tmp_path: Path
-) -> None:
+def test_a_sweep_whose_host_is_gone_ends_and_can_go_on_later(server: Server, space: Space, tmp_path: Path) -> None:
     path = tmp_path / "r.db"
     error = in_the_middle(lambda: sweep(space, server, LOUD, store=path), path, (200, server.stop))
     try:
@@ -217,7 +213,7 @@ def test_a_host_that_stays_away_ends_the_sweep_which_goes_on_later(
     assert sweep(space, server, LOUD, store=path).frame["latency_ms"].notna().all()
 
 
-def test_nothing_is_left_there_by_a_sweep_that_is_killed_while_a_layer_hangs(server: Server) -> None:
+def test_a_killed_sweep_leaves_nothing_on_the_host_even_if_a_layer_hangs(server: Server) -> None:
     before = there()
     code = (
         "import nnbehave as nb\n"
@@ -225,36 +221,36 @@ def test_nothing_is_left_there_by_a_sweep_that_is_killed_while_a_layer_hangs(ser
         f"nb.measure([layer], 'simulated?hang_at=7', target={server.target!r}, progress=False)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
-    until_true(lambda: len(there() - before) >= 5)  # two connections, what serves the sweep, the runner, its parent
+    until_true(lambda: len(there() - before) >= 5)  # two clients, the helper, the runner, its guard
     process.kill()
     process.wait()
     gone(before)
 
 
-def test_a_layer_that_kills_its_runner_there_fails_alone(server: Server, space: Space) -> None:
+def test_a_layer_that_kills_its_runner_on_a_host_fails_alone(server: Server, space: Space) -> None:
     frame = sweep(space, server, "simulated?crash_at=5").frame.set_index("out_channels")
     assert frame.loc[5, "status"] == "failed"
     assert "died (exit code 42)" in frame.loc[5, "reason"]
     assert (frame.drop(5)["status"] == "ok").all()
 
 
-def test_costs_that_are_exact_come_from_there_too(server: Server, space: Space) -> None:
+def test_exact_costs_can_be_counted_on_a_host(server: Server, space: Space) -> None:
     frame = sweep(space, server, "simulated", method="estimated").frame
     assert set(frame["method"]) == {"estimated"}
     assert list(frame["latency_ms"]) == pytest.approx([0.06 if n <= 16 else 0.1 for n in range(1, 21)])
 
 
-def test_a_host_without_the_runtime_is_told_before_anything_is_measured(
+def test_a_host_without_the_runtime_is_refused_before_anything_is_measured(
     server: Server, base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TFLite, "package", "no-such-runtime")
     path = tmp_path / "r.db"
-    with pytest.raises(MissingExtraError, match="needs no-such-runtime, which Board has not: there, .* -m pip"):
+    with pytest.raises(MissingExtraError, match="needs no-such-runtime, which .* on Board lacks: run .* -m pip"):
         nb.measure([base], "tflite", path, target=server.target, progress=False)
     assert not path.exists()
 
 
-def test_a_python_without_numpy_is_told(server: Server, base: nb.Layer, tmp_path: Path) -> None:
+def test_a_python_without_numpy_is_refused(server: Server, base: nb.Layer, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     venv.create(bare, with_pip=False)
     with pytest.raises(TargetError, match="bare/bin/python on Board has no NumPy"):
@@ -272,7 +268,7 @@ def test_a_python_without_numpy_is_told(server: Server, base: nb.Layer, tmp_path
     ],
 )
 @pytest.mark.usefixtures("server")
-def test_what_cannot_be_reached_is_told_soon(base: nb.Layer, address: str, says: str) -> None:
+def test_a_host_that_cannot_be_reached_is_reported_soon(base: nb.Layer, address: str, says: str) -> None:
     began = time.monotonic()
     with pytest.raises(TargetError, match=says):
         nb.measure([base], "simulated", target=address, progress=False)
@@ -292,23 +288,24 @@ def test_another_host_key_is_refused(server: Server, base: nb.Layer) -> None:
         known.write_text(right)
 
 
-def test_there_is_no_ssh_here(base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_ssh_is_reported(base: nb.Layer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(TargetError, match="install OpenSSH's client"):
         nb.measure([base], "simulated", target="ssh://Board", progress=False)
 
 
-def test_runners_there_are_pinned_to_the_last_cores(server: Server) -> None:
+@pytest.mark.runtime("ai_edge_litert")
+def test_runners_on_a_host_are_pinned_to_the_last_cores(server: Server) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     with get_target(server.target) as target, target.start(get_platform("tflite?threads=2")) as worker:
         assert worker.request("hello", 60)["cpus"] == sorted(os.sched_getaffinity(0))[-2:]
 
 
-def test_sweeps_there_and_here_wait_for_one_another(server: Server) -> None:
+def test_sweeps_over_ssh_and_local_sweeps_wait_for_each_other(server: Server) -> None:
     told: list[str] = []
     here = MeasuringLock()
     with get_target(server.target) as target:
-        until_true(here.take, 240)  # a sweep of someone else's may have it
+        until_true(here.take, 240)  # another sweep on this machine may hold it
         with target.exclusive(lambda message: (told.append(message), here.release())):  # type: ignore[func-returns-value]
             assert told == ["another sweep is measuring on Board; waiting for it"]
             assert not here.take()
@@ -316,7 +313,7 @@ def test_sweeps_there_and_here_wait_for_one_another(server: Server) -> None:
     here.release()
 
 
-def test_a_governor_that_makes_latencies_vary_is_warned_of(
+def test_a_frequency_governor_that_makes_latencies_vary_gives_a_warning(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     plain = Worker.request
@@ -330,7 +327,7 @@ def test_a_governor_that_makes_latencies_vary_is_warned_of(
         assert "governor of Board is 'powersave', not 'performance'" in caplog.text
 
 
-def test_what_the_clocks_were_set_to_is_kept(server: Server, base: nb.Layer, tmp_path: Path) -> None:
+def test_the_settings_of_the_host_s_clocks_are_stored(server: Server, base: nb.Layer, tmp_path: Path) -> None:
     nb.measure([base], "simulated", tmp_path / "r.db", target=server.target, progress=False)
     with sqlite3.connect(tmp_path / "r.db") as raw:
         (state,) = (json.loads(row[0]) for row in raw.execute("select state from sessions"))

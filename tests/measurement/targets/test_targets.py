@@ -1,7 +1,8 @@
-"""Targets by name."""
+"""The names of targets."""
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
-from nnbehave.measurement.targets import LocalTarget, get_target
+from nnbehave.measurement.targets import TARGETS, LocalTarget, Target, get_target
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,8 @@ def test_names_are_canonical(text: str, canonical: str) -> None:
         ("remote", "expected local"),
         (None, "expected local"),
         (3, "expected local"),
-        ("ssh:board", "expected local"),
+        ("ssh:board", "not of the form ssh://"),
+        ("local:3", "not of the form local"),
         ("python:", "nothing is not a program"),
         ("python:/no/such/python", "/no/such/python is not a program on this machine"),
         ("ssh://", "not of the form ssh://"),
@@ -57,9 +59,35 @@ def test_names_are_canonical(text: str, canonical: str) -> None:
         ("ssh://board?python=", "python is empty"),
     ],
 )
-def test_others_are_refused(text: Any, says: str) -> None:
+def test_other_texts_are_refused(text: Any, says: str) -> None:
     with pytest.raises(InvalidInputError, match=says):
         get_target(text)
+
+
+class Loopback(LocalTarget):
+    """A plug-in's target."""
+
+    scheme = "loopback"
+    form = "loopback:number"
+
+    @classmethod
+    def from_text(cls, text: str) -> Target:
+        target = cls()
+        target.name = text
+        return target
+
+
+def test_a_plug_in_adds_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [EntryPoint("loopback", f"{__name__}:Loopback", "nnbehave.targets")]
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
+    TARGETS.forget_plug_ins()
+    try:
+        target = get_target("loopback:7")
+        assert (type(target), target.name) == (Loopback, "loopback:7")
+        with pytest.raises(InvalidInputError, match="expected local, .* or loopback:number"):
+            get_target("loop:7")
+    finally:
+        TARGETS.forget_plug_ins()
 
 
 @given(st.text(max_size=40).map("ssh://{}".format))
@@ -71,7 +99,7 @@ def test_no_address_breaks_the_parser(text: str) -> None:
     assert get_target(target.name).name == target.name
 
 
-def test_a_wrong_target_is_told_before_anything_is_measured(base: nb.Layer, tmp_path: Any) -> None:
+def test_a_wrong_target_is_refused_before_anything_is_measured(base: nb.Layer, tmp_path: Any) -> None:
     path = tmp_path / "r.db"
     with pytest.raises(InvalidInputError, match="target 'there': expected"):
         nb.measure([base], "simulated", path, target="there", progress=False)

@@ -1,4 +1,4 @@
-"""Indices stand for exactly the channels that are left."""
+"""The indices stand for exactly the channels left."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from nnbehave.errors import InvalidInputError
 from tests.pruned import chain, pruned_to, some_of
 
 CODE = nb.load_space("metapruning_mobilenet_v1_code")
-SCALES: list[float] = []  # made as its code makes them
+SCALES: list[float] = []  # computed as in its code
 for i in range(31):
     SCALES += [(10 + i * 3) / 100]
 
 
-def test_the_paper_s_thirty_to_four() -> None:
+def test_the_four_candidates_left_of_the_paper_have_their_indices() -> None:
     assert chain((32, (8, 16, 24, 32))).export("metapruning") == {"conv1": [5, 14, 22, 30]}
 
 
 @given(st.data())
-def test_indices_give_exactly_the_channels_that_are_left(data: st.DataObject) -> None:
+def test_indices_give_exactly_the_channels_left(data: st.DataObject) -> None:
     width = data.draw(st.integers(10, 2048))
     left = data.draw(some_of(sorted({int(width * scale) for scale in SCALES})))
     base = nb.Layer(op="conv", height=8, in_channels=8, out_channels=width, kernel=3)
@@ -31,8 +31,8 @@ def test_indices_give_exactly_the_channels_that_are_left(data: st.DataObject) ->
     assert [int(width * SCALES[index]) for index in indices] == left
 
 
-def test_the_shipped_space_is_that_of_its_code() -> None:
-    """Thirteen layers choose, the last keeps its width; 8 of the first layer's 32 channels come of two indices."""
+def test_the_shipped_space_has_the_candidates_of_its_code() -> None:
+    """Thirteen layers have a choice; the last keeps its width. Two indices give 8 of the first layer's 32 channels."""
     slots = [slot for slot in CODE.slots if slot.choices]
     assert [slot.base.out_channels for slot in slots] == [32, 64, 128, 128, 256, 256, *[512] * 6, 1024]
     for slot in slots:
@@ -44,7 +44,7 @@ def test_the_shipped_space_is_that_of_its_code() -> None:
     assert all(indices[slot.name] == [*range(31)] for slot in slots[1:])
 
 
-def test_channels_that_it_cannot_make_are_refused() -> None:
+def test_channels_without_an_index_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="slot 'conv1', out_channels: .* no scale that makes 15 of 128"):
         chain((128, (12, 15))).export("metapruning")
     whole = pruned_to(nb.load_space("metapruning_mobilenet_v1"), {})

@@ -1,4 +1,4 @@
-"""nnbehave's own format comes back as it was."""
+"""nnbehave's own format of pruned spaces is read back without loss, this version's files and earlier ones."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import PrunedSpace
+from nnbehave.records import Environment
 from tests.pruned import chain, pruned_spaces
 
+DATA = Path(__file__).parents[1] / "data"
 SMALL = chain((32, (8, 16, 24, 32)))
 BASE = {"op": "conv", "height": 8, "in_channels": 8, "out_channels": 32, "kernel": 3}
 
@@ -26,7 +28,7 @@ def space_with(values: list[int]) -> dict[str, object]:
 
 @settings(max_examples=50, deadline=None)
 @given(pruned=pruned_spaces(), suffix=st.sampled_from(["json", "yaml"]))
-def test_a_pruned_space_survives_its_file(
+def test_a_pruned_space_is_read_back_without_loss(
     pruned: PrunedSpace, suffix: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = tmp_path_factory.mktemp("native") / f"space.{suffix}"
@@ -36,12 +38,24 @@ def test_a_pruned_space_survives_its_file(
     assert (loaded.size, loaded.reduction) == (pruned.size, pruned.reduction)
 
 
-def test_it_says_where_it_comes_from() -> None:
-    here = {"a1": {"machine": {"cpu": "some"}, "versions": {"ai-edge-litert": "2.3.0"}}}
-    data = replace(SMALL, environments=here).export("json")
-    told = {"platforms": ["tflite"], "rules": ["KeepPareto"], "environments": here}
-    assert data["provenance"] == {"nnbehave": nb.__version__, **told}
+def test_the_document_says_where_the_findings_come_from() -> None:
+    here = {"machine": {"cpu": "some"}, "versions": {"ai-edge-litert": "2.3.0"}}
+    data = replace(SMALL, environments={"a1": Environment(**here)}).export("json")
+    provenance = {"platforms": ["tflite"], "rules": ["KeepPareto"], "environments": {"a1": here}}
+    assert data["provenance"] == {"nnbehave": nb.__version__, **provenance}
     assert data["removals"][0]["values"][0] == [1, "8 is as fast", "0.1 ms at 1"]
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_pruned_spaces_of_version_0_1_0_are_read(suffix: str) -> None:
+    found = nb.load_pruned_space(DATA / f"pruned_space_v1.{suffix}")
+    assert found.choices() == {"conv": {"out_channels": [8, 16, 24, 32]}}
+    assert (found.original.size, found.size) == (32, 4)
+    assert {(row.rule, row.platform) for row in found.removals} == {("KeepPareto", "simulated?noise=0.001&width=8")}
+    assert [row.value for row in found.removals] == [n for n in range(1, 33) if n % 8]
+    (environment,) = found.environments.values()
+    assert environment.machine["cpu"] == "AMD EPYC"
+    assert environment.versions == {"simulated": "1"}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +71,7 @@ def test_it_says_where_it_comes_from() -> None:
         ({"left_whole": 3}, "is not a saved pruned space"),
     ],
 )
-def test_another_file_is_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:
+def test_other_documents_are_refused(change: dict[str, object], words: str, tmp_path: Path) -> None:
     file = tmp_path / "space.json"
     file.write_text(json.dumps(SMALL.export("json") | change))
     with pytest.raises(InvalidInputError, match=words):
@@ -65,12 +79,12 @@ def test_another_file_is_refused(change: dict[str, object], words: str, tmp_path
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.json", "{"), ("a.yaml", "a: [b"), ("a.json", "[]"), ("a.yaml", "")])
-def test_what_is_not_even_text_of_that_kind_is_refused(name: str, text: str, tmp_path: Path) -> None:
+def test_files_that_are_no_json_or_yaml_document_are_refused(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidInputError, match="is not a saved pruned space"):
         nb.load_pruned_space(tmp_path / name)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="No such file"):
         nb.load_pruned_space(tmp_path / "none.json")

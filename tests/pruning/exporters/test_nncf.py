@@ -1,4 +1,4 @@
-"""BootstrapNAS makes exactly these widths elastic."""
+"""BootstrapNAS makes exactly the widths left elastic."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ def width_of(config: dict[str, dict[str, dict[str, dict[str, dict[str, list[list
 
 @settings(max_examples=50, deadline=None)
 @given(chains(own_width=True))
-def test_each_group_begins_with_its_own_width_and_falls(pruned: PrunedSpace) -> None:
+def test_each_group_lists_its_widths_in_descending_order(pruned: PrunedSpace) -> None:
     found = width_of(pruned.export("nncf"))
     left = [slot.choices["out_channels"] for slot in pruned.space.slots]
     assert found["overwrite_groups_widths"] == [sorted(values, reverse=True) for values in left]
     assert found["overwrite_groups"] == [[slot.name] for slot in pruned.space.slots]
 
 
-def test_groups_have_the_names_of_nncf_s_graph() -> None:
+def test_groups_have_the_given_names_of_nncf_s_graph() -> None:
     pruned = chain((32, (16, 32)), (64, (64,)))
     found = width_of(pruned.export("nncf", nodes={"conv1": ["Net/NNCFConv2d[a]/conv2d_0", "b"], "conv2": "c"}))
     assert found["overwrite_groups"] == [["Net/NNCFConv2d[a]/conv2d_0", "b"], ["c"]]
 
 
-def test_a_layer_that_has_lost_its_own_width_is_refused() -> None:
+def test_a_layer_without_its_own_width_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="slot 'conv2', out_channels: .* own width, 64, which is none"):
         chain((32, (8, 32)), (64, (8, 16))).export("nncf")
-    with pytest.raises(InvalidInputError, match="nodes: no slot 'conv9'"):
+    with pytest.raises(InvalidInputError, match="nodes: expected slots .* got 'conv9'"):
         chain((32, (8, 32))).export("nncf", nodes={"conv9": "x"})
 
 
-@pytest.mark.slow
 def test_bootstrapnas_makes_exactly_these_widths_elastic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NNCF_TORCH_LEGACY_TRACING", "1")  # NNCF 2.18 and 2.19 need it
     reason = "pip install torch 'nncf<3' to test against BootstrapNAS"

@@ -1,11 +1,13 @@
-"""Once-for-All's supernet samples exactly what is left of each block."""
+"""Once-for-All: its supernet samples exactly the values left, and its latency model finds its keys in the table."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +15,8 @@ import nnbehave as nb
 from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import PrunedSpace
-from tests.pruned import pruned_to, some_of
+from tests.pruned import pruned_to, results_of, some_of
+from tests.rows import row
 
 OFA = nb.load_space("ofa_mobilenet_v3")
 BLOCKS = [slot.name for slot in OFA.slots if slot.choices]
@@ -27,7 +30,7 @@ def pruned_ofa(draw: st.DrawFn) -> PrunedSpace:
     return pruned_to(OFA, {(name, d): draw(some_of(given)) for name in sorted(names) for d, given in values.items()})
 
 
-def test_what_is_whole_has_the_lists_that_it_was_trained_with() -> None:
+def test_an_unpruned_space_has_the_lists_of_the_trained_supernet() -> None:
     found = pruned_to(OFA, {}).export("ofa")
     lists = {"ks_list": [3, 5, 7], "expand_list": [3, 4, 6], "depth_list": [2, 3, 4]}
     constraints = {"kernel_size": [[3, 5, 7]] * 20, "expand_ratio": [[3, 4, 6]] * 20, "depth": [[2, 3, 4]] * 5}
@@ -37,7 +40,7 @@ def test_what_is_whole_has_the_lists_that_it_was_trained_with() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(pruned_ofa())
-def test_constraints_are_what_is_left_of_each_block(pruned: PrunedSpace) -> None:
+def test_constraints_are_the_values_left_of_each_block(pruned: PrunedSpace) -> None:
     found = pruned.export("ofa")
     choices = pruned.choices()
     assert found["constraints"]["kernel_size"] == [choices[name]["kernel"] for name in BLOCKS]
@@ -77,20 +80,18 @@ CONV = nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=3)
         ),
     ],
 )
-def test_what_has_another_form_is_refused(stages: list[Stage], words: str) -> None:
+def test_spaces_of_another_form_are_refused(stages: list[Stage], words: str) -> None:
     with pytest.raises(InvalidInputError, match=words):
         pruned_to(Space("other", tuple(stages)), {}).export("ofa")
 
 
-@pytest.mark.slow
-def test_the_supernet_samples_exactly_what_is_left() -> None:
+def test_the_supernet_samples_exactly_the_values_left() -> None:
     reason = "pip install torch torchvision ofa to test against Once-for-All"
     networks = pytest.importorskip("ofa.imagenet_classification.elastic_nn.networks", reason=reason)
     keep: dict[tuple[str, str], list[Any]] = {("stage1_1", "kernel"): [7], ("stage5_4", "kernel"): [3, 7]}
     keep |= {("stage2_1", "expansion"): [3, 6]}
-    pruned = pruned_to(OFA, keep)
-    stages = [replace(stage, depth=(2, 4) if stage.depth else None) for stage in pruned.space.stages]
-    found = replace(pruned, space=replace(pruned.space, stages=tuple(stages))).export("ofa")
+    stages = tuple(replace(stage, depth=(2, 4) if stage.depth else None) for stage in OFA.stages)
+    found = pruned_to(replace(OFA, stages=stages), keep).export("ofa")
     net = networks.OFAMobileNetV3(ks_list=[3, 5, 7], expand_ratio_list=[3, 4, 6], depth_list=[2, 3, 4])
     for kind, values in found["constraints"].items():
         net.set_constraint(values, kind)
@@ -102,8 +103,7 @@ def test_the_supernet_samples_exactly_what_is_left() -> None:
     assert seen == {name: [set(values) for values in lists] for name, lists in expected}
 
 
-@pytest.mark.slow
-def test_its_encoder_takes_the_three_lists() -> None:
+def test_the_encoder_takes_the_three_lists() -> None:
     encoders = pytest.importorskip(
         "ofa.nas.accuracy_predictor", reason="pip install torch torchvision ofa to test against Once-for-All"
     )
@@ -112,3 +112,53 @@ def test_its_encoder_takes_the_three_lists() -> None:
     encoder = encoders.MobileNetArchEncoder(**lists)
     drawn = {kernel for _ in range(20) for kernel in encoder.random_sample_arch()["ks"]}
     assert drawn == {5, 7}
+
+
+# ---------------------------------------------------------------------- latency tables
+
+
+def table_of(*layers: nb.Layer) -> nb.LatencyTable:
+    return nb.LatencyTable.from_results(results_of(row(layer, 1.0) for layer in layers))
+
+
+def test_every_layer_of_the_space_has_its_key(tmp_path: Path) -> None:
+    """The keys are as in its code, for the first block of a stage and for one with a shortcut, SE and hard swish."""
+    layers = OFA.unrolled().layers
+    made = table_of(*layers).export("ofa", tmp_path / "224_lookup_table.yaml")
+    assert yaml.safe_load((tmp_path / "224_lookup_table.yaml").read_text()) == made
+    assert "Conv-input:224x224x3-output:112x112x16" in made
+    first = "expanded_conv-input:112x112x16-output:56x56x24-expand:48-kernel:3-stride:2-idskip:0-se:0-hs:0"
+    later = "expanded_conv-input:14x14x112-output:14x14x112-expand:672-kernel:5-stride:1-idskip:1-se:1-hs:1"
+    fields = {"in_channels": 16, "out_channels": 24, "kernel": 3, "stride": 2, "activation": "relu", "expansion": 3}
+    assert nb.Layer(op="mobilenet_v2", height=112, **fields) in layers
+    assert made[first] == {"mean": 1.0, "std": 0.005, "count": 1}
+    assert later in made
+    assert len(made) == len(layers)
+
+
+def test_the_layers_at_the_end_of_a_network_have_their_keys() -> None:
+    """``Logits`` ends in the plain number of classes, as in its code."""
+    layers = [
+        nb.Layer(op="globalavgpool", height=7, in_channels=960),
+        nb.Layer(op="conv", height=1, in_channels=960, out_channels=1280, kernel=1, activation="hardswish"),
+        nb.Layer(op="dense", in_channels=1280, out_channels=1000),
+    ]
+    assert list(table_of(*layers).export("ofa")) == [
+        "AvgPool2D-input:7x7x960-output:1x1x960",
+        "Conv_2-input:1x1x960-output:1x1x1280",
+        "Logits-input:1x1x1280-output:1000",
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"precision": "int8"}, {"kernel": 5}, {"activation": "relu"}])
+def test_two_layers_with_the_same_key_are_refused_with_their_names(changes: dict[str, object]) -> None:
+    other = CONV.replace(**changes)
+    with pytest.raises(InvalidInputError, match=f"calls {CONV.id} and {other.id} the same, Conv-input:8x8x8"):
+        table_of(CONV, other).export("ofa")
+
+
+@pytest.mark.parametrize("changes", [{"batch": 4}, {"activation": "swish"}, {"op": "dwconv"}])
+def test_layers_that_its_networks_do_not_have_are_refused_with_their_names(changes: dict[str, object]) -> None:
+    layer = CONV.replace(**changes)
+    with pytest.raises(InvalidInputError, match=f"have no layer like {layer.id}"):
+        table_of(layer).export("ofa")

@@ -1,4 +1,4 @@
-"""Optuna reads the distributions, and they hold what is left and nothing else."""
+"""Optuna reads the distributions, and they hold exactly the values left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 import nnbehave as nb
 from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.pruning import PrunedSpace
-from nnbehave.pruning.exporters._base import parameters
+from nnbehave.pruning.exporters.choices import parameters
 from nnbehave.pruning.exporters.optuna import suggest
 from tests.pruned import chain, pruned_spaces, pruned_to
 
@@ -28,9 +28,9 @@ def values_of(distribution: Any) -> list[Any]:
 
 @settings(max_examples=50, deadline=None)
 @given(pruned_spaces())
-def test_optuna_reads_back_exactly_what_is_left(pruned: PrunedSpace) -> None:
+def test_optuna_reads_back_exactly_the_values_left(pruned: PrunedSpace) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # of a grid that does not reach `high`, Optuna only warns
+        warnings.simplefilter("error")  # Optuna only warns if a grid does not reach `high`
         read = {
             name: optuna.distributions.json_to_distribution(json.dumps(each))
             for name, each in pruned.export("optuna").items()
@@ -40,7 +40,7 @@ def test_optuna_reads_back_exactly_what_is_left(pruned: PrunedSpace) -> None:
     assert written == pruned.export("optuna")
 
 
-def test_even_steps_stay_in_order_and_uneven_ones_are_listed() -> None:
+def test_evenly_spaced_integers_become_a_grid_and_others_a_list() -> None:
     found = chain((32, (8, 16, 24, 32)), (32, (3, 11, 19)), (32, (8, 16, 32)), (32, (8,))).export("optuna")
     kinds = [(each["name"], *each["attributes"].values()) for each in found.values()]
     assert kinds == [
@@ -54,7 +54,7 @@ def test_even_steps_stay_in_order_and_uneven_ones_are_listed() -> None:
 @pytest.mark.filterwarnings("ignore:BruteForceSampler is experimental")
 @settings(max_examples=15, deadline=None)
 @given(pruned_spaces())
-def test_a_search_through_all_of_it_meets_each_network_once(pruned: PrunedSpace) -> None:
+def test_an_exhaustive_search_meets_each_network_once(pruned: PrunedSpace) -> None:
     assume(pruned.size <= 40)
     study = optuna.create_study(sampler=optuna.samplers.BruteForceSampler(seed=0))
 
@@ -70,7 +70,7 @@ def test_a_search_through_all_of_it_meets_each_network_once(pruned: PrunedSpace)
     assert len({json.dumps(trial.params, sort_keys=True) for trial in study.trials}) == pruned.size
 
 
-def test_what_is_not_in_use_is_not_asked_for() -> None:
+def test_a_trial_is_not_asked_about_slots_that_are_left_out() -> None:
     base = nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=3)
     slots = (Slot("a", base, {"kernel": (1, 3)}), Slot("b", base, {"kernel": (1, 3)}, {"repeats": (1, 2)}, True))
     pruned = pruned_to(Space("some", (Stage("s", slots, (1, 2)),)), {})
@@ -82,7 +82,7 @@ def test_what_is_not_in_use_is_not_asked_for() -> None:
     assert suggest(whole, pruned) == {"a": {"kernel": 1}, "b": {"kernel": 3, "repeats": 2}}
 
 
-def test_a_grid_sampler_takes_the_lists() -> None:
+def test_a_grid_sampler_takes_the_lists_of_the_ray_export() -> None:
     pruned = chain((32, (8, 16, 32)), (16, (8, 16)))
     study = optuna.create_study(sampler=optuna.samplers.GridSampler(pruned.export("ray")))
     study.optimize(lambda trial: float(suggest(trial, pruned)["conv1"]["out_channels"]), n_trials=20)

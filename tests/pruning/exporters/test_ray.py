@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from nnbehave.errors import MissingExtraError
 from nnbehave.pruning import PrunedSpace
-from nnbehave.pruning.exporters._base import parameters
+from nnbehave.pruning.exporters.choices import parameters
 from nnbehave.pruning.exporters.ray import RayExporter, to_ray
 from tests.pruned import chain, pruned_spaces
 
@@ -18,7 +18,7 @@ NO_RAY = "pip install 'ray[tune]' to test against Ray Tune"
 
 @settings(max_examples=50, deadline=None)
 @given(pruned_spaces())
-def test_the_file_is_python_with_the_same_lists(pruned: PrunedSpace) -> None:
+def test_the_file_is_python_code_with_the_same_lists(pruned: PrunedSpace) -> None:
     data = pruned.export("ray")
     assert data == parameters(pruned)
     _, assigned = ast.parse(RayExporter().text(data)).body
@@ -28,7 +28,7 @@ def test_the_file_is_python_with_the_same_lists(pruned: PrunedSpace) -> None:
     assert {ast.literal_eval(key): ast.literal_eval(call.args[0]) for key, call in lists} == data
 
 
-def test_without_ray_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'ray\[tune\]'"):
         to_ray(chain((32, (8, 16))))
@@ -36,7 +36,7 @@ def test_without_ray_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(pruned_spaces())
-def test_ray_samples_exactly_what_is_left(pruned: PrunedSpace) -> None:
+def test_ray_samples_exactly_the_values_left(pruned: PrunedSpace) -> None:
     pytest.importorskip("ray.tune", reason=NO_RAY)
     assert {name: domain.categories for name, domain in to_ray(pruned).items()} == parameters(pruned)
 

@@ -1,4 +1,4 @@
-"""Tables hold every value there was, once, and say which are left."""
+"""Tables have one row for every value of the original space, which says if it is left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALL = chain((32, (8, 16, 24, 32)), (4, range(1, 5)))
 
 @settings(max_examples=50, deadline=None)
 @given(pruned_spaces())
-def test_rows_are_the_values_that_there_were(pruned: PrunedSpace) -> None:
+def test_there_is_one_row_for_every_original_value(pruned: PrunedSpace) -> None:
     rows = pruned.export("csv")
     kept: dict[str, dict[str, list[object]]] = {slot.name: {} for slot in pruned.space.slots if slot.choices}
     for row in rows:
@@ -30,7 +30,7 @@ def test_rows_are_the_values_that_there_were(pruned: PrunedSpace) -> None:
     assert sum(not row["kept"] for row in rows) == len(pruned.removals)
 
 
-def test_a_row_says_why(tmp_path: Path) -> None:
+def test_a_row_gives_the_reason(tmp_path: Path) -> None:
     SMALL.export("csv", tmp_path / "space.csv")
     with (tmp_path / "space.csv").open(newline="") as file:
         rows = {(row["slot"], row["value"]): row for row in csv.DictReader(file)}
@@ -38,10 +38,10 @@ def test_a_row_says_why(tmp_path: Path) -> None:
     assert tuple(rows["conv1", "3"][name] for name in ("dimension", "rule", "platform", "why", "evidence")) == gone
     assert [rows["conv1", value]["kept"] for value in ("3", "8")] == ["False", "True"]
     assert rows["conv1", "8"]["why"] == ""
-    assert rows["conv2", "3"]["why"] == "no finding speaks of it"
+    assert rows["conv2", "3"]["why"] == "no finding is about this choice"
 
 
-def test_parquet_holds_the_same_and_keeps_numbers(tmp_path: Path) -> None:
+def test_parquet_has_the_same_rows_and_keeps_numbers(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pip install 'nnbehave[parquet]' to test Parquet files")
     data = SMALL.export("parquet", tmp_path / "space.parquet")
     frame = pd.read_parquet(tmp_path / "space.parquet")
@@ -52,14 +52,14 @@ def test_parquet_holds_the_same_and_keeps_numbers(tmp_path: Path) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(pruned=pruned_spaces())
-def test_parquet_takes_values_of_several_types(pruned: PrunedSpace, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_parquet_writes_mixed_values_as_text(pruned: PrunedSpace, tmp_path_factory: pytest.TempPathFactory) -> None:
     pytest.importorskip("pyarrow", reason="pip install 'nnbehave[parquet]' to test Parquet files")
     file = tmp_path_factory.mktemp("parquet") / "space.parquet"
     data = pruned.export("parquet", file)
     assert list(map(str, pd.read_parquet(file)["value"])) == [str(row["value"]) for row in data]
 
 
-def test_without_pyarrow_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_pyarrow_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'nnbehave\[parquet\]'"):
         SMALL.export("parquet", tmp_path / "space.parquet")

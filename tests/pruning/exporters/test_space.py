@@ -10,7 +10,7 @@ from tests.pruned import pruned_spaces
 
 @settings(max_examples=50, deadline=None)
 @given(pruned=pruned_spaces())
-def test_what_is_left_is_a_space_again(pruned: PrunedSpace, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_file_is_the_space_after_pruning(pruned: PrunedSpace, tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.mktemp("space") / "left.yaml"
     text = pruned.export("space", file)
     assert nb.load_space(file) == pruned.space

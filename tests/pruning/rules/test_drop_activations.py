@@ -1,4 +1,4 @@
-"""Activations go that cost too much for certain."""
+"""Activations are removed if they certainly cost too much."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def activations(ratios: dict[str, tuple[float, float, float]]) -> Activations:
     return Activations(pd.DataFrame(rows))
 
 
-def test_activations_that_cost_too_much_for_certain_go() -> None:
+def test_activations_that_certainly_cost_too_much_are_removed() -> None:
     base = nb.Layer(op="dwconv", height=28, in_channels=96, kernel=3)
     slot = Slot("dw", base, {"activation": (None, "relu", "swish", "sigmoid", "gelu")})
     found = activations({"relu": (1, 0.99, 1.01), "swish": (2.5, 2.4, 2.6), "sigmoid": (1.2, 1.05, 1.4)})
     pruned = prune(space_of(slot), found)
     assert pruned.choices()["dw"]["activation"] == [None, "relu", "sigmoid", "gelu"]
-    assert pruned.removals[0].evidence == "p, dwconv h28: 2.5x with swish (2.4 to 2.6)"
+    assert pruned.removals[0].evidence == "p, dwconv h28: 2.5x as long with swish (2.4 to 2.6)"
 
 
 def fused(low: float, high: float, verdict: str) -> Fusion:
-    """Return a pair of which the second takes a fifth of the first by itself."""
+    """Return the finding about a pair whose second operator alone takes a fifth of the first."""
     row = {
         **{"platform": "p", "environment": "e", "method": "whole", "precision": "fp32", "verdict": verdict},
         **{"first": "dwconv h28", "first_op": "dwconv", "second_op": "relu", "first_ms": 1.0, "apart_ms": 0.2},
@@ -42,7 +42,7 @@ def fused(low: float, high: float, verdict: str) -> Fusion:
     return Fusion(pd.DataFrame([row]))
 
 
-def test_an_activation_that_is_not_fused_goes_where_it_adds_too_much_for_certain() -> None:
+def test_an_activation_that_does_not_fuse_is_removed_if_it_certainly_adds_too_much() -> None:
     base = nb.Layer(op="dwconv", height=28, in_channels=96, kernel=3, activation="relu")
     space = space_of(Slot("dw", base, {"activation": ("relu", "relu6")}))
     dear = prune(space, fused(0.0, 0.1, "not fused"))
@@ -50,5 +50,5 @@ def test_an_activation_that_is_not_fused_goes_where_it_adds_too_much_for_certain
     assert dear.removals[0].evidence == "p, dwconv h28: not fused, adds 18% to 20%"
     unsure = prune(space, fused(-0.5, 0.55, "not fused"))
     assert not unsure.removals
-    assert unsure.left_whole[0][2] == "what relu costs is not certain, or not the same everywhere"
-    assert prune(space, fused(0.9, 1.0, "fused")).left_whole[0][2] == "all of it is worth keeping"
+    assert unsure.left_whole[0][2] == "the cost of relu is uncertain, or differs between measurements"
+    assert prune(space, fused(0.9, 1.0, "fused")).left_whole[0][2] == "every value is worth keeping"

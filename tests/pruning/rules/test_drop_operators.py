@@ -1,4 +1,4 @@
-"""Blocks go that take too much time for their operations, or that another beats everywhere."""
+"""Blocks are removed if they take too much time for their OPs, or if another one beats them at every shape."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def block_slot(*ops: str, height: int = 14) -> Slot:
 
 
 @pytest.mark.parametrize(("ratio", "left"), [(4.07, ["mobilenet_v2"]), (1.2, ["mobilenet_v2", "mobilenet_v2_se"])])
-def test_squeeze_and_excitation_goes_where_it_costs_far_more_than_its_operations(ratio: float, left: list[str]) -> None:
+def test_squeeze_and_excitation_is_removed_if_it_costs_far_more_than_its_ops(ratio: float, left: list[str]) -> None:
     found = blocks({"mobilenet_v2": (1.0, 1.0), "mobilenet_v2_se": (ratio, 1.02)})
     pruned = prune(space_of(block_slot("mobilenet_v2", "mobilenet_v2_se")), found)
     assert pruned.choices()["block"]["op"] == left
 
 
-def test_what_holds_in_one_environment_alone_removes_nothing() -> None:
+def test_nothing_is_removed_if_environments_disagree() -> None:
     dear = blocks({"mobilenet_v2": (1.0, 1.0), "mobilenet_v2_se": (4.0, 1.02)})
     cheap = blocks({"mobilenet_v2": (1.0, 1.0), "mobilenet_v2_se": (0.9, 1.02)})
     cheap.frame["environment"] = "another"
@@ -53,26 +53,26 @@ def test_what_holds_in_one_environment_alone_removes_nothing() -> None:
     with pytest.warns(UserWarning, match="several environments"):
         pruned = prune(space_of(slot), both)
     assert not pruned.removals
-    assert pruned.left_whole[0][2] == "what mobilenet_v2_se takes is not certain, or not the same everywhere"
+    assert pruned.left_whole[0][2] == "the latency of mobilenet_v2_se is uncertain, or differs between measurements"
 
 
-def test_a_block_measured_at_another_shape_says_nothing_of_this_one() -> None:
+def test_a_block_measured_at_another_shape_removes_nothing() -> None:
     found = blocks({"mobilenet_v2": (1.0, 1.0), "mobilenet_v2_se": (4.0, 1.0)})
-    with pytest.warns(UserWarning, match="no finding speaks of any choice of some"):
+    with pytest.warns(UserWarning, match="no finding is about any choice of some"):
         pruned = prune(space_of(block_slot("mobilenet_v2", "mobilenet_v2_se", height=28)), found)
     assert not pruned.removals
 
 
-def test_blocks_that_another_beats_at_every_shape_go() -> None:
+def test_a_block_is_removed_if_another_beats_it_at_every_shape() -> None:
     found = blocks({"mobilenet_v2": (1.0, 1.0), "resnet_basic": (0.5, 3.0), "mobilenet_v1": (0.3, 0.2)}, (14, 28))
     slot = block_slot("mobilenet_v2", "resnet_basic", "mobilenet_v1")
     pruned = prune(space_of(slot), found)
     assert pruned.choices()["block"]["op"] == ["resnet_basic", "mobilenet_v1"]
-    assert pruned.removals[0].why == "resnet_basic is faster with no fewer OPs everywhere"
+    assert pruned.removals[0].why == "resnet_basic is faster at every shape, with at least as many OPs"
     assert pruned.space.slots[0].base.op == "resnet_basic"
 
 
-def test_thresholds_are_settable() -> None:
+def test_the_threshold_can_be_set() -> None:
     found = blocks({"mobilenet_v2": (1.0, 1.0), "mobilenet_v2_se": (1.2, 1.02)})
     slot = block_slot("mobilenet_v2", "mobilenet_v2_se")
     assert prune(space_of(slot), found, rules=[DropOperators(most=1.05)]).size == 1

@@ -8,7 +8,7 @@ from nnbehave.measurement.platforms._arm64.setup import Installed
 from nnbehave.measurement.platforms.preparation import Preparation
 from nnbehave.runner.aarch64.cycles import CycleModel
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.setup
 
 INDEPENDENT = "".join(f"{0x4E22CC20 + register:08x}" for register in range(8, 24))  # fmla v8…v23.4s, v1.4s, v2.4s
 DEPENDENT = "4e22cc28" * 16  # fmla v8.4s, v1.4s, v2.4s
@@ -23,16 +23,14 @@ def commands(arm64: Preparation) -> tuple[list[str], list[str]]:
     return installed.tool("llvm-mc-19"), installed.tool("llvm-mca-19")
 
 
-def test_parallel_instructions_take_as_long_as_the_pipes_are_wide(
-    commands: tuple[list[str], list[str]], tmp_path: Path
-) -> None:
+def test_independent_instructions_run_in_parallel_pipes(commands: tuple[list[str], list[str]], tmp_path: Path) -> None:
     costs = CycleModel(*commands, "neoverse-n1", str(tmp_path / "costs")).costs([INDEPENDENT, DEPENDENT])
     assert costs[INDEPENDENT].cycles == pytest.approx(16 / 2, rel=0.05)  # two pipes
     assert costs[DEPENDENT].cycles > 1.9 * costs[INDEPENDENT].cycles
     assert costs[INDEPENDENT].classes == costs[DEPENDENT].classes == {"fma": 16}
 
 
-def test_calls_are_jumps_and_what_has_no_schedule_takes_a_cycle(
+def test_calls_cost_as_jumps_and_unscheduled_instructions_a_cycle(
     commands: tuple[list[str], list[str]], tmp_path: Path
 ) -> None:
     model = CycleModel(*commands, "neoverse-n1", str(tmp_path / "costs"))
@@ -43,7 +41,7 @@ def test_calls_are_jumps_and_what_has_no_schedule_takes_a_cycle(
     assert costs[NO_INSTRUCTION] == (1.0, {"other": 1})
 
 
-def test_answers_are_kept_by_core(commands: tuple[list[str], list[str]], tmp_path: Path) -> None:
+def test_costs_are_kept_for_each_core(commands: tuple[list[str], list[str]], tmp_path: Path) -> None:
     file = str(tmp_path / "costs")
     first = CycleModel(*commands, "neoverse-n1", file).costs([INDEPENDENT])
     none = ["false"], ["false"]

@@ -46,18 +46,18 @@ WORDS = st.integers(0, 2**32 - 1).map("{:08x}".format)
         ("", "other"),
     ],
 )
-def test_an_instruction_is_in_its_class(text: str, is_in: str) -> None:
+def test_instructions_are_classified(text: str, is_in: str) -> None:
     assert is_in in CLASSES
     assert instruction_class(text) == is_in
 
 
 @given(st.lists(WORDS))
-def test_a_block_is_its_instructions_in_order(code: list[str]) -> None:
+def test_a_block_is_split_into_its_instructions(code: list[str]) -> None:
     assert words("".join(code)) == code
 
 
-@pytest.mark.slow
-def test_encodings_are_read_as_they_are_written(arm64: Preparation) -> None:
+@pytest.mark.setup
+def test_instructions_are_disassembled(arm64: Preparation) -> None:
     expected = {
         "4e22cc20": "fmla v0.4s, v1.4s, v2.4s",
         "4e829420": "sdot v0.4s, v1.16b, v2.16b",
@@ -68,11 +68,11 @@ def test_encodings_are_read_as_they_are_written(arm64: Preparation) -> None:
     assert disassemble(expected, Installed(arm64).tool("llvm-mc-19")) == expected
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(code=st.lists(WORDS, min_size=1, max_size=40))
-@example(code=["08800000"])  # LLVM writes it, and warns that it may be undefined
-def test_what_is_no_instruction_has_no_text_and_shifts_no_other(arm64: Preparation, code: list[str]) -> None:
+@example(code=["08800000"])  # LLVM disassembles it, with a warning that it may be undefined
+def test_an_invalid_instruction_has_no_text_and_shifts_no_other(arm64: Preparation, code: list[str]) -> None:
     llvm_mc = Installed(arm64).tool("llvm-mc-19")
     together = disassemble([*code, "d503201f"], llvm_mc)
     assert together["d503201f"] == "nop"

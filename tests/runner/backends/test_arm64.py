@@ -1,4 +1,4 @@
-"""A runner of the emulated core where things go wrong."""
+"""The backend of ``arm64``: failures of models and of the emulator, and costs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nnbehave.runner.backends.arm64 import Arm64Backend, Arm64Model
 from nnbehave.runner.backends.base import quantised_inputs
 from nnbehave.runner.protocol import Unsupported
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.setup
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def qemu() -> psutil.Process:
     return process
 
 
-def test_a_model_that_dies_takes_no_other_with_it(backend: Arm64Backend, path: str) -> None:
+def test_a_model_that_crashes_does_not_affect_the_others(backend: Arm64Backend, path: str) -> None:
     first = backend.load(path, "fp32")
     run(first)
     dies = backend.load(path, "fp32")
@@ -72,7 +72,7 @@ def test_an_emulator_that_ends_is_started_again(backend: Arm64Backend, path: str
     assert again.counts == first.counts
 
 
-def test_a_file_that_is_no_model_is_refused_with_litert_s_reason(
+def test_a_file_that_is_not_a_model_is_refused_with_the_reason_of_litert(
     backend: Arm64Backend, path: str, tmp_path: Path
 ) -> None:
     spoiled = tmp_path / "spoiled.tflite"
@@ -90,7 +90,7 @@ def test_a_model_can_be_run_again_and_after_another_was_loaded(backend: Arm64Bac
     assert one.counts == counts
 
 
-def test_a_cost_is_its_blocks_and_the_clock_s(backend: Arm64Backend, path: str) -> None:
+def test_a_cost_follows_from_the_executed_blocks_and_the_clock(backend: Arm64Backend, path: str) -> None:
     model = backend.load(path, "fp32")
     run(model)
     (cost,) = backend.estimate([model])
@@ -102,7 +102,7 @@ def test_a_cost_is_its_blocks_and_the_clock_s(backend: Arm64Backend, path: str) 
     assert ops / 4 <= cost.counts["fma"] < 1.2 * ops / 4  # four lanes
 
 
-def test_nothing_is_left_behind(
+def test_no_files_and_processes_are_left(
     backend: Arm64Backend, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -70,7 +70,7 @@ def test_cycles_become_time_by_the_clock_of_the_system() -> None:
     assert cost.left_out == []
 
 
-def test_what_is_fused_has_no_kernel_of_its_own() -> None:
+def test_a_fused_operator_has_no_kernel() -> None:
     assert _read(_HARDSWISH, 77176).kernels == [Kernel("DepthwiseConv2D", "int8")]
     names = [kernel.name for kernel in _read(_SWISH, 190296).kernels]
     assert names == ["DepthwiseConv2D", "Sigmoid:LUT", "Mul"]
@@ -87,16 +87,16 @@ def test_an_operator_left_to_the_cpu_is_never_free() -> None:
     assert model.kernels[1].reason == "Unsupported opType"
 
 
-def test_where_all_is_left_to_the_cpu_there_is_no_cost() -> None:
+def test_a_model_that_is_left_to_the_cpu_has_no_cost() -> None:
     model = _read(_FLOAT, 0, _FLOAT_SAID)
     assert isinstance(model.cost, Unsupported)
     assert str(model.cost) == (
-        "all of it is left to the CPU: Conv2D (Operation has tensor with unsupported DataType Float32 (x0))"
+        "Vela leaves all of it to the CPU: Conv2D (Operation has tensor with unsupported DataType Float32 (x0))"
     )
     assert [kernel.placed for kernel in model.kernels] == [False]
 
 
-def test_what_is_folded_away_takes_no_time() -> None:
+def test_a_model_that_is_folded_away_takes_no_time() -> None:
     assert _read(_FLOAT.splitlines()[0], 0).cost == Cost(
         0.0, {"cycles": 0, "cycles_npu": 0, "sram_total_bytes": 241792, "off_chip_flash_total_bytes": 8832}, []
     )

@@ -34,7 +34,7 @@ _SQUEEZE_AND_EXCITE = """\
 """
 
 
-def test_what_the_kpu_runs_is_in_place_with_the_conversions_around_it() -> None:
+def test_operators_on_the_kpu_and_the_conversions_around_them_are_placed() -> None:
     kernels = read_operators(_CONV_RELU, {"k210_0": _CALL})
     names = "Quantize Transpose KPUUpload KPUConv2D KPUDownload Transpose Dequantize"
     assert [kernel.name for kernel in kernels] == names.split()
@@ -42,14 +42,14 @@ def test_what_the_kpu_runs_is_in_place_with_the_conversions_around_it() -> None:
     assert executed_precision(kernels) == "uint8"
 
 
-def test_a_model_that_never_calls_the_kpu_has_fallen_back_whole() -> None:
+def test_a_model_that_never_calls_the_kpu_has_fallen_back_completely() -> None:
     kernels = read_operators(_CONV_OF_KERNEL_5, {})
     assert placement(kernels) == "fallback"
     assert executed_precision(kernels) == "fp32"
     assert placement(read_operators("[Transpose] transpose\n", {})) == "fallback"
 
 
-def test_what_computes_between_the_calls_has_fallen_back() -> None:
+def test_operators_between_the_calls_of_the_kpu_have_fallen_back() -> None:
     kernels = read_operators(_SQUEEZE_AND_EXCITE, {"k210_0": _CALL, "k210_1": _CALL})
     assert placement(kernels) == "partial"
     assert [kernel.name for kernel in kernels if not kernel.placed] == ["Reduce", "TableLookup1D", "Binary"]

@@ -1,4 +1,4 @@
-"""ONNX Runtime: which kernels it says that it runs, and what they compute."""
+"""The backend of ``onnxruntime``: its kernels and outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.design.graph import Graph
-from nnbehave.measurement.converters import CONVERTERS
+from nnbehave.measurement.converters import get_converter
 from nnbehave.measurement.isolation import stack
 from nnbehave.runner.backends.base import Model
 from nnbehave.runner.protocol import Unsupported
@@ -20,11 +20,13 @@ for module in ("tensorflow", "onnx", "onnxruntime"):
 
 from nnbehave.runner.backends.onnxruntime import OnnxRuntimeBackend  # noqa: E402 (needs onnxruntime)
 
+pytestmark = pytest.mark.runtime("tensorflow", "onnxruntime", "onnx")
+
 CONV = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3)
 
 
 def loaded(graph: Graph, folder: Path, threads: int = 1) -> Model:
-    CONVERTERS["onnx"].convert(graph, 3, folder)
+    get_converter("onnx").convert(graph, 3, folder)
     return OnnxRuntimeBackend(threads).load(str(folder / "model.onnx"), "fp32")
 
 
@@ -33,7 +35,7 @@ def names(model: Model) -> list[str]:
 
 
 @pytest.mark.parametrize("activation", [None, "relu", "relu6", "sigmoid", "hardsigmoid", "hardswish", "swish"])
-def test_what_fuses_is_no_kernel(activation: str | None, tmp_path: Path) -> None:
+def test_a_fused_activation_is_not_a_kernel(activation: str | None, tmp_path: Path) -> None:
     model = loaded(Graph([CONV.replace(activation=activation)]), tmp_path)
     further = {"hardswish": ["HardSigmoid", "Mul"], "swish": ["QuickGelu"]}
     assert names(model) == ["Conv:nchwc", *further.get(activation or "", [])]
@@ -42,7 +44,7 @@ def test_what_fuses_is_no_kernel(activation: str | None, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_calls_run_on_what_was_put_in_place(threads: int, tmp_path: Path) -> None:
+def test_timed_calls_use_the_inputs_that_are_in_place(threads: int, tmp_path: Path) -> None:
     model = loaded(Graph([CONV]), tmp_path, threads)
     first, second = random_inputs(model.input_shapes, 3), random_inputs(model.input_shapes, 4)
     (one,) = model.run(first)
@@ -55,15 +57,15 @@ def test_calls_run_on_what_was_put_in_place(threads: int, tmp_path: Path) -> Non
     np.testing.assert_array_equal(model.run(first)[0], one)
 
 
-def test_a_stack_has_its_copies_outputs(tmp_path: Path) -> None:
+def test_a_stack_has_the_outputs_of_its_copies(tmp_path: Path) -> None:
     graph = stack(Graph([CONV]), 3)
     model = loaded(graph, tmp_path)
     outputs = model.run(random_inputs(model.input_shapes, 3))
     assert len(outputs) == len(graph.outputs) == 3
-    assert names(model) == ["Conv:nchwc"] * 7  # what writes the input, copies and taps
+    assert names(model) == ["Conv:nchwc"] * 7  # the layer that writes the input, the copies and the taps
 
 
-def test_what_it_cannot_read_is_unsupported(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_unsupported(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no model")
     with pytest.raises(Unsupported, match="(?i)protobuf|load"):
         OnnxRuntimeBackend().load(str(tmp_path / "model.onnx"), "fp32")

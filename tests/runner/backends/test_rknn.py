@@ -34,13 +34,13 @@ D RKNN: [18:40:51.613] 11   Conv               INT8     NPU    (1,192,14,14),(32
 """  # noqa: E501
 
 
-def test_the_table_is_read_without_the_model_s_ends_and_what_else_is_printed() -> None:
+def test_the_table_of_layers_is_read_without_inputs_and_outputs() -> None:
     assert read_table(_HARDSWISH) == [Operator("ConvHardSwish", "FLOAT16", "NPU", 25545, 14112, 25545, 149)]
     assert read_table(_SPARSE) == [Operator("Conv", "FLOAT16", "NPU", 19282, 14112, 19282, 116)]
     assert read_table("E build: Current target_platform(rv1103) not support do_quantization = False!") == []
 
 
-def test_kernels_tell_what_they_compute_in_and_where() -> None:
+def test_kernels_have_a_precision_and_a_placement() -> None:
     assert RKNNModel(read_table(_HARDSWISH)).kernels == [Kernel("ConvHardSwish", "fp16", True)]
     kernels = RKNNModel(read_table(_SQUEEZE_AND_EXCITE)).kernels
     assert kernels[2] == Kernel("Reshape", "", False)
@@ -48,7 +48,7 @@ def test_kernels_tell_what_they_compute_in_and_where() -> None:
 
 
 @pytest.mark.parametrize("clock_ghz", [0.5, 1.0])
-def test_the_clock_makes_cycles_time(clock_ghz: float) -> None:
+def test_cycles_become_time_by_the_clock(clock_ghz: float) -> None:
     found: Any = cost(read_table(_HARDSWISH), clock_ghz)
     assert found.latency_ns == pytest.approx(25545 / clock_ghz)
     assert found.counts == {"cycles": 25545, "cycles_ddr": 25545, "cycles_npu": 14112, "moved_kb": 149}
@@ -61,7 +61,7 @@ def test_an_operator_without_cycles_is_left_out_of_the_total() -> None:
     assert found.left_out == ["HardSigmoid", "Reshape", "Mul"]
 
 
-def test_where_none_has_cycles_there_is_no_cost() -> None:
+def test_a_model_without_any_cycles_has_no_cost() -> None:
     found = cost(read_table(_SQUEEZE_AND_EXCITE)[1:4], 1.0)
     assert isinstance(found, Unsupported)
     assert str(found) == "RKNN-Toolkit2 gives no cycles for HardSigmoid, Reshape, Mul"

@@ -1,6 +1,6 @@
-"""Building blocks: several operators that networks repeat as one (paper, Fig. 2). One file a family of networks."""
+"""Building blocks: arrangements of operators that networks repeat (paper, Fig. 2), by family of networks."""
 
 from nnbehave.design.operators.blocks import densenet, mobilenet, resnet, shufflenet, squeezenet
-from nnbehave.design.operators.blocks._base import Block
+from nnbehave.design.operators.blocks.block import Block
 
 __all__ = ["Block", "densenet", "mobilenet", "resnet", "shufflenet", "squeezenet"]

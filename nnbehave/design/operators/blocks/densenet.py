@@ -1,23 +1,24 @@
-"""DenseNet's block: dense_block."""
+"""The building block of DenseNet: dense_block."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nnbehave.design.operators._base import LayerFields
-from nnbehave.design.operators.blocks._base import Block
-from nnbehave.design.operators.composition import Composition
+from nnbehave.design.operators.blocks.block import Block
+from nnbehave.design.operators.graph_builder import GraphBuilder
+from nnbehave.design.operators.operator import LayerFields
 
-_GROWTH = 32
+_GROWTH_RATE = 32  # of the paper's ImageNet networks (Huang et al. 2017, Table 1)
 
 
 class DenseBlock(Block):
-    """Bottleneck layer of DenseNet-B, joined to its input (Huang et al. 2017, section 3).
+    """Bottleneck layer of DenseNet-B, concatenated with its input (Huang et al. 2017, section 3).
 
-    1×1 conv to 4·k channels and K×K conv to k, the growth rate: ``out_channels − in_channels``, by default 32, that of
-    the paper's ImageNet networks. The paper normalises and applies ReLU before each conv, here ReLU stands after each:
-    the first normalisation, over all Cin, which no conv before it could take in, is left out, and so is what it moves.
+    1×1 conv to 4·k channels and K×K conv to k channels, where k is the growth rate: ``out_channels − in_channels``, 32
+    by default. The paper normalises and applies ReLU before each conv; here ReLU comes after each. The first
+    normalisation, over all Cin channels, has no conv before it to be folded into. It is left out, and its memory
+    accesses are not counted.
     """
 
     name = "dense_block"
@@ -27,15 +28,18 @@ class DenseBlock(Block):
     def defaults(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         found = super().defaults(fields)
         if isinstance(channels := fields.get("in_channels"), int):
-            found["out_channels"] = channels + _GROWTH
+            found["out_channels"] = channels + _GROWTH_RATE
         return found
 
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
         if layer.out_channels <= layer.in_channels:
-            yield "out_channels", f"must be more than in_channels ({layer.in_channels}), by the growth rate"
+            yield (
+                "out_channels",
+                f"must be more than in_channels ({layer.in_channels}), by the growth rate, got {layer.out_channels}",
+            )
 
-    def compose(self, layer: LayerFields, block: Composition[Any]) -> None:
+    def add_layers(self, layer: LayerFields, block: GraphBuilder[Any]) -> None:
         growth = layer.out_channels - layer.in_channels
         block.add("conv", kernel=1, out_channels=4 * growth, activation=layer.activation)
         grown = block.add("conv", kernel=layer.kernel, out_channels=growth, activation=layer.activation)

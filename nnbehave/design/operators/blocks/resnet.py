@@ -1,23 +1,27 @@
-"""The ResNets' blocks: resnet_basic, resnet_bottleneck."""
+"""The building blocks of the ResNets: resnet_basic, resnet_bottleneck."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from nnbehave.design.operators._base import LayerFields
-from nnbehave.design.operators.blocks._base import Block, no_shortcut
-from nnbehave.design.operators.composition import Composition
+from nnbehave.design.operators.blocks.block import Block, changes_shape
+from nnbehave.design.operators.graph_builder import GraphBuilder
+from nnbehave.design.operators.operator import LayerFields
 
 
 class _Residual(Block):
-    """A branch and its input added up; where shapes differ, the input through a 1×1 conv (He et al. 2016, option B)."""
+    """The sum of a branch and the input.
+
+    Where the shapes differ, the input goes through a 1×1 conv first (He et al. 2016, option B).
+    """
 
     presets = {"activation": "relu"}
 
-    def _join(self, layer: LayerFields, block: Composition[Any], branch: int) -> None:
+    def _add_shortcut(self, layer: LayerFields, block: GraphBuilder[Any], branch: int) -> None:
+        """Add the sum of the shortcut and the branch."""
         shortcut = -1
-        if no_shortcut(layer):
+        if changes_shape(layer):
             shortcut = block.add("conv", reads=-1, kernel=1, stride=layer.stride, out_channels=layer.out_channels)
         block.add("add", reads=(shortcut, branch), activation=layer.activation)
 
@@ -27,16 +31,16 @@ class ResNetBasicBlock(_Residual):
 
     name = "resnet_basic"
 
-    def compose(self, layer: LayerFields, block: Composition[Any]) -> None:
-        same = {"kernel": layer.kernel, "out_channels": layer.out_channels}
-        block.add("conv", stride=layer.stride, activation=layer.activation, **same)
-        self._join(layer, block, block.add("conv", **same))
+    def add_layers(self, layer: LayerFields, block: GraphBuilder[Any]) -> None:
+        both = {"kernel": layer.kernel, "out_channels": layer.out_channels}
+        block.add("conv", stride=layer.stride, activation=layer.activation, **both)
+        self._add_shortcut(layer, block, block.add("conv", **both))
 
 
 class ResNetBottleneckBlock(_Residual):
     """1×1 conv to a quarter of the output's channels, K×K conv, 1×1 conv, shortcut (He et al. 2016, Fig. 5 right).
 
-    The stride is the K×K conv's, as in most code today; the paper has it in the first.
+    The K×K conv has the stride, as in most code today. The paper has it in the first conv.
     """
 
     name = "resnet_bottleneck"
@@ -44,13 +48,10 @@ class ResNetBottleneckBlock(_Residual):
     def problems(self, layer: LayerFields) -> Iterator[tuple[str, str]]:
         yield from super().problems(layer)
         if layer.out_channels < 4:
-            yield (
-                "out_channels",
-                f"must be 4 or more, for a bottleneck of a quarter, got {layer.out_channels}",
-            )
+            yield "out_channels", f"must be 4 or more, for a bottleneck of a quarter, got {layer.out_channels}"
 
-    def compose(self, layer: LayerFields, block: Composition[Any]) -> None:
+    def add_layers(self, layer: LayerFields, block: GraphBuilder[Any]) -> None:
         inside: dict[str, Any] = {"out_channels": layer.out_channels // 4, "activation": layer.activation}
         block.add("conv", kernel=1, **inside)
         block.add("conv", kernel=layer.kernel, stride=layer.stride, **inside)
-        self._join(layer, block, block.add("conv", kernel=1, out_channels=layer.out_channels))
+        self._add_shortcut(layer, block, block.add("conv", kernel=1, out_channels=layer.out_channels))

@@ -1,19 +1,20 @@
-"""SqueezeNet's block: fire."""
+"""The building block of SqueezeNet: fire."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from nnbehave.design.operators._base import LayerFields
-from nnbehave.design.operators.blocks._base import Block
-from nnbehave.design.operators.composition import Composition
+from nnbehave.design.operators.blocks.block import Block
+from nnbehave.design.operators.graph_builder import GraphBuilder
+from nnbehave.design.operators.operator import LayerFields
 
 
 class Fire(Block):
-    """1×1 conv to an eighth of the output's channels, then 1×1 and K×K convs, joined (Iandola et al. 2016, Fig. 1).
+    """1×1 conv that squeezes, then 1×1 and K×K convs that expand, concatenated (Iandola et al. 2016, Fig. 1).
 
-    Halves of the output and the squeeze ratio of an eighth as in the paper's Table 1; K = 3 there. ReLU.
+    The first conv gives an eighth of the output's channels, the other two a half each, as in the paper's Table 1, where
+    K = 3. ReLU after each conv.
     """
 
     name = "fire"
@@ -25,12 +26,8 @@ class Fire(Block):
         if layer.out_channels % 2 or layer.out_channels < 8:
             yield "out_channels", f"must be even and 8 or more, got {layer.out_channels}"
 
-    def compose(self, layer: LayerFields, block: Composition[Any]) -> None:
+    def add_layers(self, layer: LayerFields, block: GraphBuilder[Any]) -> None:
         squeezed = block.add("conv", kernel=1, out_channels=layer.out_channels // 8, activation=layer.activation)
-        halves = tuple(
-            block.add(
-                "conv", squeezed, kernel=kernel, out_channels=layer.out_channels // 2, activation=layer.activation
-            )
-            for kernel in (1, layer.kernel)
-        )
+        half = {"out_channels": layer.out_channels // 2, "activation": layer.activation}
+        halves = tuple(block.add("conv", squeezed, kernel=kernel, **half) for kernel in (1, layer.kernel))
         block.add("concat", reads=halves)

@@ -1,1 +1,1 @@
-"""What the platform ``arm64`` is made of: an emulator, a Python and LiteRT for aarch64, a counter and a cycle model."""
+"""The parts of the platform ``arm64``: its setup, the emulated cores, the program that runs under QEMU, the counter."""

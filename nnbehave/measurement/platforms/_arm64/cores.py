@@ -1,4 +1,4 @@
-"""The cores that can be emulated: what the system tells LiteRT of them, and what schedules their instructions."""
+"""The cores that ``arm64`` can emulate: what Linux tells LiteRT about them, and LLVM's model of their pipeline."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ _ARMV8_2 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpui
 
 
 class Core(NamedTuple):
-    """A core, as it is in one well-known chip.
+    """A core as it is in one well-known chip.
 
     Attributes
     ----------
     part : str
-        Its part number in MIDR_EL1 (Technical Reference Manual), of the implementer Arm.
+        Part number of the implementer Arm in MIDR_EL1 (Technical Reference Manual).
     features : str
-        As Linux names them.
+        Instruction set extensions, as Linux names them.
     caches_kb : tuple of int
-        First level for data, first level for instructions, second level, third level; 0 where there is none.
+        Sizes of the first level for data, the first level for instructions, the second level and the third level; 0 if
+        the core lacks one.
     scheduler : str
-        LLVM's scheduling model: of the core itself, or of its nearest relative that LLVM has one of.
+        LLVM's scheduling model of the core, or of the nearest core that LLVM has a model of.
     """
 
     part: str
@@ -31,21 +32,24 @@ class Core(NamedTuple):
 
 
 CORES = {
-    # Snapdragon 855, the fastest core. Neoverse N1 is the same pipeline for servers; LLVM calls A76 an A57.
+    # The fastest core of the Snapdragon 855. Neoverse N1 has the same pipeline; LLVM models an A76 as an A57.
     "cortex-a76": Core("0xd0b", _ARMV8_2, (64, 64, 512, 2048), "neoverse-n1"),
-    # Graviton2
+    # Graviton2.
     "neoverse-n1": Core("0xd0c", _ARMV8_2, (64, 64, 1024, 32768), "neoverse-n1"),
-    # Raspberry Pi 4; its scheduling model is A57's
+    # Raspberry Pi 4. Its scheduling model is that of the A57.
     "cortex-a72": Core("0xd08", _ARMV8_0, (32, 48, 1024, 0), "cortex-a72"),
-    # Tegra X1
+    # Tegra X1.
     "cortex-a57": Core("0xd07", _ARMV8_0, (32, 48, 2048, 0), "cortex-a57"),
-    # Raspberry Pi 3; it issues in order
+    # Raspberry Pi 3. It issues instructions in order.
     "cortex-a53": Core("0xd03", _ARMV8_0, (32, 32, 512, 0), "cortex-a53"),
 }
 
 
 def write_system_files(core: Core, root: Path) -> None:
-    """Write what Linux would tell of a machine with one such core, where the emulator looks before the real files."""
+    """Write the files of /proc and /sys that Linux has on a machine with one such core.
+
+    The emulator looks in ``root`` before it opens the real files.
+    """
     cpuinfo = {
         "processor": "0",
         "BogoMIPS": "100.00",

@@ -1,7 +1,7 @@
-"""Packages of a release of Debian, unpacked into a folder: nothing is installed, and root is not needed.
+"""Unpacks Debian packages into a folder. Nothing is installed, and root is not needed.
 
-Which packages are needed is left to apt, with a configuration and a state of its own, by which nothing is installed
-yet. It uses the mirror and the proxy that this machine's apt does.
+apt finds the packages that are needed. It runs with a configuration and a state of its own, in which no package is
+installed yet, and uses the mirror and the proxy of this machine's apt.
 """
 
 from __future__ import annotations
@@ -37,16 +37,25 @@ Dir::State::status "{folder}/status";
 
 
 def unpack(folder: Path, release: str, architecture: str, packages: Sequence[str]) -> None:
-    """Unpack packages, and all that they depend on, into ``folder``.
+    """Unpack packages and all packages that they depend on.
 
-    ``packages.txt`` there lists them with their versions.
+    The file ``packages.txt`` in ``folder`` then lists the packages with their versions.
+
+    Parameters
+    ----------
+    folder : path
+    release : str
+        A release of Debian: ``"bookworm"``.
+    architecture : str
+        Debian's name of a processor architecture: ``"arm64"``.
+    packages : sequence of str
 
     Raises
     ------
     OSError
-        There is no apt here, or it has no source of Debian's packages.
+        This machine has no apt, or its apt has no source of Debian packages.
     SubprocessError
-        apt could not fetch them.
+        apt could not fetch a package.
     """
     for command in ("apt-get", "dpkg-deb"):
         need(command, "Debian's package tools are needed (no root): use Debian, in a container if need be")
@@ -61,7 +70,7 @@ def unpack(folder: Path, release: str, architecture: str, packages: Sequence[str
 
 
 def version_of(folder: Path, package: str) -> str:
-    """Return the version of a package that :func:`unpack` put into ``folder``."""
+    """Return the version of a package that :func:`unpack` has put into ``folder``. Raises KeyError."""
     for line in (folder / "packages.txt").read_text().splitlines():
         name, version, _ = line.split("_")
         if name == package:
@@ -82,11 +91,11 @@ def _configure(place: Path, release: str, architecture: str) -> Path:
 
 
 def _mirror() -> str:
-    """Return where this machine gets Debian's packages from."""
+    """Return the URL from which this machine gets Debian packages. Raises OSError if there is none."""
     sources = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]).split()
     for source in sources:
         if source.rstrip("/").endswith("/debian"):
             return source
     raise OSError(
-        "Debian's packages are needed, and this machine's apt has no source of them: use Debian, or a container of it"
+        "Debian packages are needed, and this machine's apt has no source of them: use Debian, or a Debian container"
     )

@@ -1,16 +1,17 @@
-"""What runs under QEMU: LiteRT on a Python for aarch64, one model after another.
+"""The program that runs under QEMU, in a Python for aarch64: it loads models into LiteRT and runs them.
 
-Each model gets a process forked from this one, which does nothing else: so a model finds the same state whatever was
-run before it, and takes no other with it where it crashes.
+Each model gets a process of its own, forked from this one, which does nothing else. So a model finds the same state
+whichever models ran before it, and a model that crashes ends its own process only.
 
-A request is a line of JSON on standard input, an answer one on the file descriptor given as the first argument:
+A request is a line of JSON on standard input. An answer is a line of JSON on the file descriptor whose number is the
+first argument.
 
-1. ``{"path", "xnnpack"}`` loads a model; the answer has its ``inputs``, ``nodes`` and ``tensors``;
-2. ``{"inputs", "outputs"}``, paths of ``.npz`` files to read and to write, runs the model twice, the second time
-   between the marks of the counter (``counter.c``); the answer has ``maps``, where code is in memory.
+1. ``{"path", "xnnpack"}`` loads a model. The answer has its ``inputs``, ``nodes`` and ``tensors``.
+2. ``{"inputs", "outputs"}`` runs the model twice, the second time between the marks of the counter (``counter.c``). The
+   fields are the paths of the ``.npz`` files to read and to write. The answer has ``maps``: where code is in memory.
 
-Where LiteRT refuses, the answer is ``{"error": why}``; where the model's process dies, ``{"died": how}``.
-After either, the next request is a model.
+If LiteRT refuses, the answer is ``{"error": why}``. If the model's process dies, it is ``{"died": how}``. After both,
+the next request must load a model.
 """
 
 import io
@@ -24,11 +25,11 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 _MARK = 0x6E6E6265  # as in counter.c
-_NO_MORE = 3  # exit status of a process that no model was for
+_NO_MORE = 3  # exit status of a process that found no request
 
 
 def load(path: str, xnnpack: bool) -> Interpreter:
-    """Load a model for one thread."""
+    """Load a model that runs on one thread."""
     resolver = OpResolverType.AUTO if xnnpack else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_path=path, num_threads=1, experimental_op_resolver_type=resolver)
     interpreter.allocate_tensors()
@@ -36,7 +37,7 @@ def load(path: str, xnnpack: bool) -> Interpreter:
 
 
 def described(interpreter: Interpreter) -> dict[str, Any]:
-    """Return what there is to know of a loaded model, as JSON can hold it."""
+    """Return the description of a loaded model that answers the request to load it."""
     inputs, tensors = interpreter.get_input_details(), interpreter.get_tensor_details()
     return {
         "inputs": [[detail["shape"].tolist(), np.dtype(detail["dtype"]).name] for detail in inputs],
@@ -50,7 +51,7 @@ def described(interpreter: Interpreter) -> dict[str, Any]:
 
 
 def run(interpreter: Interpreter, inputs: str, outputs: str) -> None:
-    """Run a model once so that what is prepared at the first call is, and once more between marks."""
+    """Run a model once, which prepares what LiteRT prepares at the first call, and once more between the marks."""
     with np.load(inputs) as arrays:
         for detail, name in zip(interpreter.get_input_details(), arrays.files, strict=True):
             interpreter.set_tensor(detail["index"], arrays[name])
@@ -63,20 +64,20 @@ def run(interpreter: Interpreter, inputs: str, outputs: str) -> None:
 
 
 def _mark(offset: int) -> None:
-    """Make the system call that the counter waits for; it fails, as it is meant to."""
+    """Make the system call that the counter watches for. The call has no other effect, because it fails."""
     with suppress(OSError):
         os.lseek(-1, _MARK + offset, os.SEEK_SET)
 
 
 def _maps() -> list[list[str]]:
-    """Return the address range and the file of each part of memory that code can run from."""
+    """Return the address range and the file of each executable part of memory."""
     with open("/proc/self/maps", encoding="utf-8") as file:
         fields = [line.split() for line in file]
     return [[each[0], each[5]] for each in fields if "x" in each[1] and len(each) > 5]
 
 
 def _serve(answers: int) -> bool:
-    """Answer the requests of one model; return whether there was any."""
+    """Answer the requests for one model. Return False if there was none."""
     if not (request := _next_request()):
         return False
     try:
@@ -91,16 +92,17 @@ def _serve(answers: int) -> bool:
 
 
 def _next_request() -> Any:
-    """Read a line without reading ahead: the next may be for another process."""
+    """Return the next request. Do not read further, because the request after it may be for another process."""
     return json.loads(sys.stdin.buffer.raw.readline() or "null")  # type: ignore[union-attr]
 
 
 def _say(answers: int, answer: dict[str, Any]) -> None:
+    """Write an answer."""
     os.write(answers, (json.dumps(answer) + "\n").encode())
 
 
 def _translate_ahead() -> None:
-    """Have QEMU translate, once and not in each process, what each process runs beside its model."""
+    """Run the code that each process runs besides its model, so that QEMU translates it once for all of them."""
     file = io.BytesIO()
     np.savez(file, np.zeros(1, np.float32))
     file.seek(0)

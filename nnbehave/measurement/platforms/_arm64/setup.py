@@ -1,6 +1,7 @@
-"""What ``nnbehave setup arm64`` makes. Nothing of the system is changed, and root is not needed.
+"""The setup of ``arm64``: what ``nnbehave setup arm64`` makes. It changes nothing of the system and needs no root.
 
-The packages are those of one release of Debian, whichever the machine has, so that all count and estimate alike.
+The packages come from one release of Debian, whatever release the machine has, so that counts and estimates are the
+same on all machines.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ GUEST = Path(__file__).with_name("guest.py")
 
 
 def preparation() -> Preparation:
-    """Return the preparation; its folders are named where :mod:`nnbehave.measurement.platforms.arm64` uses them."""
+    """Return the steps of the setup. :class:`Installed` knows the folders that they fill."""
 
     def counter(folder: Path) -> None:
         need("gcc", "a C compiler is needed for the counter: install gcc")
@@ -76,38 +77,41 @@ def preparation() -> Preparation:
         Step("system", lambda folder: unpack(folder, _RELEASE, "arm64", _SYSTEM)),
         Step("libraries", libraries),
         Step("cores", cores),
-        Step("bytecode", bytecode),  # which also shows that all the others work together
+        Step("bytecode", bytecode),  # runs the emulator, so it also checks the steps before it
     ]
     made = Preparation("arm64", _DOWNLOADS, steps)
     return made
 
 
 class Installed:
-    """What :func:`preparation` has made, as commands and paths."""
+    """The commands and paths of what :func:`preparation` has made."""
 
     def __init__(self, made: Preparation) -> None:
         self._made = made
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of what a count or an estimate depends on."""
+        """The versions of the packages that counts and estimates depend on."""
         name, version = next(self._made.path("libraries").glob("ai_edge_litert-*.dist-info")).stem.split("-")
         found = {package: version_of(self._made.path("tools"), package) for package in _TOOLS}
         return {name.replace("_", "-"): version, **found, "libc6": version_of(self._made.path("system"), "libc6")}
 
     @property
     def counter(self) -> str:
-        """The QEMU plugin."""
+        """Path of the QEMU plugin that counts instructions."""
         return str(self._made.path(_counter_step()) / "counter.so")
 
     @property
     def python(self) -> str:
-        """The interpreter that QEMU runs."""
+        """Path of the Python that QEMU runs."""
         return str(self._made.path("system") / f"usr/bin/python{_PYTHON}")
 
     @property
     def environment(self) -> dict[str, str]:
-        """All that QEMU and the interpreter have, so that nothing of the user's changes where things are in memory."""
+        """The whole environment of QEMU and its Python.
+
+        Nothing of the user's environment is in it, because that would change the addresses in memory.
+        """
         return {
             "PYTHONPATH": str(self._made.path("libraries")),
             "PYTHONHASHSEED": "0",
@@ -118,23 +122,23 @@ class Installed:
 
     @property
     def costs_file(self) -> str:
-        """Where the cycle model keeps its answers."""
+        """Path of the file in which the cycle model keeps its answers."""
         return str(self._made.folder / "costs.sqlite")
 
     def tool(self, name: str) -> list[str]:
-        """Return the command that runs a tool with the libraries that it came with."""
+        """Return the command that runs a tool with the libraries of its own release of Debian."""
         root = self._made.path("tools")
         (loader,) = root.glob("lib/*/ld-linux-*.so.*")
         libraries = f"{root / 'usr/lib' / loader.parent.name}:{loader.parent}"
         return [str(loader), "--library-path", libraries, str(root / "usr/bin" / name)]
 
     def qemu(self, core: str) -> list[str]:
-        """Return the command that emulates a core, at a time of day that stands still."""
+        """Return the command that emulates a core. The time of day stands still in the emulator."""
         preset = {
             "LD_PRELOAD": "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
             "FAKETIME": "2021-01-01 00:00:00",
             "FAKETIME_DONT_FAKE_MONOTONIC": "0",
-            "FAKETIME_CACHE_DURATION": "1000000000",  # s; it looks the time up anew after that
+            "FAKETIME_CACHE_DURATION": "1000000000",  # s until it looks the time up again
         }
         set_in_guest = [word for name, value in preset.items() for word in ("-E", f"{name}={value}")]
         root = str(self._made.path("cores") / core)
@@ -142,4 +146,5 @@ class Installed:
 
 
 def _counter_step() -> str:
+    """Return the name of the counter's step, which has a hash of the source so that another counter is built anew."""
     return f"counter-{hashlib.sha256(COUNTER.read_bytes()).hexdigest()[:8]}"
