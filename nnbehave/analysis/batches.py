@@ -97,7 +97,7 @@ class _AtBatch(NamedTuple):
 def _of_each_batch(alike: list[Measurement]) -> list[_AtBatch]:
     """Return the measurement of each batch with the smallest standard error, in the order of the batches."""
     best: dict[int, _AtBatch] = {}
-    for one in sorted(alike, key=by_error):
+    for one in sorted(alike, key=lambda one: by_error(one)[0]):
         batch = one.subject.layers[0].batch
         if (latency := one.usable) is not None:
             best.setdefault(batch, _AtBatch(batch, one, latency))
