@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY := study
 PLATFORMS := tflite tflite:builtin openvino
+# Tests run side by side, one process a core; more than four would only wait for the one core that is measured on.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help study test bench clean
+.PHONY: help study check test test-setup bench clean
 
 help:
-	@echo "make study   install everything, sweep spaces/quickstart.yaml here, print the channels to keep"
-	@echo "make test    install everything, then ruff, mypy and pytest"
-	@echo "make bench   print every figure that the project claims, measured here"
+	@echo "make study       install everything, sweep spaces/quickstart.yaml here, print the channels to keep"
+	@echo "make test        install everything, then ruff, mypy, and the tests that need nothing else"
+	@echo "make test-setup  the tests of platforms that are fetched or set up first; those that cannot run here are skipped"
+	@echo "make bench       run every script of benchmarks/, each as small as a laptop finishes; some forty minutes"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,22 +27,34 @@ study: $(VENV)/.installed
 	$(BIN)/nnbehave sweep quickstart $(foreach p,$(PLATFORMS),--platform $(p)) --store $(STUDY)/results.db || [ $$? -eq 3 ]
 	$(BIN)/nnbehave steps $(STUDY)/results.db --png $(STUDY) || [ $$? -eq 3 ]
 
-test: $(VENV)/.installed
+check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
 
+test: check
+	$(PYTEST) -m "not setup"
+
+# One process: these tests share what they set up.
+test-setup: $(VENV)/.installed
+	$(BIN)/python -m pytest -m setup --durations 10
+
+# A script's own defaults are those that the README's figures were made with.
 bench: $(VENV)/.installed
-	$(BIN)/pip install --quiet -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --editable '.[all,dev,bench]'
 	$(BIN)/python benchmarks/light.py
-	$(BIN)/python benchmarks/steps.py
-	$(BIN)/python benchmarks/throughput.py
-	$(BIN)/python benchmarks/cost.py
-	$(BIN)/python benchmarks/schemes.py
+	$(BIN)/python benchmarks/findings.py
+	$(BIN)/python benchmarks/pruning.py
+	$(BIN)/python benchmarks/steps.py --count 3
+	$(BIN)/python benchmarks/schemes.py --layers 100
+	$(BIN)/python benchmarks/throughput.py --layers 50
+	$(BIN)/python benchmarks/cost.py --layers 50
 	$(BIN)/python benchmarks/agreement.py
-	$(BIN)/python benchmarks/coverage.py
-	$(BIN)/python benchmarks/disturbance.py
+	$(BIN)/python benchmarks/coverage.py --runs 3 --layers 20 --hog none
+	$(BIN)/python benchmarks/disturbance.py --pairs 5
+	$(BIN)/python benchmarks/fusion.py --rounds 20
+	$(BIN)/python benchmarks/roofline.py --platform tflite
+	$(BIN)/python benchmarks/latency_table.py --networks 10
 	$(BIN)/python benchmarks/whole_space.py quickstart
 	$(BIN)/nnbehave check-composition --quiet $(foreach p,$(PLATFORMS),--platform $(p)) || [ $$? -eq 3 ]
 

@@ -18,7 +18,7 @@ from peers import peer_of
 
 import nnbehave as nb
 from nnbehave.design.graph import Graph
-from nnbehave.measurement.converters import CONVERTERS, ArtifactCache, convert_all
+from nnbehave.measurement.converters import ArtifactCache, convert_all, get_converter
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import Worker
@@ -39,7 +39,7 @@ def compare(name: str) -> None:
     platform = get_platform(name)
     peer = peer_of(platform)
     graphs = [Graph([layer]) for layer in layers()]
-    jobs = [(CONVERTERS[platform.converter_for(graph.precision)], graph) for graph in graphs]
+    jobs = [(get_converter(platform.converter_for(graph.precision)), graph) for graph in graphs]
     artifacts = {job[1].id: made for job, made in convert_all(jobs, 0, ArtifactCache())}
     differences = []
     with tempfile.TemporaryDirectory() as temporary, LocalTarget().start(platform) as worker:

@@ -19,7 +19,7 @@ import time
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
 from nnbehave.errors import WorkerError
-from nnbehave.measurement.converters import CONVERTERS, Artifact, ArtifactCache, convert_all
+from nnbehave.measurement.converters import Artifact, ArtifactCache, convert_all, get_converter
 from nnbehave.measurement.isolation import bound
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.statistics import sample_ms
@@ -70,7 +70,7 @@ def main() -> None:
     graphs = {layer.id: Graph([layer]) for layer in LAYERS}
     with tempfile.TemporaryDirectory() as scratch:
         cache = ArtifactCache(scratch)
-        made = dict(convert_all([(CONVERTERS["tflite"], graph) for graph in graphs.values()], 0, cache))
+        made = dict(convert_all([(get_converter("tflite"), graph) for graph in graphs.values()], 0, cache))
         converter = Converter(cache)
         converter.start()
         converter.may.set()

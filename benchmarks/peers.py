@@ -1,4 +1,4 @@
-"""The runtimes' own benchmark tools, as peers: the median of one call of an artifact, one thread, on one core."""
+"""The runtimes' own benchmark tools: the median latency of an artifact with one thread on one core."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BIN = Path(sys.executable).parent
 
 
 def peer_of(platform: Platform) -> Callable[[str, int, Path], float]:
-    """Return what times a file on a core, in ms, given a folder to write to."""
+    """Return the function that times a model file of a platform: (file, core, scratch folder) to ms."""
     return openvino_ms if platform.name == "openvino" else litert_ms
 
 
 def litert_ms(model: str, core: int, folder: Path) -> float:
-    """Return litert-benchmark's median."""
+    """Return the median of litert-benchmark in ms."""
     out = folder / "litert.json"
     command = [str(BIN / "litert-benchmark"), "--model", model, "--num_threads", "1", "--num_runs", "200"]
     pinned = ["taskset", "-c", str(core), *command, "--result_json", str(out)]
@@ -30,7 +30,7 @@ def litert_ms(model: str, core: int, folder: Path) -> float:
 
 
 def _find(found: object, names: tuple[str, ...]) -> float:
-    """Return the first number under one of the names, wherever it is."""
+    """Return the number under the first of the names that is there, at any depth. Raises KeyError if none is."""
     if isinstance(found, dict):
         for name in names:
             if isinstance(found.get(name), int | float):
@@ -44,7 +44,7 @@ def _find(found: object, names: tuple[str, ...]) -> float:
 
 
 def openvino_ms(model: str, core: int, folder: Path) -> float:
-    """Return benchmark_app's median."""
+    """Return the median of OpenVINO's benchmark_app in ms."""
     settings = {"CPU": {"NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": "1", "INFERENCE_PRECISION_HINT": "f32"}}
     config = folder / "config.json"
     config.write_text(json.dumps(settings), encoding="utf-8")

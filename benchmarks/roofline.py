@@ -18,7 +18,7 @@ from peers import peer_of
 
 import nnbehave as nb
 from nnbehave.design.graph import Graph
-from nnbehave.measurement.converters import CONVERTERS, ArtifactCache, convert_all
+from nnbehave.measurement.converters import ArtifactCache, convert_all, get_converter
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.studies.roofline import machine_peaks
@@ -47,7 +47,7 @@ def compare(name: str) -> None:
     began = time.monotonic()
     (roof,) = nb.measure_roofline(name, progress=False).roofs.to_dict("records")
     seconds = time.monotonic() - began
-    jobs = [(CONVERTERS[platform.converter_for("fp32")], Graph([layer])) for layer in layers]
+    jobs = [(get_converter(platform.converter_for("fp32")), Graph([layer])) for layer in layers]
     artifacts = {job[1].id: made for job, made in convert_all(jobs, 0, ArtifactCache())}
     with LocalTarget().start(platform) as worker:
         core = worker.request("hello", 60)["cpus"][0]

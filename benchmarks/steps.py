@@ -1,13 +1,13 @@
-"""How well the step detection names what is there, beside the usual ways, and with how few measurements it finds it.
+"""How well the step detection and the search do on curves of known truth, beside the usual methods.
 
     python benchmarks/steps.py                  # synthetic curves, passive and active, and the speed: some ten minutes
     python benchmarks/steps.py --real STORE     # real platforms, exhaustively and adaptively; half an hour and more
 
-The peers are ruptures (KernelCPD, PELT, on log latency, the penalty of its documentation: 3 σ² ln n) where it is
-installed, the least-squares fit of a width over 1 to 64, and the best segmentation known for constant pieces: dynamic
-programming over all cuts (optimal partitioning) at the same penalty. They have no kinds; ``F1`` is of edges, at a
-margin of one n, where there are edges. Regret is what following ``best_channels`` costs: the mean over all n of how
-much slower the fastest of at least n kept channels is than the fastest of at least n channels.
+The peers are: ruptures, where it is installed (KernelCPD with PELT on log latency, at the penalty of its documentation,
+3 σ² ln n); the least-squares fit of a width from 1 to 64; and optimal partitioning, the best cut into constant pieces
+by dynamic programming, at the same penalty. They name no kinds. ``F1`` is the score of the edges, at a margin of one n,
+on curves that have edges. Regret is the cost of following ``best_channels``: how much slower the fastest kept channel
+count of n or more is than the fastest of all from n on, as a mean over n.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from synthetic import Curve
 import nnbehave as nb
 from nnbehave import StepMap, detect_steps, find_steps
 
-ROUNDS = 10  # of the active search, for each n; a round has 1 % noise
+ROUNDS = 10  # of the search, for each n; a round has 1 % noise
 REAL = [("conv", "out_channels", 14), ("dwconv", "in_channels", 28)]
 PLATFORMS = ["tflite", "openvino", "tflite:builtin"]
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def passive(count: int, noise: float, seed: int) -> None:
-    """Print what is right of synthetic curves at a noise, a class a line, the peers beside."""
+    """Print the share of right answers on synthetic curves at one noise: a line for each class, the peers beside."""
     peers = dict(known_peers())
     rows = defaultdict(list)
     for curve in synthetic.suite(count, noise, seed):
@@ -86,7 +86,7 @@ def shown(column: str, values: Sequence[float]) -> str:
 
 
 def regret(kept: Sequence[int], curve: Curve) -> float:
-    """Return the mean over n of what is lost by taking at least n channels from those kept."""
+    """Return how much slower the kept channel counts are than all, as a mean over n (see the module)."""
     fastest = np.minimum.accumulate(curve.truth[::-1])[::-1]
     best = np.array(kept)
     of_best = np.minimum.accumulate(curve.truth[best - curve.low][::-1])[::-1]
@@ -95,7 +95,7 @@ def regret(kept: Sequence[int], curve: Curve) -> float:
 
 
 def f1(found: Sequence[int], truth: Sequence[int], margin: int = 1) -> float:
-    """Return the F1 score of edges, each matched once; not a number where there are none."""
+    """Return the F1 score of edges, each matched at most once; NaN where there are none."""
     if not truth:
         return float("nan")
     left, hits = list(found), 0
@@ -128,7 +128,7 @@ def known_peers() -> Sequence[tuple[str, Callable[[Curve], Sequence[int]]]]:
 
 
 def width_fit(curve: Curve) -> Sequence[int]:
-    """Return the edges of the straight staircase of width 1 to 64 that leaves the least squares."""
+    """Return the edges of the staircase of width 1 to 64 that fits best by least squares."""
     left = []
     for width in range(1, 65):
         columns = np.stack([np.ones(len(curve.n)), np.ceil(curve.n / width)], axis=1) / curve.y[:, None]
@@ -139,7 +139,7 @@ def width_fit(curve: Curve) -> Sequence[int]:
 
 
 def optimal_partition(curve: Curve) -> Sequence[int]:
-    """Return the edges of the constant pieces of log latency that cost least, over all cuts."""
+    """Return the edges of the cheapest cut of log latency into constant pieces."""
     log = np.log(curve.y)
     one, two = (np.concatenate([[0.0], np.cumsum(values)]) for values in (log, log**2))
     price = 3 * curve.noise**2 * np.log(len(log))
@@ -161,7 +161,7 @@ def optimal_partition(curve: Curve) -> Sequence[int]:
 
 
 def active(count: int, seed: int) -> None:
-    """Print how many n the search measures of 1 to 1000 at 1 % noise a round, and what it finds."""
+    """Print how many n from 1 to 1000 the search measures at 1 % noise a round, and what it finds."""
     print(f"\nactive, 1 to 1000, {ROUNDS} rounds of 1 % noise an n, {count} curves a class; jumps ≥ 2 % up to 128")
     print(f"{'':<18}{'right':>8}{'n':>8}{'at most':>9}{'batches':>9}{'regret':>9}{'worst':>9}{'sure':>8}")
     for name, make in synthetic.CLASSES.items():
@@ -206,7 +206,7 @@ def large_jumps(make: Callable, rng: np.random.Generator) -> tuple[np.ndarray, s
 
 
 def speed() -> None:
-    """Print how long detecting takes, and asking a saved map."""
+    """Print how long a detection takes, and a query of a saved map."""
     n = np.arange(1, 1001)
     curves = list(synthetic.suite(2, 0.01, 5))
     spans = []
@@ -250,7 +250,7 @@ def speed() -> None:
 
 
 def real(store: str) -> None:
-    """Print what an adaptive sweep of 1 to 512 finds, in what share of the exhaustive one's time; both from nothing."""
+    """Print what an adaptive sweep of 1 to 512 finds, and its share of the time of an exhaustive one; no store yet."""
     print(f"{'':<26}{'n':>6}{'time':>8}{'all':>8}{'share':>7}{'kept':>6}{'all':>6}{'regret':>8}")
     for op, dimension, height in REAL:
         for platform in PLATFORMS:

@@ -1,9 +1,9 @@
-"""Curves of known truth: what ``steps.py`` judges the step detection by.
+"""Curves of known truth, by which ``steps.py`` judges the step detection.
 
-Every class draws its parameters at random: overhead, widths, phases, shares, places. A curve is only kept if its kind
-can be told at all at its noise: the truth is further from the best smooth law (flat, line, parabola) than chance
-explains (the χ² of the difference is at least 60), a smooth truth apart. Where a class has a second feature, a period
-or a change of width, the same holds of the best law without it.
+Every class draws its parameters at random: overhead, widths, phases, shares, places. A curve with steps is kept only if
+its kind can be told at its noise: the χ² of its difference from the best smooth law (flat, line, parabola) is at least
+60, which chance does not explain. Where a class has a second feature, such as a second period or a change of width, the
+same holds for the best law without that feature.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LEAST_EVIDENCE = 60.0
 
 @dataclass
 class Curve:
-    """What was drawn: ``truth`` at every n from ``low`` to ``high``, and some of it measured."""
+    """A drawn curve: its ``truth`` at every n from ``low`` to ``high``, and the points ``n``, ``y`` measured on it."""
 
     name: str
     kind: str
@@ -105,7 +105,7 @@ def varying(rng: Rng, n: Array) -> Drawn:
 
 
 def uneven(rng: Rng, n: Array) -> Drawn:
-    """Steps of any width whose jumps are not as their widths."""
+    """Steps of any width, with jumps that do not depend on their widths."""
     ends = np.cumsum(rng.integers(8, 129, size=len(n) // 8))
     heights = np.exp(np.cumsum(rng.uniform(0.06, 0.25, size=len(ends) + 1)))
     y = heights[np.searchsorted(ends, n - n[0] + 1)]
@@ -113,7 +113,7 @@ def uneven(rng: Rng, n: Array) -> Drawn:
 
 
 def zigzag(rng: Rng, n: Array) -> Drawn:
-    """Rise beyond the slope, and drop at every multiple of the width."""
+    """A line with a sawtooth on top that drops at every multiple of the width."""
     w = max(4, min(64, _width(rng, len(n))))
     swing = w * rng.uniform(0.7, 1.5)
     y = _overhead(rng) + n + swing * ((n - 1) % w) / (w - 1) * (n % w != 0)
@@ -166,7 +166,10 @@ CLASSES: dict[str, Callable[[Rng, Array], Drawn]] = {
 
 
 def draw(name: str, noise: float, seed: int, outliers: float = 0.0, gaps: float = 0.0) -> Curve:
-    """Draw a curve of a class, with some share of outliers (up to half as slow again) and of its n left out."""
+    """Draw a curve of a class.
+
+    ``outliers`` is the share of its points that are 5 to 50 % slower, ``gaps`` the share of its n without a point.
+    """
     rng = np.random.default_rng([list(CLASSES).index(name), round(noise * 1e4), seed])
     while True:
         high = int(rng.choice(_HIGHS))
@@ -185,7 +188,7 @@ def draw(name: str, noise: float, seed: int, outliers: float = 0.0, gaps: float 
 
 
 def suite(count: int, noise: float, seed: int = 0) -> Iterator[Curve]:
-    """Draw ``count`` curves of every class: a third with 1 % outliers, a third with gaps, of up to half the n."""
+    """Draw ``count`` curves of every class: a third with 1 % outliers, a third with gaps over 10 to 50 % of the n."""
     for name in CLASSES:
         for i in range(count):
             rng = np.random.default_rng([seed, i])
@@ -195,6 +198,7 @@ def suite(count: int, noise: float, seed: int = 0) -> Iterator[Curve]:
 
 
 def _can_be_told(name: str, n: Array, truth: Array, edges: tuple[int, ...], kept: Array, noise: float) -> bool:
+    """Return True if no simpler law explains the measured points at this noise."""
     widths = np.unique(np.diff(edges)).tolist() if name in ("two periods", "width changes") else []
     if name == "two periods":  # the outer one alone, with a slope
         jumps = np.diff(truth)[np.array(edges) - int(n[0]) - 1]

@@ -1,23 +1,68 @@
-"""What all tests share: an artifact cache of their own, and small spaces."""
+"""What all tests share: their tiers, a cache of artifacts, and small spaces."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import nnbehave as nb
 from nnbehave.design.space import Space
-from nnbehave.errors import SetupError
-from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.preparation import Preparation
+from tests.prepared import usable
+from tests.tiers import Watch, missing_module, tier_of
+
+# The time that an example takes says nothing: the machine may be busy.
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
+
+WATCH = Watch()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that name no tier, so that ``-m unit`` selects them."""
+    for item in items:
+        if tier_of(item) == "unit":
+            item.add_marker("unit")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Hold a test and its fixtures to the rules of its tier."""
+    WATCH.begin(tier_of(item))
+    try:
+        return (yield)
+    finally:
+        WATCH.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Fail a test that has left its tier, whatever else it says."""
+    result = yield
+    WATCH.check()
+    return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose runtime is not installed."""
+    if missing := missing_module(item):
+        pytest.skip(f"needs {missing}: pip install 'nnbehave[all,dev]'")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keep artifacts out of the user's cache; one for the whole run, so that TensorFlow converts a layer once."""
-    path = tmp_path_factory.mktemp("cache")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep artifacts out of the user's cache; all processes of one run share one, so that a layer is converted once."""
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    path.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNBEHAVE_CACHE_DIR", str(path))
         yield path
@@ -36,15 +81,9 @@ def space(base: nb.Layer) -> Space:
 
 @pytest.fixture(scope="session")
 def arm64(cache_dir: Path) -> Preparation:
-    """Set up ``arm64`` in this run's cache, which fetches 130 MB; skip where this machine cannot."""
+    """Set up ``arm64``, which fetches 130 MB; skip where this machine cannot."""
     if missing := [command for command in ("gcc", "apt-get", "dpkg-deb") if shutil.which(command) is None]:
         pytest.skip(f"arm64 needs {', '.join(missing)}: run the tests on Debian, with gcc installed")
-    prepared = type(get_platform("arm64")).preparation()
-    assert prepared is not None
-    try:
-        list(prepared.make())
-    except SetupError as error:
-        if any(said in str(error) for said in ("Could not resolve", "Failed to fetch", "No matching distribution")):
-            pytest.skip(f"arm64 needs Debian's mirror and a Python package index, and one cannot be reached: {error}")
-        raise
-    return prepared
+    preparation = usable("arm64").preparation()
+    assert preparation is not None
+    return preparation

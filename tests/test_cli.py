@@ -20,6 +20,8 @@ from nnbehave.measurement.store.schema import VERSION
 from nnbehave.measurement.store.store import Store
 from tests.test_sweep import until
 
+pytestmark = pytest.mark.process
+
 SPACE = """\
 name: small
 slots:
@@ -206,7 +208,7 @@ def bad_spaces() -> dict[str, tuple[bytes, str]]:
         "negative size": (text.replace(b"height: 7", b"height: -7"), "4: slots.0.base.height"),
         "a dimension the operator lacks": (text.replace(b"out_channels: {", b"groups: {"), "6: slots.0.choices.groups"),
         "a string for a number": (text.replace(b"kernel: 3", b"kernel: three"), "4: slots.0.base.kernel"),
-        "empty": (b"", "this holds nothing"),
+        "empty": (b"", "got nothing"),
         "binary": (bytes(range(256)), "not text"),
         "not yaml": (b"a: [", "cannot be read as YAML"),
     }
@@ -355,6 +357,7 @@ def test_support_is_a_matrix_with_reasons(tmp_path: Path) -> None:
     assert call("support", tmp_path / "missing.db").exit_code == 2
 
 
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
 def test_a_model_is_swept_layer_by_layer_and_what_is_no_layer_is_told(tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")

@@ -132,7 +132,7 @@ def test_an_example_runs(guide: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.runtime("tensorflow")
+@pytest.mark.process
 def test_the_example_of_an_operator_can_be_built(tmp_path: Path) -> None:
     build = """
 from nnbehave.measurement.converters.tensorflow_graph import concrete_function

@@ -13,7 +13,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino", "nbclient", "matplotlib")
 @pytest.mark.parametrize("notebook", sorted(EXAMPLES.glob("*.ipynb")), ids=lambda path: path.name)
 def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
     nbclient = pytest.importorskip("nbclient")
@@ -35,6 +35,7 @@ def run(name: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.process
 def test_metapruning_s_space_shrinks_as_the_paper_counts_and_by_far_less() -> None:
     lines = run("metapruning_mobilenet_v1.py").splitlines()
     by_width = {line.split()[3]: line.split()[-2:] for line in lines if line.startswith("staircase")}
@@ -42,7 +43,7 @@ def test_metapruning_s_space_shrinks_as_the_paper_counts_and_by_far_less() -> No
     assert by_width["64"][1] == "10^11.85"
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_squeeze_and_excitation_leaves_mnasnet_on_an_npu() -> None:
     pytest.importorskip("ethosu", reason="needs nnbehave[ethos-u]")
     pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
@@ -50,7 +51,7 @@ def test_squeeze_and_excitation_leaves_mnasnet_on_an_npu() -> None:
     assert "2^5 = 32" in told
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow")
 def test_a_search_is_as_good_in_what_is_left() -> None:
     pytest.importorskip("optuna", reason="needs optuna")
     pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
@@ -60,7 +61,7 @@ def test_a_search_is_as_good_in_what_is_left() -> None:
     assert told.count("trials at the median") == 3
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 def test_torch_pruning_prunes_to_widths_that_are_left() -> None:
     reason = "pip install torch torch-pruning scikit-learn to prune with Torch-Pruning"
     for module in ("torch", "torch_pruning", "sklearn"):
@@ -80,6 +81,7 @@ def test_torch_pruning_prunes_to_widths_that_are_left() -> None:
         assert float(table[name][2]) > 0.9
 
 
+@pytest.mark.process
 def test_without_torch_the_example_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))

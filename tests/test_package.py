@@ -26,12 +26,14 @@ def imports_of(file: Path) -> set[str]:
     return names
 
 
+@pytest.mark.process
 def test_import_loads_nothing_heavy() -> None:
     heavy = ["tensorflow", "ai_edge_litert", "openvino", "matplotlib", "pandas", "sqlalchemy", "scipy", "numpy"]
     code = f"import sys, nnbehave; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+@pytest.mark.process
 def test_step_maps_are_read_without_anything_heavy(tmp_path: Path) -> None:
     saved = tmp_path / "map.json"
     n = range(1, 101)
@@ -47,6 +49,7 @@ def test_step_maps_are_read_without_anything_heavy(tmp_path: Path) -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "code",
     [

@@ -132,6 +132,7 @@ def test_every_other_name_raises_the_registry_s_own_error(name: str) -> None:
         SHAPES.get(name)
 
 
+@pytest.mark.process
 def test_importing_the_registry_loads_nothing_heavy() -> None:
     heavy = ["importlib.metadata", "numpy", "pandas", "sqlalchemy", "tensorflow"]
     code = f"import sys, nnbehave.registry; print([name for name in {heavy} if name in sys.modules])"

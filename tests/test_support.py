@@ -11,6 +11,8 @@ import nnbehave as nb
 from nnbehave.design.operators import OPERATORS
 from nnbehave.design.precisions import PRECISIONS
 
+pytestmark = pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
+
 PLATFORMS = ["tflite", "tflite:builtin", "openvino"]
 NO_CELL = {"flatten", "shuffle"}  # which OpenVINO runs no kernel for
 
@@ -23,7 +25,6 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> nb.Results:
     return nb.sweep("support", platforms=PLATFORMS, method="none", store=store, progress=False)
 
 
-@pytest.mark.slow
 def test_every_cell_has_a_row_and_every_shortcoming_a_reason(results: nb.Results) -> None:
     frame = results.frame
     cells = set(zip(frame["platform"], frame["op"], frame["precision"], strict=True))
@@ -42,7 +43,6 @@ def test_every_cell_has_a_row_and_every_shortcoming_a_reason(results: nb.Results
     assert (table["reason"] == "").equals(table["support"] == "full")
 
 
-@pytest.mark.slow
 def test_fp32_runs_everywhere_as_fp32_and_computes_what_tensorflow_does(results: nb.Results) -> None:
     rows = results.frame[results.frame["precision"] == "fp32"]
     assert (rows["placement"] == "full").all()
@@ -50,7 +50,6 @@ def test_fp32_runs_everywhere_as_fp32_and_computes_what_tensorflow_does(results:
     assert set(rows.loc[~rows["op"].isin(NO_CELL), "executed_precision"]) == {"fp32"}
 
 
-@pytest.mark.slow
 def test_what_is_asked_for_and_what_runs(results: nb.Results) -> None:
     ran = results.frame.set_index(["platform", "op", "precision"])["executed_precision"]
     assert ran["tflite", "conv", "fp16"] == ran["openvino", "conv", "int16x8"] == "fp32"
@@ -65,7 +64,6 @@ def test_what_is_asked_for_and_what_runs(results: nb.Results) -> None:
     assert "HARD_SWISH" in reasons["openvino", "hardswish", "int16x8"]
 
 
-@pytest.mark.slow
 def test_integers_go_in_and_out_and_low_precisions_are_near(results: nb.Results) -> None:
     int8 = results.frame[results.frame["precision"] == "int8"]
     assert not int8["kernels"].str.contains("QUANTIZE").any()
@@ -74,6 +72,7 @@ def test_integers_go_in_and_out_and_low_precisions_are_near(results: nb.Results)
     assert {precision for precision, limit in limits.items() if errors[precision] > limit} == set()
 
 
+@pytest.mark.process
 def test_a_second_run_tries_nothing_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     bf16 = nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=3, precision="bf16")
     layers = [bf16, bf16.replace(precision="fp32")]

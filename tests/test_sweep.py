@@ -21,7 +21,9 @@ from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.store.store import Store
 from nnbehave.measurement.targets import LocalTarget
 
-LOUD = "simulated?noise=2.0"  # never within two per cent, so that a sweep takes all sixty rounds
+pytestmark = pytest.mark.process
+
+LOUD = "simulated?noise=2.0"  # never within two per cent, so a sweep takes all sixty rounds
 
 
 def counts(path: Path) -> dict[str, int]:
@@ -252,7 +254,7 @@ def until(path: Path, blocks: int) -> None:
     raise AssertionError("the sweep did not get that far")
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
 @pytest.mark.parametrize("platform", ["tflite", "openvino"])
 def test_a_stacked_layer_is_checked_alone(platform: str) -> None:
     for module in ("tensorflow", "ai_edge_litert" if platform == "tflite" else "openvino"):
@@ -299,6 +301,7 @@ def test_nothing_is_left_running_after_a_kill(tmp_path: Path) -> None:
     assert not alive
 
 
+@pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
 def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(tmp_path: Path, base: nb.Layer) -> None:
     """Runtimes start processes of their own (OpenVINO's telemetry did, and they outlived everything)."""
     psutil = pytest.importorskip("psutil")
@@ -351,6 +354,7 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_is_measured(spac
         nb.sweep(space, platforms="simulated", store=f"sqlite:///file:{path}?mode=ro&uri=true", progress=False)
 
 
+@pytest.mark.runtime("ai_edge_litert")
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no processor affinity here")
 def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
@@ -359,22 +363,32 @@ def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
         assert os.sched_getaffinity(worker.pid) == {max(os.sched_getaffinity(0))}
 
 
+@pytest.fixture
+def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the test a lock of its own: other sweeps on this machine hold the usual one for minutes."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)  # which remembers the folder
+
+
+@pytest.mark.usefixtures("own_lock")
 def test_sweeps_that_take_wall_clock_wait_for_one_another() -> None:
-    told: list[str] = []
     code = (
         "from nnbehave.measurement.targets import LocalTarget\n"
         "with LocalTarget().exclusive(print): print('in', flush=True); input()"
     )
-    holder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert holder.stdin is not None
-    assert holder.stdout is not None
-    assert holder.stdout.readline().strip() == "in"
+    told: list[str] = []
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "in\n"
 
-    def release(message: str) -> None:
-        told.append(message)
-        holder.stdin.write("\n")  # type: ignore[union-attr]
-        holder.stdin.flush()  # type: ignore[union-attr]
+        def release(message: str) -> None:
+            told.append(message)
+            holder.stdin.write("\n")  # type: ignore[union-attr]
+            holder.stdin.flush()  # type: ignore[union-attr]
 
-    with LocalTarget().exclusive(release):
-        assert told == ["another sweep is measuring on this machine; waiting for it"]
-    holder.communicate()
+        with LocalTarget().exclusive(release):
+            assert holder.wait() == 0
+    assert told == ["another sweep is measuring on this machine; waiting for it"]

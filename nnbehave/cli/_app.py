@@ -28,6 +28,7 @@ app = typer.Typer(
     "130 stopped by Ctrl-C.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # brackets in help texts are no markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

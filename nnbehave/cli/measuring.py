@@ -8,6 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nnbehave.cli._app import Exit, app, reports
+from nnbehave.cli._options import (
+    Interval,
+    Platform,
+    Platforms,
+    Quiet,
+    Sampling,
+    Seed,
+    SpaceName,
+    StoreURL,
+    TargetName,
+    Values,
+    numbers,
+)
 from nnbehave.errors import InvalidInputError
 from nnbehave.records import Status
 from nnbehave.report.tables import draw_platforms, steps_table, summary
@@ -15,11 +28,7 @@ from nnbehave.report.tables import draw_platforms, steps_table, summary
 if TYPE_CHECKING:
     from nnbehave.design.graph import Graph
 
-TARGET = typer.Option(
-    help="Where to measure: local, python:/path, ssh://[user@]host[:port], adb://serial?benchmark_model=/path."
-)
 _WITHOUT = (Status.UNSUPPORTED, Status.FAILED, Status.TIMEOUT)  # no latency, and no hope of one by more rounds
-VALUES = typer.Option(help="Of every dimension over numbers take those from LOW to HIGH: 8:64, or 8:64:8.")
 
 
 @app.command("sweep")
@@ -29,45 +38,34 @@ def sweep_command(
         str,
         typer.Argument(help="A shipped space ('nnbehave spaces' lists them), a YAML file, or a model: its layers."),
     ],
-    store: Annotated[
-        str,
-        typer.Option(help="Where to keep the measurements: a file, or a database URL.", show_default=True),
-    ] = "results.db",
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(help="Such as tflite, tflite:builtin or 'openvino?threads=2'; may be repeated. [default: tflite]"),
-    ] = None,
+    store: StoreURL = "results.db",
+    platform: Platforms = None,
     method: Annotated[
         str | None,
         typer.Option(
             help="How a layer is isolated: stacked, whole, profiled; none times nothing. [default: platform's own]"
         ),
     ] = None,
-    values: Annotated[str | None, VALUES] = None,
-    sampling: Annotated[
-        str,
-        typer.Option(help="exhaustive: every value; adaptive: of each curve as few as show its steps."),
-    ] = "exhaustive",
+    values: Values = None,
+    sampling: Sampling = "exhaustive",
     budget: Annotated[
-        int | None, typer.Option(help="Values of a curve to measure at most, when adaptively. [default: all it takes]")
+        int | None,
+        typer.Option(help="The most values of a curve to measure, if adaptive. [default: all it takes]"),
     ] = None,
-    interval: Annotated[
-        float,
-        typer.Option(help="Measure a layer until its 95 % interval is within this share of it; 0.05 is quick."),
-    ] = 0.02,
-    time_limit: Annotated[float, typer.Option(help="Seconds for loading a layer, and for a block of it.")] = 60.0,
-    seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
+    interval: Interval = 0.02,
+    time_limit: Annotated[float, typer.Option(help="Seconds for loading a layer, and for one sample of it.")] = 60.0,
+    seed: Seed = 0,
     retry: Annotated[
         bool, typer.Option("--retry", help="Measure again what failed, timed out or stayed noisy.")
     ] = False,
-    target: Annotated[str, TARGET] = "local",
+    target: TargetName = "local",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no closing line.")] = False,
 ) -> Exit:
     """Measure every layer of a space, one dimension at a time, on some platforms; or the layers of a model.
 
     A model is a .tflite, .keras, .h5 or .onnx file.
 
-    What the store holds already is not measured again: after Ctrl-C, run the same command to go on.
+    Layers that the store holds already are not measured again: after Ctrl-C, run the same command to go on.
 
     Example: nnbehave sweep quickstart --platform tflite --platform openvino --store results.db
     """
@@ -101,20 +99,18 @@ def sweep_command(
 @app.command("compare-platforms")
 @reports
 def compare_platforms_command(
-    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    space: SpaceName,
     platform: Annotated[
         list[str] | None,
         typer.Option(
             help="May be repeated. [default: every platform that is available here, see 'nnbehave platforms']"
         ),
     ] = None,
-    values: Annotated[str | None, VALUES] = None,
-    sampling: Annotated[str, typer.Option(help="As of 'nnbehave sweep'.")] = "adaptive",
-    store: Annotated[
-        str, typer.Option(help="Where to keep the measurements: a file, or a database URL.")
-    ] = "results.db",
+    values: Values = None,
+    sampling: Sampling = "adaptive",
+    store: StoreURL = "results.db",
     png: Annotated[Path | None, typer.Option(help="A file for the curves, a panel a platform. [default: none]")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    quiet: Quiet = False,
 ) -> Exit:
     """Sweep a space on several platforms, and set the steps of each side by side.
 
@@ -140,21 +136,17 @@ def compare_platforms_command(
 @app.command()
 @reports
 def lut(
-    space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
+    space: SpaceName,
     output: Annotated[Path, typer.Option("--output", "-o", help="The table: a .json or .parquet file.")],
-    platform: Annotated[str, typer.Option(help="Such as tflite or 'openvino?threads=2'.")] = "tflite",
-    store: Annotated[
-        str, typer.Option(help="Where to keep the measurements: a file, or a database URL.")
-    ] = "results.db",
-    sampling: Annotated[
-        str, typer.Option(help="exhaustive: every layer; adaptive: of long curves as few as show their steps.")
-    ] = "exhaustive",
-    interval: Annotated[float, typer.Option(help="As of 'nnbehave sweep'.")] = 0.02,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    platform: Platform = "tflite",
+    store: StoreURL = "results.db",
+    sampling: Sampling = "exhaustive",
+    interval: Interval = 0.02,
+    quiet: Quiet = False,
 ) -> Exit:
     """Measure every layer that a network of a space can have, and write the table that prices any of them.
 
-    What the store holds already is not measured again.
+    Layers that the store holds already are not measured again.
 
     Example: nnbehave lut ofa_mobilenet_v3 --platform tflite --output table.json
     """
@@ -176,16 +168,16 @@ def lut(
 @app.command()
 @reports
 def card(
-    platform: Annotated[str, typer.Option(help="Such as tflite, tflite:builtin or 'openvino?threads=2'.")] = "tflite",
+    platform: Platform = "tflite",
     store: Annotated[
-        str | None, typer.Option(help="Where to keep the measurements; what it holds is not measured again.")
+        str | None, typer.Option(help="Where to keep the measurements; layers that it holds are not measured again.")
     ] = None,
     minutes: Annotated[float, typer.Option(help="To measure what is missing; 0 measures nothing.", min=0)] = 12.0,
     json: Annotated[Path | None, typer.Option(help="A file for the card, for 'nnbehave compare-cards'.")] = None,
     png: Annotated[Path | None, typer.Option(help="A file for a picture of it. [default: none]")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
-    target: Annotated[str, TARGET] = "local",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    seed: Seed = 0,
+    target: TargetName = "local",
+    quiet: Quiet = False,
 ) -> Exit:
     """State which of the nine findings of the paper hold on this platform, and what to do in a search space.
 
@@ -211,15 +203,12 @@ def check_composition_command(
         list[str] | None,
         typer.Argument(help="Networks by name, or MODULE:FUNCTION that returns a nnbehave.Graph. [default: all known]"),
     ] = None,
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(help="Such as tflite, tflite:builtin or openvino; may be repeated. [default: tflite]"),
-    ] = None,
+    platform: Platforms = None,
     within: Annotated[float, typer.Option(help="The error that is still good: exit code 3 past it.")] = 0.03,
     rounds: Annotated[int, typer.Option(help="Of three calls of every layer.", min=6)] = 12,
-    seed: Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")] = 0,
-    target: Annotated[str, TARGET] = "local",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    seed: Seed = 0,
+    target: TargetName = "local",
+    quiet: Quiet = False,
 ) -> Exit:
     """Measure networks whole and as the sum of their separately measured layers, and print the error.
 
@@ -243,8 +232,8 @@ def check_composition_command(
 def doctor(
     platform: Annotated[str, typer.Option(help="Whose layers to run.")] = "tflite",
     seconds: Annotated[float, typer.Option(help="Of measuring; starting and converting come on top.", min=1)] = 30.0,
-    target: Annotated[str, TARGET] = "local",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    target: TargetName = "local",
+    quiet: Quiet = False,
 ) -> Exit:
     """Say how noisy this machine is, what can be witnessed and resolved on it, and what would help. Takes a minute.
 
@@ -273,17 +262,3 @@ def _network(name: str) -> Graph:
     if not isinstance(made, Graph):
         raise InvalidInputError(f"{name} returns a {type(made).__name__}, not a nnbehave.Graph")
     return made
-
-
-def numbers(text: str | None) -> range | None:
-    """Return the numbers that LOW:HIGH[:STEP] means, HIGH among them."""
-    if text is None:
-        return None
-    try:
-        low, high, step = [*map(int, text.split(":")), 1][:3]
-        numbers = range(low, high + 1, step)
-    except ValueError:
-        numbers = range(0)
-    if not numbers or text.count(":") > 2:
-        raise InvalidInputError(f"--values: expected LOW:HIGH or LOW:HIGH:STEP, such as 8:64:8, got {text!r}")
-    return numbers

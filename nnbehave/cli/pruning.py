@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nnbehave.cli._app import Exit, app, reports
+
+if TYPE_CHECKING:
+    from nnbehave.pruning import PrunedSpace
 
 
 @app.command()
@@ -66,6 +69,15 @@ def prune(
         dimension=dimension,
         transfer=transfer,
     )
+    _print(pruned)
+    if export is not None:
+        pruned.export(export, output)
+        typer.echo(f"wrote {output}")
+    return Exit.OK
+
+
+def _print(pruned: PrunedSpace) -> None:
+    """Print every removal with its reason, the choices that stay whole, and the size of the space that is left."""
     for slot, choices in pruned.choices().items():
         for dimension, left in choices.items():
             gone = [row for row in pruned.removals if (row.slot, row.dimension) == (slot, dimension)]
@@ -76,7 +88,3 @@ def prune(
     for slot, dimension, why in pruned.left_whole:
         typer.echo(f"{slot}, {dimension}: whole ({why})")
     typer.echo(repr(pruned))
-    if export is not None:
-        pruned.export(export, output)
-        typer.echo(f"wrote {output}")
-    return Exit.OK

@@ -25,8 +25,9 @@ class Graph:
         One or more, all of one precision.
     arrangement : {"single", "chain", "fan", "pair", "network"}, optional
         ``single``: one layer. ``chain``: each layer reads the one before. ``fan``: all layers read the same input, and
-        each gives an output. ``pair``: a chain of exactly two, such as a convolution and an activation that may fuse into it.
-        ``network``: each layer reads its ``sources``. By default ``single`` for one layer and ``chain`` for more.
+        each gives an output. ``pair``: a chain of exactly two, such as a convolution and an activation that may fuse
+        into it. ``network``: each layer reads its ``sources``. By default ``single`` for one layer and ``chain`` for
+        more.
 
         Where a layer of a chain has further inputs (the second of an ``add``), these are inputs of the graph. Layers
         share them, one input for each shape.

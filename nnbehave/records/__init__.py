@@ -17,11 +17,10 @@ from nnbehave.records.measurement import (
     Point,
     Provenance,
     Scalar,
-    Status,
-    StopRule,
     Subject,
 )
 from nnbehave.records.measurements import Curve, Measurements
+from nnbehave.records.status import Status, StopRule
 
 __all__ = [
     "COLUMNS",

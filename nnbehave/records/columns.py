@@ -20,10 +20,9 @@ from nnbehave.records.measurement import (
     Point,
     Provenance,
     Scalar,
-    Status,
-    StopRule,
     Subject,
 )
+from nnbehave.records.status import Status, StopRule
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -74,7 +74,7 @@ def time_sample(call: Call, clock: Clock, calls_per_span: int, sample_ns: int) -
     """Return a sample of a model that is called over and over.
 
     The first call is not timed. It brings the weights back into the caches. Then three to ten spans are taken, as many
-    as fit into ``sample_ns``. An interrupted span is taken again, until there are as many interrupted spans.
+    as fit into ``sample_ns``. An interrupted span is taken again, unless as many spans have been interrupted.
 
     Parameters
     ----------

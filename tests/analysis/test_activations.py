@@ -176,6 +176,7 @@ def test_intervals_hold_the_truth_and_verdicts_are_right() -> None:
     assert verdicts["hardswish", "cannot tell"] > 0.9
 
 
+@pytest.mark.process
 def test_planted_costs_are_found() -> None:
     """The simulated platform takes no time for an activation inside a layer."""
     layers = [DWCONV.replace(activation=name) for name in (None, "relu", "swish")]

@@ -46,6 +46,7 @@ def test_batches_without_a_latency_are_none(changes: dict[str, Any]) -> None:
         nb.compare_batches(pd.DataFrame([row(CONV, 1.0), row(CONV.replace(batch=2), 1.0, **changes)]))
 
 
+@pytest.mark.process
 def test_a_real_sweep_over_batch() -> None:
     results = nb.sweep(layer=CONV, dimension="batch", values=[1, 2, 4], platforms="simulated", progress=False)
     found = nb.compare_batches(results).frame

@@ -151,6 +151,7 @@ def test_intervals_hold_the_truth_and_verdicts_are_right() -> None:
     assert np.mean(decided) > 0.9
 
 
+@pytest.mark.process
 def test_planted_fusion_is_found() -> None:
     """The simulated platform folds ReLU into a conv, and nothing else."""
     platform = "simulated?law=roofline&fuses=conv+relu&noise=0.02"

@@ -63,6 +63,7 @@ def test_between_sessions_the_interval_is_wider() -> None:
     assert width[1] > 1.5 * width[0]
 
 
+@pytest.mark.process
 def test_a_real_sweep_over_precisions() -> None:
     base = nb.Layer(op="conv", height=7, in_channels=8, out_channels=16, kernel=3)
     results = nb.sweep(

@@ -128,20 +128,33 @@ def test_a_network_has_one_precision_throughout() -> None:
     assert 4 * network.mac_bytes == load_network("mobilenet_v2").mac_bytes
 
 
-@pytest.mark.slow
+def check_networks(names: list[str], platform: str, precision: str) -> None:
+    """Check that networks run at a precision, and compute the same as TensorFlow."""
+    subjects = [load_network(name, precision) for name in names]
+    frame = nb.measure(subjects, platform, method="none", progress=False).frame
+    assert len(frame) == len(names)
+    for row in frame.to_dict("records"):
+        assert (row["status"], row["executed_precision"]) == ("ok", precision), row["reason"]
+        assert row["output_error"] < 1e-4 or precision == "int8"
+        assert row["output_cosine"] > 0.9
+
+
+@pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
+@pytest.mark.parametrize(
+    ("name", "platform", "precision"),
+    [("squeezenet", "tflite", "fp32"), ("mobilenet_v2", "tflite", "int8"), ("squeezenet", "openvino", "fp32")],
+)
+def test_a_network_runs_and_computes_what_tensorflow_does(name: str, platform: str, precision: str) -> None:
+    check_networks([name], platform, precision)
+
+
+@pytest.mark.setup
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("platform", "precision"), [("tflite", "fp32"), ("tflite", "int8"), ("openvino", "fp32")])
 def test_all_networks_run_and_compute_what_tensorflow_does(
     platform: str, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
-    pytest.importorskip({"tflite": "ai_edge_litert"}.get(platform, platform), reason="needs nnbehave[litert,openvino]")
+    """It takes minutes, and so is no part of ``make test``."""
     # A converted network leaves more memory in use than a process may keep, and a new process takes seconds to start.
     monkeypatch.setattr("nnbehave.measurement.converters.pool._LARGEST_BYTES", 2 << 30)
-    subjects = [load_network(name, precision) for name in NETWORKS]
-    frame = nb.measure(subjects, platform, method="none", progress=False).frame
-    assert len(frame) == len(NETWORKS)
-    for row in frame.to_dict("records"):
-        assert (row["status"], row["executed_precision"]) == ("ok", precision), row["reason"]
-        assert row["output_error"] < 1e-4 or precision == "int8"
-        assert row["output_cosine"] > 0.9
+    check_networks(list(NETWORKS), platform, precision)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 
 def test_spaces_and_networks_are_read_without_tensorflow_or_another_wing() -> None:
     program = """

@@ -124,7 +124,6 @@ def test_the_fastest_network_stays_if_the_smallest_widths_are_kept(candidates: l
     assert (lost.frame["pruned"] > 0).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [8, 64])
 def test_a_large_space_keeps_nearly_all_channels_if_the_smallest_widths_are_kept(width: int) -> None:
     def latency(layer: nb.Layer) -> float:

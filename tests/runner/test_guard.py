@@ -14,7 +14,10 @@ from nnbehave.errors import WorkerDied
 from nnbehave.measurement.worker import PythonWorker
 
 psutil = pytest.importorskip("psutil", reason="needs psutil: pip install 'nnbehave[dev]'")
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="hosts are POSIX systems; this is none")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="hosts are POSIX systems; this is none"),
+]
 
 STUBBORN = """
 import ctypes, subprocess

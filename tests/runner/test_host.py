@@ -14,6 +14,8 @@ from nnbehave.measurement.worker import PythonWorker
 from nnbehave.runner.host import artifact_key, trim
 from nnbehave.runner.lock import MeasuringLock
 
+pytestmark = pytest.mark.process
+
 Start = Callable[[], PythonWorker]
 
 

@@ -17,6 +17,8 @@ from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import PythonWorker, Worker
 from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def spec(tmp_path: Path) -> str:

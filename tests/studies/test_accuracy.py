@@ -12,6 +12,8 @@ import pytest
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
 
+pytestmark = pytest.mark.runtime("tensorflow", "ai_edge_litert")
+
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("ai_edge_litert")
 
@@ -80,7 +82,6 @@ def test_other_models_are_refused(evaluate: Any, tmp_path: Path) -> None:
         nb.accuracy_by_precision(several, evaluate, precisions=["bf16"], progress=False)
 
 
-@pytest.mark.slow
 def test_the_example_trains_and_scores() -> None:
     pytest.importorskip("sklearn")
     main = runpy.run_path(str(EXAMPLES / "accuracy_by_precision.py"))["main"]

@@ -12,6 +12,8 @@ import nnbehave as nb
 from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError
 
+pytestmark = pytest.mark.process
+
 
 def conv(n: int = 8, **dimensions: int) -> nb.Layer:
     return nb.Layer(op="conv", height=7, in_channels=8, out_channels=n, kernel=1, **dimensions)
@@ -135,7 +137,6 @@ def test_a_search_that_cannot_begin_says_why(arguments: dict, says: str) -> None
         nb.sweep(space_of(channels()), **{"platforms": "simulated", "progress": False, **arguments})
 
 
-@pytest.mark.slow
 def test_real_steps_are_found_by_few_measurements(tmp_path: Path) -> None:
     """Without a guess at the width, which is the machine's: what is kept must cost what all values say it does."""
     base = nb.Layer(op="conv", height=14, in_channels=32, out_channels=8, kernel=3)
@@ -150,7 +151,6 @@ def test_real_steps_are_found_by_few_measurements(tmp_path: Path) -> None:
     assert sum(ours) / sum(fastest) < 1.1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("op", "dimension", "values", "method"),
     [

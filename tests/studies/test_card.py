@@ -12,6 +12,8 @@ import nnbehave as nb
 from nnbehave.cli import app
 from nnbehave.errors import InvalidInputError
 
+pytestmark = pytest.mark.process
+
 STAIRS = "simulated?law=staircase&width=16&noise=0.01"
 
 
@@ -25,7 +27,6 @@ def card(store: Path) -> nb.Card:
     return nb.make_card(STAIRS, store, minutes=10, progress=False)
 
 
-@pytest.mark.slow
 def test_every_finding_is_stated(card: nb.Card) -> None:
     told = {(each.finding, each.about): each for each in card.statements}
     assert {finding for finding, _ in told} == set(range(1, 10))
@@ -36,7 +37,6 @@ def test_every_finding_is_stated(card: nb.Card) -> None:
     assert card.plot().axes
 
 
-@pytest.mark.slow
 def test_what_is_in_the_store_is_not_measured_again(card: nb.Card, store: Path, tmp_path: Path) -> None:
     again = nb.make_card(STAIRS, store, minutes=0, progress=False)
     assert again == card
@@ -59,7 +59,6 @@ def test_without_minutes_there_is_nothing_to_tell(tmp_path: Path) -> None:
         nb.make_card("simulated", minutes=-1, progress=False)
 
 
-@pytest.mark.slow
 def test_what_there_is_no_time_for_cannot_be_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="nnbehave"):
         card = nb.make_card("simulated", minutes=1e-6, progress=False)

@@ -22,6 +22,7 @@ def test_a_verdict_takes_the_whole_interval(low: float, high: float, verdict: st
     assert judge(math.nan, high, 0.97, 1.03) == "cannot tell"
 
 
+@pytest.mark.process
 def test_layers_that_differ_do_and_those_that_do_not_do_not(base: nb.Layer) -> None:
     platform = "simulated?width=8&world=1"
     one, same, more = (base.replace(out_channels=n) for n in (9, 16, 17))
@@ -31,6 +32,7 @@ def test_layers_that_differ_do_and_those_that_do_not_do_not(base: nb.Layer) -> N
     assert nb.compare(one, same, platform, pairs=20, progress=False).differs(by=0.1) == "no"
 
 
+@pytest.mark.process
 def test_a_comparison_on_a_loud_machine_cannot_tell(base: nb.Layer) -> None:
     one, more = (base.replace(out_channels=n) for n in (100, 113))  # 7 and 8 steps
     found = nb.compare(one, more, "simulated?noise=1.0", pairs=8, processes=2, progress=False)

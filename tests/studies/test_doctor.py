@@ -9,6 +9,7 @@ import nnbehave as nb
 from nnbehave.studies.doctor import _advice, _states
 
 
+@pytest.mark.process
 def test_a_louder_machine_resolves_less() -> None:
     quiet, loud = (
         nb.diagnose(f"simulated?noise={noise}&dimension=in_channels", seconds=3, progress=False)

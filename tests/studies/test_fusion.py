@@ -9,12 +9,14 @@ from nnbehave.errors import InvalidInputError
 from nnbehave.studies.fusion import PAIRS
 
 
+@pytest.mark.process
 def test_every_pair_of_the_study_can_be_measured() -> None:
     found = nb.check_fusion(PAIRS, "simulated?law=roofline&noise=0.001", shapes=[(8, 16)], rounds=12, progress=False)
     assert len(found.frame) == len(PAIRS) >= 60
     assert set(found.frame["verdict"]) <= {"not fused", "cannot tell"}
 
 
+@pytest.mark.process
 def test_layers_can_be_given_and_a_dense_layer_has_nothing_between() -> None:
     first = nb.Layer(op="dense", in_channels=64, out_channels=256)
     second = nb.Layer(op="dense", in_channels=256, out_channels=64)

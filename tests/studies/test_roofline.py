@@ -11,6 +11,7 @@ from nnbehave.errors import InvalidInputError
 from nnbehave.studies.roofline import family, machine_peaks, measure_roofline
 
 
+@pytest.mark.process
 def test_planted_roofs_are_found() -> None:
     found = measure_roofline("simulated?law=roofline&peak_gops=60&bandwidth_gbs=12&noise=0.02", progress=False)
     (roof,) = found.roofs.to_dict("records")
@@ -39,6 +40,7 @@ def test_a_precision_must_be_known() -> None:
         measure_roofline("simulated?law=roofline", precision="fp64", progress=False)
 
 
+@pytest.mark.process
 def test_the_machine_has_peaks() -> None:
     peaks = machine_peaks(seconds=0.05)
     assert peaks["threads"] == 1

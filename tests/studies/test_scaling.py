@@ -7,6 +7,8 @@ import pytest
 from nnbehave.errors import InvalidInputError
 from nnbehave.studies.scaling import measure_scaling
 
+pytestmark = pytest.mark.process
+
 NOISE = "noise=0.02"
 
 

@@ -66,7 +66,8 @@ def width_interval(fit: CurveFit, main: Family) -> tuple[int, int]:
             of_width[period.width] = min(price, of_width.get(period.width, np.inf))
     best = of_width.get(main.period.width, fit.price)
     near = [width for width, price in of_width.items() if price <= best + thresholds.WIDTH_INTERVAL]
-    return min(main.period.width, *near), max(main.period.width, *near)
+    widths = [main.period.width, *near]
+    return min(widths), max(widths)
 
 
 def smallest_jump(fit: CurveFit) -> float:

@@ -31,6 +31,7 @@ from nnbehave.measurement.store import schema
 from nnbehave.measurement.store.address import address_of
 from nnbehave.measurement.store.reading import read_session
 from nnbehave.measurement.store.session_record import SessionRecord
+from nnbehave.measurement.store.upgrade import columns_of, prepare
 from nnbehave.measurement.store.writing import load_row, row_of
 from nnbehave.records import Environment
 
@@ -69,7 +70,8 @@ class Store:
             self._engine = sa.create_engine(address, **options)
             self._connection = self._engine.connect()
             try:
-                self._check_schema(must_exist)
+                prepare(self._connection, self.name, must_exist)
+                self._columns = columns_of(self._connection)
                 if self._dialect == "sqlite" and not must_exist:
                     # A reader beside a writer; a write survives the death of the process.
                     self._connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -78,36 +80,6 @@ class Store:
             except BaseException:
                 self.close()
                 raise
-
-    def _check_schema(self, must_exist: bool) -> None:
-        """Make the tables where there are none, all or nothing; refuse a foreign database and one that is too new."""
-        if self._dialect == "sqlite" and not must_exist:
-            self._connection.exec_driver_sql("BEGIN IMMEDIATE")
-        tables = set(sa.inspect(self._connection).get_table_names())
-        if "meta" not in tables:
-            if must_exist or tables:
-                raise StoreError(f"{self.name} is a database, but not a store of nnbehave")
-            schema.metadata.create_all(self._connection)
-            self._add(schema.meta, [{"key": "schema_version", "value": str(schema.VERSION)}])
-        elif not must_exist:  # those that came later
-            schema.metadata.create_all(self._connection)
-            there = self._what_is_there()
-            for column in (column for table in schema.metadata.sorted_tables for column in table.columns):
-                if column.name not in there[column.table.name]:
-                    kind = column.type.compile(self._connection.dialect)
-                    self._connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
-        self._columns = self._what_is_there()
-        query = sa.select(schema.meta.c.value).where(schema.meta.c.key == "schema_version")
-        found = self._connection.execute(query).scalar()
-        if not must_exist and found is not None and found.isdigit() and int(found) < schema.VERSION:
-            raised = schema.meta.update().where(schema.meta.c.key == "schema_version")
-            self._connection.execute(raised.values(value=str(schema.VERSION)))
-        self._connection.commit()
-        if found is None or not found.isdigit() or int(found) > schema.VERSION:
-            raise StoreError(
-                f"{self.name} was written by a newer nnbehave (schema {found}, this one reads up to "
-                f"{schema.VERSION}): update nnbehave to use it"
-            )
 
     # ------------------------------------------------------------------ writing
 
@@ -277,13 +249,6 @@ class Store:
                 .order_by(*table.primary_key.columns)
             )
             yield from map(dict, self._connection.execute(query).mappings())
-
-    def _what_is_there(self) -> dict[str, set[str]]:
-        """Return the columns of each table that the database has."""
-        inspector = sa.inspect(self._connection)
-        return {
-            table: {column["name"] for column in inspector.get_columns(table)} for table in inspector.get_table_names()
-        }
 
     def subjects(self, known: Collection[str] = ()) -> dict[str, Graph]:
         """Return every subject and part by id, in the order added, except those whose ids are known."""

@@ -29,7 +29,7 @@ GONE = 75  # exit code of a runner that has lost its device
 _FOLDER = "/data/local/tmp/nnbehave"
 _ENDED = "nnbehave: ended with "  # printed before the exit code, which adb of older devices does not pass on
 _LIMIT_S = 600.0  # for one call of adb
-_LEAST_S, _WARM_UP_S = 0.1, 0.05  # of timed inferences and of warm-up in a run of the tool, which starts as slowly
+_LEAST_S, _WARM_UP_S = 0.1, 0.05  # of inferences and warm-up in a run of the tool, which takes as long to start
 _REASON_CHARACTERS = 300  # of what adb printed, in messages
 
 

@@ -40,7 +40,7 @@ class Operator(NamedTuple):
     type, dtype, target : str
         Kind of operator, type that it computes in, and processor that runs it.
     ddr_cycles, npu_cycles, cycles : int
-        Cycles of its DDR accesses, of its computation, and of both together, which may overlap.
+        Cycles of its DDR accesses, cycles of the NPU, and the compiler's total.
     moved_kb : int
         Data that it moves, in KB.
     """

@@ -15,7 +15,7 @@ Law = Callable[[np.ndarray], np.ndarray]
 
 
 class Objective:
-    """A curve that is measured with 0.3 % noise, as ten rounds of 1 % leave it, on a machine that may drift."""
+    """A curve measured with 0.3 % noise (ten rounds of 1 %), on a machine that may drift."""
 
     def __init__(self, law: Law, seed: int = 0, drift: float = 0.0) -> None:
         self.law, self.rng, self.drift = law, np.random.default_rng(seed), drift
@@ -68,14 +68,14 @@ def test_a_period_is_found_exactly_by_few_measurements(law: Callable[[int], Law]
     ],
     ids=["line", "flat", "falling", "parabola"],
 )
-def test_a_smooth_law_takes_few_measurements(law: Law, kind: str) -> None:
+def test_a_smooth_law_is_found_by_few_measurements(law: Law, kind: str) -> None:
     objective = Objective(law)
     found = find_steps(objective, 1, 1000)
     assert (found.kind, found.width) == (kind, None)
     assert len(objective.asked) <= 100
 
 
-def test_irregular_steps_are_narrowed_down() -> None:
+def test_the_edges_of_irregular_steps_are_found_by_bisection() -> None:
     objective = Objective(irregular)
     found = find_steps(objective, 1, 1000)
     assert found.kind == "irregular"
@@ -85,14 +85,14 @@ def test_irregular_steps_are_narrowed_down() -> None:
     assert len(right) >= 0.9 * len(truth)
 
 
-def test_anchors_put_the_batches_of_a_drifting_machine_on_one_scale() -> None:
+def test_anchors_bring_the_batches_of_a_drifting_machine_to_one_scale() -> None:
     plain = find_steps(Objective(stairs(16), drift=0.05), 1, 512)
     anchored = find_steps(Objective(stairs(16), drift=0.05), 1, 512, anchors=6)
     assert (anchored.kind, anchored.width) == ("staircase", 16)
     assert anchored.confidence > max(0.9, plain.confidence - 0.01)
 
 
-def test_a_budget_ends_the_search_with_an_honest_confidence() -> None:
+def test_a_search_that_its_budget_ends_says_so_and_halves_its_confidence() -> None:
     objective = Objective(irregular)
     found = find_steps(objective, 1, 1000, budget=60)
     assert len(objective.asked) == 60
@@ -107,7 +107,7 @@ def test_a_small_budget_still_spans_the_range() -> None:
     assert (found.low, found.high) == (1, 1000)
 
 
-def test_what_is_known_is_not_asked_for_again() -> None:
+def test_a_search_that_is_told_everything_asks_for_nothing() -> None:
     objective, known = Objective(stairs(12)), {}
     search = StepSearch(range(1, 513))
     while wanted := search.ask():
@@ -150,21 +150,32 @@ def test_a_search_asks_each_candidate_at_most_once_and_ends(
         ({"low": 9, "high": 3}, "expected 1 <= low <= high, got 9 and 3"),
         ({"low": 0, "high": 3}, "expected 1 <= low <= high"),
         ({"low": 1, "high": 30, "budget": 7}, "at least 8 points are needed, got 7"),
-        ({"low": 1.5, "high": 30}, "low: expected a whole number, got 1.5"),
-        ({"low": 1, "high": 30, "anchors": -1}, "anchors: expected a whole number, got -1"),
+        ({"low": 1.5, "high": 30}, "low: expected a whole number, 0 or more, got 1.5"),
+        ({"low": 1, "high": 30, "anchors": -1}, "anchors: expected a whole number, 0 or more, got -1"),
     ],
 )
-def test_a_search_that_cannot_begin_says_why(arguments: dict[str, int], says: str) -> None:
+def test_an_argument_that_is_not_allowed_is_refused(arguments: dict[str, int], says: str) -> None:
     with pytest.raises(InvalidInputError, match=says):
         find_steps(lambda ns: [(1.0, 0.01)] * len(ns), **arguments)
 
 
-@pytest.mark.parametrize("answer", [[(1.0, 0.1)], [1.0] * 28, [(1.0, 0.1, 3)] * 28])
-def test_an_objective_that_answers_something_else_is_refused(answer: list) -> None:
-    with pytest.raises(InvalidInputError, match="28 pairs, one for each n"):
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ([(1.0, 0.1)], "28 pairs, one for each n: .*; got 1 values"),
+        ([1.0] * 28, "28 pairs, one for each n: .*; got 1.0 at n=1$"),
+        ([(1.0, 0.1)] * 27 + [(1.0, 0.1, 3)], "got \\(1.0, 0.1, 3\\) at n=1000$"),
+        ([(1.0, 0.1), (0.0, 0.1)] + [(1.0, 0.1)] * 26, "a latency above 0 .*; got \\(0.0, 0.1\\) at n=2$"),
+        ([(1.0, -0.1)] * 28, "got \\(1.0, -0.1\\) at n=1$"),
+        ([(float("nan"), 0.1)] * 28, "got \\(nan, 0.1\\) at n=1$"),
+        (3, "28 pairs, one for each n: .*; got 3$"),
+    ],
+)
+def test_an_answer_that_is_not_a_pair_for_each_n_is_refused_with_the_n_at_fault(answer: list, says: str) -> None:
+    with pytest.raises(InvalidInputError, match=says):
         find_steps(lambda ns: answer, 1, 1000)
 
 
-def test_candidates_there_must_be() -> None:
+def test_a_search_without_candidates_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="no n to measure"):
         StepSearch([])

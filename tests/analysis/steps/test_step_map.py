@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nnbehave.analysis import StepMap, detect_steps, load_step_map
+from nnbehave.analysis.steps import Lost, Origin, StepMap, detect_steps, load_step_map
 from nnbehave.errors import InvalidInputError
 
 
@@ -15,12 +16,12 @@ def stairs() -> StepMap:
     return detect_steps(n, [0.5 + -(-k // 16) for k in n])
 
 
-def test_rounding_goes_to_what_is_worth_keeping(stairs: StepMap) -> None:
+def test_rounding_goes_to_the_nearest_best_channel(stairs: StepMap) -> None:
     assert [stairs.round_up(n) for n in (1, 16, 17, 64)] == [16, 16, 32, 64]
     assert [stairs.round_down(n) for n in (16, 17, 63, 64)] == [16, 16, 48, 64]
 
 
-def test_past_the_measured_range_everything_is_refused(stairs: StepMap) -> None:
+def test_an_n_outside_the_measured_range_is_refused(stairs: StepMap) -> None:
     for ask in (stairs.round_up, stairs.round_down, stairs.latency):
         for n in (0, 65, -1):
             with pytest.raises(ValueError, match=f"{n} is outside the measured range, 1 to 64"):
@@ -31,7 +32,7 @@ def test_past_the_measured_range_everything_is_refused(stairs: StepMap) -> None:
         stairs.round_down(15)
 
 
-def test_ranges_and_tolerances_that_make_no_sense_are_refused(stairs: StepMap) -> None:
+def test_empty_ranges_and_negative_tolerances_are_refused(stairs: StepMap) -> None:
     with pytest.raises(InvalidInputError, match=r"low \(9\) is above high \(3\)"):
         stairs.best_channels(9, 3)
     with pytest.raises(InvalidInputError, match="tolerance must be 0 or more"):
@@ -40,7 +41,7 @@ def test_ranges_and_tolerances_that_make_no_sense_are_refused(stairs: StepMap) -
         stairs.best_of([])
 
 
-def test_latency_is_that_of_the_step(stairs: StepMap) -> None:
+def test_the_latency_of_an_n_is_that_of_its_step(stairs: StepMap) -> None:
     assert [stairs.latency(n) for n in (1, 16, 17, 64)] == pytest.approx([1.5, 1.5, 2.5, 4.5])
 
 
@@ -49,18 +50,18 @@ def test_the_best_among_candidates_need_not_be_the_best_of_all(stairs: StepMap) 
     assert stairs.best_of([40, 3, 3]) == [3, 40]
 
 
-def test_tolerance_widens_what_counts_as_fast(stairs: StepMap) -> None:
+def test_a_tolerance_leaves_out_steps_that_are_slightly_faster(stairs: StepMap) -> None:
     assert stairs.best_channels() == [16, 32, 48, 64]
     assert stairs.best_channels(tolerance=0.3) == [16, 32, 64]
     assert stairs.best_channels(tolerance=9.0) == stairs.best_channels(tolerance=float("inf")) == [64]
 
 
-def test_high_is_always_kept(stairs: StepMap) -> None:
+def test_the_upper_end_of_a_range_is_always_kept(stairs: StepMap) -> None:
     assert stairs.best_channels(1, 37) == [16, 32, 37]
     assert stairs.best_channels(20, 20) == [20]
 
 
-def test_falling_curves_keep_the_last_alone() -> None:
+def test_of_a_falling_curve_only_the_last_n_is_worth_keeping() -> None:
     n = range(1, 65)
     falling = detect_steps(n, [5.0 - -(-k // 16) for k in n])
     assert (falling.kind, falling.width) == ("staircase", 16)
@@ -74,7 +75,7 @@ def test_an_unexplained_curve_is_interpolated() -> None:
     assert found.best_channels() == list(range(2, 9))
 
 
-def test_a_map_survives_a_file(stairs: StepMap, tmp_path: Path) -> None:
+def test_a_map_read_back_from_its_file_is_equal(stairs: StepMap, tmp_path: Path) -> None:
     stairs.save(tmp_path / "map.json")
     again = load_step_map(tmp_path / "map.json")
     assert again == stairs
@@ -100,6 +101,66 @@ def test_other_files_are_refused(tmp_path: Path, content: str, says: str) -> Non
         load_step_map(tmp_path / "map.json")
     with pytest.raises(InvalidInputError, match="not a saved step map"):
         load_step_map(tmp_path / "missing.json")
+
+
+# A staircase as version 1 of the format saved it; the latencies at 12 and 20 are those that its reader gave.
+VERSION_1 = {
+    "format": "nnbehave.step_map",
+    "version": 1,
+    "kind": "sloped-staircase",
+    "width": 8,
+    "phase": 0,
+    "edges": [9, 17],
+    "levels": [1.53, 2.19, 2.84],
+    "slope": 0.02,
+    "confidence": 0.99,
+    "reason": "",
+    "measured": [[n, 1.02 + 0.5 * -(-n // 8) + 0.02 * n] for n in range(1, 25)],
+}
+
+
+def test_a_map_of_version_1_gives_the_latencies_it_gave(tmp_path: Path) -> None:
+    (tmp_path / "map.json").write_text(json.dumps(VERSION_1))
+    found = load_step_map(tmp_path / "map.json")
+    assert (found.kind, found.width, found.edges) == ("sloped-staircase", 8, (9, 17))
+    assert [found.latency(n) for n in (1, 12, 20)] == pytest.approx([1.53, 2.19 + 3 * 0.02, 2.84 + 3 * 0.02])
+    assert found.edge_evidence == ("inferred", "inferred")
+    assert found.round_down(24) == 24
+    low, high = found.latency_interval(20)
+    assert low < 2.9 < high
+    found.save(tmp_path / "again.json")
+    assert load_step_map(tmp_path / "again.json") == found
+    assert json.loads((tmp_path / "again.json").read_text())["version"] == 3
+
+
+def test_an_unexplained_map_of_version_1_is_interpolated(tmp_path: Path) -> None:
+    nothing = {"kind": "unexplained", "width": None, "phase": None, "edges": [], "levels": [], "slope": 0.0}
+    (tmp_path / "map.json").write_text(json.dumps(VERSION_1 | nothing))
+    found = load_step_map(tmp_path / "map.json")
+    assert found.kind == "unexplained"
+    assert found.latency(20) == pytest.approx(1.02 + 1.5 + 0.4)
+
+
+@pytest.mark.parametrize("change", [{"levels": [1.5]}, {"slope": "steep"}, {"measured": []}, {"edges": None}])
+def test_a_damaged_map_of_version_1_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    (tmp_path / "map.json").write_text(json.dumps(VERSION_1 | change))
+    with pytest.raises(InvalidInputError, match="is not a saved step map"):
+        load_step_map(tmp_path / "map.json")
+
+
+def test_a_map_of_version_2_has_no_origin(stairs: StepMap, tmp_path: Path) -> None:
+    stairs.save(tmp_path / "map.json")
+    data = json.loads((tmp_path / "map.json").read_text())
+    del data["origin"]
+    (tmp_path / "map.json").write_text(json.dumps(data | {"version": 2}))
+    assert load_step_map(tmp_path / "map.json") == stairs
+
+
+def test_a_map_of_version_3_keeps_its_origin(stairs: StepMap, tmp_path: Path) -> None:
+    lost = (Lost(7, "unsupported", "no kernel"),)
+    origin = Origin("tflite", "e1", "whole", "out_channels", {"op": "conv", "height": 28}, lost)
+    replace(stairs, origin=origin).save(tmp_path / "map.json")
+    assert load_step_map(tmp_path / "map.json").origin == origin
 
 
 @pytest.mark.parametrize(
@@ -129,7 +190,7 @@ def test_the_repr_reads_as_a_sentence(stairs: StepMap) -> None:
     assert text.startswith("StepMap(staircase of width 16, 64 points from 1 to 64, confidence 1.00")
 
 
-def test_beyond_the_measured_range_a_law_goes_on_if_asked(stairs: StepMap) -> None:
+def test_a_law_extrapolates_when_asked(stairs: StepMap) -> None:
     assert stairs.latency(65, extrapolate=True) == pytest.approx(5.5)
     assert stairs.latency(1000, extrapolate=True) == pytest.approx(0.5 + 63)
     n = range(1, 65)
@@ -142,7 +203,7 @@ def test_beyond_the_measured_range_a_law_goes_on_if_asked(stairs: StepMap) -> No
         stairs.latency(0, extrapolate=True)
 
 
-def test_the_interval_of_a_latency_is_around_it_and_widens_beyond(stairs: StepMap) -> None:
+def test_the_interval_holds_the_latency_and_widens_above_the_measured_range(stairs: StepMap) -> None:
     low, high = stairs.latency_interval(20)
     assert low <= stairs.latency(20) <= high
     beyond = stairs.latency_interval(100, extrapolate=True)
@@ -154,7 +215,7 @@ def test_the_interval_of_a_latency_is_around_it_and_widens_beyond(stairs: StepMa
 
 
 @pytest.mark.parametrize("law", ["zigzag", "falling", "sloped"])
-def test_the_best_of_a_part_are_what_no_larger_in_it_outdoes(law: str) -> None:
+def test_the_best_channels_of_a_part_are_its_own_pareto_set(law: str) -> None:
     n = list(range(1, 130))
     laws = {
         "zigzag": [2.0 + 0.05 * k + 0.1 * ((k - 1) % 8) for k in n],

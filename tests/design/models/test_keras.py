@@ -9,6 +9,8 @@ import pytest
 import nnbehave as nb
 from nnbehave.design.models import read_model
 
+pytestmark = pytest.mark.runtime("tensorflow")
+
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_keras_model_is_read_as_its_conversion(

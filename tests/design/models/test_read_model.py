@@ -10,6 +10,7 @@ from nnbehave.design.models import read_model
 from nnbehave.errors import InvalidInputError, MissingExtraError
 
 
+@pytest.mark.runtime("tensorflow", "onnx")
 @pytest.mark.parametrize("name", ["model.tflite", "model.keras", "model.h5", "model.onnx"])
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"no model\n" * 20], ids=["empty", "short", "text"])
 def test_a_broken_file_is_refused_by_name(name: str, content: bytes, tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def test_a_missing_package_is_reported_with_its_extra(base: nb.Layer, monkeypatc
         list(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache()))
 
 
+@pytest.mark.process
 def test_graphs_are_converted_once(base: nb.Layer, tmp_path: Path) -> None:
     cache, jobs = ArtifactCache(tmp_path), [(SPEC, graph) for graph in graphs(base, 70)]
     first = dict(convert_all(jobs, 0, cache))
@@ -79,6 +80,7 @@ def test_graphs_are_converted_once(base: nb.Layer, tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("graph.json")} == times
 
 
+@pytest.mark.process
 def test_a_failed_conversion_does_not_stop_the_others(base: nb.Layer, tmp_path: Path) -> None:
     cache, jobs = ArtifactCache(tmp_path), [(SPEC, graph) for graph in graphs(base, 3)]
     victim = cache._folder(SPEC, jobs[1][1], 0)
@@ -116,6 +118,7 @@ def test_the_least_recently_used_artifacts_are_deleted_first(
         ArtifactCache(tmp_path)
 
 
+@pytest.mark.process
 def test_a_process_that_has_grown_too_large_is_replaced(
     base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +138,7 @@ def test_a_process_that_has_grown_too_large_is_replaced(
     assert len(started) == 1 + 3
 
 
+@pytest.mark.process
 def test_a_pool_keeps_its_processes_between_calls(base: nb.Layer, tmp_path: Path) -> None:
     jobs = [(SPEC, graph) for graph in graphs(base, 6)]
     with ConversionPool(0, ArtifactCache(tmp_path)) as crew:
@@ -146,6 +150,7 @@ def test_a_pool_keeps_its_processes_between_calls(base: nb.Layer, tmp_path: Path
     assert first._process.poll() is not None
 
 
+@pytest.mark.runtime("tensorflow")
 def test_a_precision_that_a_converter_lacks_is_unsupported(base: nb.Layer, tmp_path: Path) -> None:
     jobs = [(get_converter("tflite"), Graph([base.replace(precision="bf16")]))]
     (error,) = dict(convert_all(jobs, 0, ArtifactCache(tmp_path))).values()
@@ -170,6 +175,7 @@ def test_a_damaged_artifact_is_made_again(base: nb.Layer, tmp_path: Path, spoil:
     assert cache.get(SPEC, graph, 0) is not None
 
 
+@pytest.mark.process
 def test_a_process_that_cannot_start_is_an_error_of_its_graph(
     base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +187,7 @@ def test_a_process_that_cannot_start_is_an_error_of_its_graph(
     assert "no space left" in str(error)
 
 
+@pytest.mark.process
 def test_a_process_that_hangs_is_a_timeout_of_its_graph(base: nb.Layer, tmp_path: Path) -> None:
     results = dict(convert_all([(SPEC, Graph([base]))], 0, ArtifactCache(tmp_path), time_limit_s=0.001))
     (error,) = results.values()

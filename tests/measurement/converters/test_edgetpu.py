@@ -13,6 +13,8 @@ from nnbehave.measurement.converters.edgetpu import EdgeTPUConverter, compiler_v
 from nnbehave.runner.protocol import Unsupported
 from tests.measurement.converters.compiler import stand_in
 
+pytestmark = pytest.mark.runtime("tensorflow")
+
 pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 
 

@@ -25,6 +25,8 @@ runtime = pytest.importorskip("onnxruntime", reason="needs nnbehave[onnxruntime]
 
 from nnbehave.measurement.converters._onnx_operators import translate  # noqa: E402 (needs both)
 
+pytestmark = pytest.mark.runtime("tensorflow", "onnxruntime", "onnx")
+
 SEED = 7
 
 

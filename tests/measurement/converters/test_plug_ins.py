@@ -40,6 +40,7 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     CONVERTERS.forget_plug_ins()
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("plug_in")
 def test_a_plug_in_converts(base: nb.Layer, tmp_path: Path) -> None:
     converter = get_converter("shouting")

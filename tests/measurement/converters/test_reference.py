@@ -11,6 +11,8 @@ import pytest
 import nnbehave as nb
 from nnbehave.measurement.converters.reference import run_in_tensorflow
 
+pytestmark = pytest.mark.runtime("tensorflow")
+
 tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 
 GROUPED = nb.Layer(op="group_conv", height=8, in_channels=8, out_channels=12, kernel=3, groups=4, activation="relu6")

@@ -25,6 +25,8 @@ from nnbehave.runner.protocol import decode_array, encode_array
 from tests.measurement.converters.counting import DECOMPOSED, count
 from tests.strategies import samples
 
+pytestmark = pytest.mark.runtime("tensorflow")
+
 tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 
 

@@ -76,19 +76,18 @@ def test_the_system_files_of_a_core_are_those_of_linux(name: str, tmp_path: Path
     assert sizes_kb == [size_kb for size_kb in core.caches_kb if size_kb]
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 class TestArm64(PlatformContract):
     platform = "arm64"
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 class TestArm64XNNPACK(PlatformContract):
     platform = "arm64:xnnpack?core=cortex-a53&clock_ghz=1.2"
 
 
-@pytest.mark.slow
 def test_the_versions_are_those_of_the_installed_packages(arm64: Preparation) -> None:
     versions = Installed(arm64).versions
     assert Arm64.version() == versions["ai-edge-litert"] == "2.3.0"
@@ -96,7 +95,7 @@ def test_the_versions_are_those_of_the_installed_packages(arm64: Preparation) ->
     assert versions["llvm-19"].startswith("1:19.")
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 def test_convolution_climbs_by_eight_output_channels() -> None:
     """The paper's Figure 4(a): Conv, 28×28, Cin = 320, K = 3, over Cout, on the CPU."""
@@ -111,7 +110,7 @@ def test_convolution_climbs_by_eight_output_channels() -> None:
     assert counted[[8, 9, 16, 17]].to_list() == pytest.approx([10.12, 16.18, 16.17, 22.22], abs=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 def test_depthwise_convolution_zigzags_by_sixteen_channels() -> None:
     """The paper's Figure B.3(a): DWConv, 7×7, K = 3, over C. The CPU's loops take 16 channels, then 4, then 1 (B.4)."""
@@ -128,7 +127,7 @@ def test_depthwise_convolution_zigzags_by_sixteen_channels() -> None:
         assert frame["instructions"][tooth] > 0.94 * frame["instructions"][tooth - 4]
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 def test_counts_do_not_depend_on_other_models(tmp_path: Path) -> None:
     layers = [
@@ -143,7 +142,7 @@ def test_counts_do_not_depend_on_other_models(tmp_path: Path) -> None:
     assert one.str.len().min() > 0
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("arm64")
 def test_a_core_without_dot_products_runs_none() -> None:
     conv = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3, precision="int8")

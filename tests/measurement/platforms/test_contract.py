@@ -1,4 +1,4 @@
-"""The contract tests for plug-ins, run on the built-in platforms and on the README's plug-in."""
+"""The contract tests for plug-ins, run on the built-in platforms and on the guide's plug-in."""
 
 from __future__ import annotations
 
@@ -15,27 +15,32 @@ from nnbehave.testing import PlatformContract
 GUIDE = Path(__file__).parents[3] / "docs" / "contributing" / "platform.md"
 
 
+@pytest.mark.process
 class TestSimulated(PlatformContract):
     platform = "simulated?noise=0.001"
 
 
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
 class TestTFLite(PlatformContract):
     platform = "tflite"
 
 
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
 class TestTFLiteBuiltin(PlatformContract):
     platform = "tflite:builtin"
 
 
+@pytest.mark.runtime("tensorflow", "openvino")
 class TestOpenVINO(PlatformContract):
     platform = "openvino"
 
 
+@pytest.mark.runtime("tensorflow", "onnxruntime", "onnx")
 class TestOnnxRuntime(PlatformContract):
     platform = "onnxruntime"
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow")
 class TestTensorFlow(PlatformContract):
     platform = "tensorflow"
     layers = (  # large ones, because TensorFlow's executor takes tens of µs for each node
@@ -68,6 +73,7 @@ def plug_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     PLATFORMS.forget_plug_ins()
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("plug_in")
 class TestPlugIn(PlatformContract):
     platform = "roofline?peak_gops=100"

@@ -47,6 +47,7 @@ def test_the_log_says_where_operators_run() -> None:
     assert placed("Edge TPU Compiler version 16.0.384591198\n") == []
 
 
+@pytest.mark.runtime("ai_edge_litert")
 def test_the_table_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     monkeypatch.setenv("EDGETPU_COMPILER", "/no/such/compiler")
@@ -61,6 +62,7 @@ def test_the_table_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.Monk
     )
 
 
+@pytest.mark.runtime("ai_edge_litert")
 def test_a_missing_compiler_stops_a_measurement_before_it_begins(
     base: nb.Layer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,13 +72,14 @@ def test_a_missing_compiler_stops_a_measurement_before_it_begins(
         nb.measure([base], "edgetpu", progress=False)
 
 
+@pytest.mark.runtime("ai_edge_litert")
 def test_without_a_device_the_runner_says_so() -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     with pytest.raises(RuntimeError, match=r"libedgetpu\.so\.1 does not load, or finds no Edge TPU"):
         EdgeTPUBackend()
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
 def test_a_layer_is_quantised_compiled_loaded_and_placed(
     base: nb.Layer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

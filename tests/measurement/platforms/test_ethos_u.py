@@ -14,10 +14,12 @@ from nnbehave.runner.backends.ethos_u import EthosUBackend
 from nnbehave.testing import PlatformContract
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 class TestU55(PlatformContract):
     platform = "ethos-u:u55-128"
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 class TestU85(PlatformContract):
     platform = "ethos-u:u85-2048?memory=Dedicated_Sram_384KB"
 
@@ -53,6 +55,7 @@ def test_unknown_variants_and_options_are_refused(name: str, says: str) -> None:
         get_platform(name)
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_every_configuration_compiles_and_more_multipliers_are_faster(vela: None, tmp_path: Path) -> None:
     path = str(_conv_then("relu", tmp_path))
     cycles = {}
@@ -66,6 +69,7 @@ def test_every_configuration_compiles_and_more_multipliers_are_faster(vela: None
         assert found[0] > 1.5 * found[-1]
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_a_slower_clock_gives_the_same_cycles_and_more_time(vela: None) -> None:
     layer = nb.Layer(op="conv", height=14, in_channels=32, out_channels=8, kernel=3)
     fast, slow = "ethos-u:u55-128", "ethos-u:u55-128?system=Ethos_U55_Deep_Embedded"
@@ -75,7 +79,7 @@ def test_a_slower_clock_gives_the_same_cycles_and_more_time(vela: None) -> None:
     assert rows.loc[slow, "latency_ms"] == pytest.approx(rows.loc[slow, "cycles"] / 200e6 * 1e3, rel=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ethosu")
 @pytest.mark.parametrize(("variant", "width"), [("u55-32", 4), ("u55-128", 8)])
 def test_convolutions_climb_in_steps_of_the_multipliers_width(vela: None, variant: str, width: int) -> None:
     steps = _sweep(f"ethos-u:{variant}", 64).step_map(platform=f"ethos-u:{variant}")
@@ -84,6 +88,7 @@ def test_convolutions_climb_in_steps_of_the_multipliers_width(vela: None, varian
     assert list(steps.edges) == list(range(width + 1, 65, width))
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_fp32_layers_are_quantised_and_rows_say_so(vela: None) -> None:
     row = _sweep("ethos-u:u55-64", 1).frame.iloc[0]
     assert (row["precision"], row["executed_precision"]) == ("fp32", "int8")
@@ -93,7 +98,7 @@ def test_fp32_layers_are_quantised_and_rows_say_so(vela: None) -> None:
     assert wide["cycles"] > row["cycles"]
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_activations_cost_as_much_as_their_table_or_their_operators(vela: None) -> None:
     results = nb.sweep("fig7_activations", platforms="ethos-u:u55-256", progress=False)
     ratios = nb.rank_activations(results).frame.set_index("activation")["ratio"]
@@ -105,7 +110,7 @@ def test_activations_cost_as_much_as_their_table_or_their_operators(vela: None) 
     assert set(kernels["swish"].split(";")) == {"DepthwiseConv2D", "Mul", "Sigmoid:LUT"}
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_fusion_is_detected_from_estimates(vela: None, tmp_path: Path) -> None:
     pairs = [("conv", "relu"), ("conv", "add"), ("dwconv", "swish")]
     found = nb.check_fusion(pairs, "ethos-u:u55-128", tmp_path / "r.db", shapes=[(14, 32)], progress=False).frame
@@ -115,6 +120,7 @@ def test_fusion_is_detected_from_estimates(vela: None, tmp_path: Path) -> None:
     assert dict(found["told"]) == {"relu": "folded", "add": "separate", "swish": "separate"}
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_operators_on_the_cpu_are_left_out_of_the_total_with_the_reason(vela: None, tmp_path: Path) -> None:
     layers = [nb.Layer(op=op, height=14, in_channels=32, precision="int8") for op in ("layer_norm", "gelu")]
     frame = nb.measure(layers, "ethos-u:u55-128", progress=False).frame.set_index("op")
@@ -127,13 +133,15 @@ def test_operators_on_the_cpu_are_left_out_of_the_total_with_the_reason(vela: No
     assert "Unsupported depth-reduction" in without.loc["layer_norm", "reason"]
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 def test_a_layer_that_runs_on_the_cpu_only_has_no_latency(vela: None) -> None:
     gelu = nb.Layer(op="gelu", height=14, in_channels=32, precision="int16x8")
     row = nb.measure([gelu], "ethos-u:u55-128", progress=False).frame.iloc[0]
     assert row["status"] == "unsupported"
-    assert row["reason"].startswith("all of it is left to the CPU: ")
+    assert row["reason"].startswith("Vela leaves all of it to the CPU: ")
 
 
+@pytest.mark.runtime("tensorflow", "ethosu")
 @pytest.mark.parametrize("function", ["elu", "relu"])
 def test_elu_never_looks_free(vela: None, function: str, tmp_path: Path) -> None:
     path = _conv_then(function, tmp_path)

@@ -25,7 +25,7 @@ def nncase(cache_dir: Path) -> None:
         pytest.skip(str(error))
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("nncase")
 class TestK210(PlatformContract):
     platform = "k210"
@@ -46,7 +46,7 @@ def test_nothing_is_timed() -> None:
     assert get_platform("k210").methods == ("none",)
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("nncase")
 def test_the_kpu_runs_the_operators_that_the_paper_lists() -> None:
     size = {"height": 14, "in_channels": 16}
@@ -70,7 +70,7 @@ def test_the_kpu_runs_the_operators_that_the_paper_lists() -> None:
     assert excited["reason"].endswith("partial: Binary, Reduce, TableLookup1D")
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("nncase")
 def test_a_layer_that_nncase_cannot_compile_has_its_reason() -> None:
     layers = [nb.Layer(op=op, height=7, in_channels=8) for op in ("gelu", "add")]
@@ -79,7 +79,7 @@ def test_a_layer_that_nncase_cannot_compile_has_its_reason() -> None:
     assert "Unsupported tflite opcode" in rows.loc["gelu", "reason"]
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 def test_a_crash_of_nncase_ends_its_runner_with_a_reason(nncase: None, base: nb.Layer) -> None:
     graph = nb.Graph([base.replace(precision="int8")])  # nncase crashes on integer models
     ((_, artifact),) = convert_all([(get_converter("tflite"), graph)], 0, ArtifactCache())

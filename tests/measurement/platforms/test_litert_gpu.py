@@ -13,11 +13,12 @@ from nnbehave.runner import vulkan
 from nnbehave.testing import PlatformContract
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 class TestLiteRTGPU(PlatformContract):
     platform = "litert-gpu"
 
 
+@pytest.mark.runtime("ai_edge_litert")
 @pytest.mark.parametrize("loader", [False, True])
 def test_without_a_device_the_platform_is_unavailable_and_says_what_to_do(
     loader: bool, monkeypatch: pytest.MonkeyPatch, base: nb.Layer
@@ -45,7 +46,7 @@ def test_a_driver_that_crashes_counts_as_no_device(monkeypatch: pytest.MonkeyPat
     assert litert_gpu._vulkan_devices() == ["A GPU"]
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 def test_a_layer_is_computed_in_its_precision(base: nb.Layer) -> None:
     try:
         get_platform("litert-gpu").version()

@@ -109,7 +109,7 @@ def test_a_python_is_found_or_the_error_asks_for_one(monkeypatch: pytest.MonkeyP
     assert find_python(minor, minor) == str(there / "python")
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 def test_a_python_environment_has_its_packages() -> None:
     minor = sys.version_info[1]
     it = python_environment("own", [], (minor, minor), ["six"])

@@ -29,7 +29,7 @@ def toolkit(cache_dir: Path) -> None:
         pytest.skip(str(error))
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("toolkit")
 class TestRK3588(PlatformContract):
     platform = "rknn:rk3588"
@@ -55,7 +55,7 @@ def test_the_setup_says_that_no_licence_is_stated() -> None:
     assert sum(download.size_mb for download in said) > 2000
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.parametrize(
     ("platform", "precision", "edges"),
     [("rknn:rk3588", "fp16", [17]), ("rknn:rk3566", "int8", [17]), ("rknn:rk3566", "fp16", [9, 17])],
@@ -70,7 +70,7 @@ def test_convolutions_climb_in_steps_of_the_multipliers_width(
     assert set(frame["executed_precision"]) == {precision}
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 def test_a_layer_that_the_compiler_refuses_has_a_reason(toolkit: None, base: nb.Layer) -> None:
     layers = [base.replace(precision=precision) for precision in ("fp16", "int8")]
     rows = nb.measure(layers, ["rknn:rv1106", "rknn:rk2118"], progress=False).frame.set_index(["platform", "precision"])
@@ -79,7 +79,7 @@ def test_a_layer_that_the_compiler_refuses_has_a_reason(toolkit: None, base: nb.
     assert list(rows["status"]) == ["unsupported", "ok", "ok", "failed"]
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 def test_the_clock_scales_all_latencies_alike(toolkit: None, base: nb.Layer) -> None:
     rows = nb.measure([base], ["rknn:rk3588", "rknn:rk3588?clock_ghz=0.5"], progress=False).frame
     assert rows["latency_ms"].iloc[1] == pytest.approx(2 * rows["latency_ms"].iloc[0])

@@ -5,24 +5,16 @@ from __future__ import annotations
 import pytest
 
 import nnbehave as nb
-from nnbehave.errors import InvalidInputError, MissingExtraError, SetupError
 from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.testing import PlatformContract
+from tests.prepared import usable
 
 PLATFORMS = ["onnxruntime", "tensorflow", "tflite-runtime", "litert-gpu"]
-SWEPT = ["onnxruntime", "tflite-runtime", "litert-gpu"]  # TensorFlow takes a minute, and its contract tests cover it
-
-
-def usable(name: str) -> Platform:
-    """Return a platform that can be used, after its setup if it needs one."""
-    platform = get_platform(name)
-    try:
-        if preparation := platform.preparation():
-            list(preparation.make())
-        platform.version()
-    except (MissingExtraError, SetupError, InvalidInputError) as error:
-        pytest.skip(str(error))
-    return platform
+SWEPT = [  # TensorFlow takes a minute, and its contract tests cover it
+    pytest.param("onnxruntime", marks=pytest.mark.runtime("tensorflow", "onnx", "onnxruntime")),
+    pytest.param("tflite-runtime", marks=pytest.mark.setup),
+    pytest.param("litert-gpu", marks=pytest.mark.setup),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +22,6 @@ def old_runtime() -> Platform:
     return usable("tflite-runtime")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEPT)
 def test_every_layer_of_a_sweep_is_measured_and_computed_right(name: str, base: nb.Layer) -> None:
     platform = usable(name)
@@ -52,13 +43,14 @@ def test_another_precision_is_refused(name: str, base: nb.Layer) -> None:
     assert get_platform(name).refuses(asked).startswith(f"{name} has no bf16, only fp32")
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @pytest.mark.usefixtures("old_runtime")
 class TestTFLiteRuntime(PlatformContract):
     platform = "tflite-runtime"
 
 
-@pytest.mark.slow
+@pytest.mark.setup
+@pytest.mark.pins_kernels
 def test_the_old_runtime_runs_quantised_layers_without_xnnpack(old_runtime: Platform, base: nb.Layer) -> None:
     layers = [base, base.replace(precision="int8"), nb.Layer(op="dense", in_channels=64, out_channels=64)]
     layers.append(layers[-1].replace(precision="dynamic_int8"))

@@ -20,6 +20,8 @@ from nnbehave.measurement.store.store import Store
 from nnbehave.measurement.targets import get_target
 from tests.measurement.targets.device import Device
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
@@ -180,7 +182,7 @@ def test_other_platforms_and_methods_are_refused(
         nb.measure([base], platform, target=device.target, method=method, progress=False)
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow")
 def test_a_measurement_from_layer_to_row(device: Device, base: nb.Layer, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
     path = tmp_path / "r.db"

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nnbehave.measurement.targets.archive import runner_archive
 
 
@@ -17,6 +19,7 @@ def test_the_archive_is_the_same_until_the_runner_changes() -> None:
     assert one.stat().st_mtime_ns == written
 
 
+@pytest.mark.process
 def test_the_archive_runs_without_nnbehave(tmp_path: Path) -> None:
     code = (
         "import sys, runpy; sys.argv = ['runner', '--backend', 'nnbehave.runner.backends.simulated:SimulatedBackend']\n"

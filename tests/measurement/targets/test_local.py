@@ -15,6 +15,8 @@ from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.tflite import TFLite
 from nnbehave.measurement.targets import get_target
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def python(tmp_path: Path) -> Path:

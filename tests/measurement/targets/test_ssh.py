@@ -32,6 +32,8 @@ psutil = pytest.importorskip("psutil", reason="needs psutil: pip install 'nnbeha
 from tests.measurement.targets.server import Server, needed  # noqa: E402
 from tests.test_sweep import until  # noqa: E402
 
+pytestmark = pytest.mark.process
+
 LOUD = "simulated?noise=2.0"  # too noisy for an interval of 2 %, so a sweep takes many rounds
 
 if lacking := needed():
@@ -82,7 +84,6 @@ def artifacts(server: Server) -> dict[str, float]:
     return {str(file): file.stat().st_mtime for file in (server.cache / "nnbehave/artifacts").glob("*/*")}
 
 
-@pytest.mark.slow
 def test_a_sweep_on_a_host_gives_the_same_results_and_leaves_nothing_running(server: Server, space: Space) -> None:
     before = there()
     frame = sweep(space, server).frame
@@ -93,7 +94,6 @@ def test_a_sweep_on_a_host_gives_the_same_results_and_leaves_nothing_running(ser
     gone(before)
 
 
-@pytest.mark.slow
 def test_a_second_sweep_pushes_nothing(server: Server, space: Space, caplog: pytest.LogCaptureFixture) -> None:
     sweep(space, server)
     first = artifacts(server)
@@ -106,7 +106,7 @@ def test_a_second_sweep_pushes_nothing(server: Server, space: Space, caplog: pyt
     assert "clock_source" in caplog.text
 
 
-@pytest.mark.slow
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
 def test_a_real_runtime_is_measured_on_a_host(server: Server, base: nb.Layer) -> None:
     for module in ("tensorflow", "ai_edge_litert"):
         pytest.importorskip(module, reason="needs nnbehave[all]")
@@ -142,7 +142,6 @@ def in_the_middle(run: Callable[[], Any], store: Path, *happens: tuple[int, Call
     return found[0]
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_no_layer_is_lost_when_connections_are_cut(server: Server, space: Space, tmp_path: Path) -> None:
     """All connections are killed twice during a sweep."""
@@ -176,7 +175,6 @@ def test_no_layer_is_lost_when_an_ssh_client_is_killed(server: Server, space: Sp
     gone(before)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_a_silent_connection_is_given_up_and_its_runner_is_ended(
     server: Server, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -201,7 +199,6 @@ def test_a_silent_connection_is_given_up_and_its_runner_is_ended(
             process.kill()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_a_sweep_whose_host_is_gone_ends_and_can_go_on_later(server: Server, space: Space, tmp_path: Path) -> None:
     path = tmp_path / "r.db"
@@ -297,6 +294,7 @@ def test_a_machine_without_ssh_is_reported(base: nb.Layer, monkeypatch: pytest.M
         nb.measure([base], "simulated", target="ssh://Board", progress=False)
 
 
+@pytest.mark.runtime("ai_edge_litert")
 def test_runners_on_a_host_are_pinned_to_the_last_cores(server: Server) -> None:
     pytest.importorskip("ai_edge_litert", reason="needs nnbehave[litert]")
     with get_target(server.target) as target, target.start(get_platform("tflite?threads=2")) as worker:

@@ -55,7 +55,6 @@ def test_spaces_that_modelopt_cannot_take_are_refused(layers: list[Any], options
         chain(*layers).export("modelopt", **options)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fastnas", "autonas"])
 @pytest.mark.parametrize(
     ("first", "second", "norms"),

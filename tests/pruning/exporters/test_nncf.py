@@ -36,7 +36,6 @@ def test_a_layer_without_its_own_width_is_refused() -> None:
         chain((32, (8, 32))).export("nncf", nodes={"conv9": "x"})
 
 
-@pytest.mark.slow
 def test_bootstrapnas_makes_exactly_these_widths_elastic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NNCF_TORCH_LEGACY_TRACING", "1")  # NNCF 2.18 and 2.19 need it
     reason = "pip install torch 'nncf<3' to test against BootstrapNAS"

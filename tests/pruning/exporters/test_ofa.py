@@ -85,7 +85,6 @@ def test_spaces_of_another_form_are_refused(stages: list[Stage], words: str) -> 
         pruned_to(Space("other", tuple(stages)), {}).export("ofa")
 
 
-@pytest.mark.slow
 def test_the_supernet_samples_exactly_the_values_left() -> None:
     reason = "pip install torch torchvision ofa to test against Once-for-All"
     networks = pytest.importorskip("ofa.imagenet_classification.elastic_nn.networks", reason=reason)
@@ -104,7 +103,6 @@ def test_the_supernet_samples_exactly_the_values_left() -> None:
     assert seen == {name: [set(values) for values in lists] for name, lists in expected}
 
 
-@pytest.mark.slow
 def test_the_encoder_takes_the_three_lists() -> None:
     encoders = pytest.importorskip(
         "ofa.nas.accuracy_predictor", reason="pip install torch torchvision ofa to test against Once-for-All"

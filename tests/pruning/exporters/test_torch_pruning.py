@@ -76,7 +76,6 @@ def test_a_width_above_the_layer_s_own_is_refused() -> None:
         PrunedSpace(space, space, (), ()).export("torch_pruning")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 8])
 def test_torch_pruning_prunes_to_exactly_these_widths(step: int) -> None:
     reason = "pip install torch torch-pruning to test against Torch-Pruning"

@@ -8,7 +8,7 @@ from nnbehave.measurement.platforms._arm64.setup import Installed
 from nnbehave.measurement.platforms.preparation import Preparation
 from nnbehave.runner.aarch64.cycles import CycleModel
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.setup
 
 INDEPENDENT = "".join(f"{0x4E22CC20 + register:08x}" for register in range(8, 24))  # fmla v8…v23.4s, v1.4s, v2.4s
 DEPENDENT = "4e22cc28" * 16  # fmla v8.4s, v1.4s, v2.4s

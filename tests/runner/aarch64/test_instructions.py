@@ -56,7 +56,7 @@ def test_a_block_is_split_into_its_instructions(code: list[str]) -> None:
     assert words("".join(code)) == code
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 def test_instructions_are_disassembled(arm64: Preparation) -> None:
     expected = {
         "4e22cc20": "fmla v0.4s, v1.4s, v2.4s",
@@ -68,7 +68,7 @@ def test_instructions_are_disassembled(arm64: Preparation) -> None:
     assert disassemble(expected, Installed(arm64).tool("llvm-mc-19")) == expected
 
 
-@pytest.mark.slow
+@pytest.mark.setup
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(code=st.lists(WORDS, min_size=1, max_size=40))
 @example(code=["08800000"])  # LLVM disassembles it, with a warning that it may be undefined

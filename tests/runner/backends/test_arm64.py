@@ -19,7 +19,7 @@ from nnbehave.runner.backends.arm64 import Arm64Backend, Arm64Model
 from nnbehave.runner.backends.base import quantised_inputs
 from nnbehave.runner.protocol import Unsupported
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.setup
 
 
 @pytest.fixture(scope="module")

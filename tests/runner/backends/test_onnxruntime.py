@@ -20,6 +20,8 @@ for module in ("tensorflow", "onnx", "onnxruntime"):
 
 from nnbehave.runner.backends.onnxruntime import OnnxRuntimeBackend  # noqa: E402 (needs onnxruntime)
 
+pytestmark = pytest.mark.runtime("tensorflow", "onnxruntime", "onnx")
+
 CONV = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3)
 
 

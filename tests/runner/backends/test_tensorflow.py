@@ -21,6 +21,8 @@ pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
 
 from nnbehave.runner.backends import tensorflow as backend
 
+pytestmark = pytest.mark.runtime("tensorflow")
+
 CONV = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=3)
 
 

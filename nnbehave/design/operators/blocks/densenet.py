@@ -17,7 +17,8 @@ class DenseBlock(Block):
 
     1×1 conv to 4·k channels and K×K conv to k channels, where k is the growth rate: ``out_channels − in_channels``, 32
     by default. The paper normalises and applies ReLU before each conv; here ReLU comes after each. The first
-    normalisation, over all Cin channels, has no conv before it to be folded into. It is left out, and its memory accesses are not counted.
+    normalisation, over all Cin channels, has no conv before it to be folded into. It is left out, and its memory
+    accesses are not counted.
     """
 
     name = "dense_block"

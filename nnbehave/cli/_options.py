@@ -1,0 +1,60 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nnbehave.errors import InvalidInputError
+
+SpaceName = Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")]
+Platform = Annotated[str, typer.Option(help="Such as tflite, tflite:builtin or 'openvino?threads=2'.")]
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--platform", help="Such as tflite, tflite:builtin or 'openvino?threads=2'; may be repeated. [default: tflite]"
+    ),
+]
+StoreURL = Annotated[
+    str, typer.Option("--store", help="Where to keep the measurements: a file, or a database URL.", show_default=True)
+]
+Values = Annotated[
+    str | None,
+    typer.Option(help="Of every dimension over numbers take those from LOW to HIGH: 8:64, or 8:64:8."),
+]
+Sampling = Annotated[
+    str, typer.Option(help="exhaustive: every value; adaptive: of each long curve as few as show its steps.")
+]
+Interval = Annotated[
+    float, typer.Option(help="Measure a layer until its 95 % interval is within this share of it; 0.05 is quick.")
+]
+Seed = Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")]
+TargetName = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="Where to measure: local, python:/path, ssh://[user@]host[:port], adb://serial?benchmark_model=/path.",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+
+
+def numbers(text: str | None) -> range | None:
+    """Return the numbers that LOW:HIGH[:STEP] means, with HIGH among them.
+
+    Raises
+    ------
+    InvalidInputError
+        It means none.
+    """
+    if text is None:
+        return None
+    try:
+        low, high, step = [*map(int, text.split(":")), 1][:3]
+        found = range(low, high + 1, step)
+    except ValueError:
+        found = range(0)
+    if not found or text.count(":") > 2:
+        raise InvalidInputError(f"--values: expected LOW:HIGH or LOW:HIGH:STEP, such as 8:64:8, got {text!r}")
+    return found
