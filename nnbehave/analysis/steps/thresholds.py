@@ -3,9 +3,9 @@
 Prices and margins are in units of BIC: a difference of 2 is a factor e in the odds. "σ" is one standard error. What
 "simulation" found is on curves of known truth with 1 % noise. Guards against division by zero are no thresholds.
 
-The brackets hold a measurement by ``benchmarks/steps_thresholds.py``: how many curves of known truth get the right kind
-and width with another value, the others left as they are. By default these are 59 of 60 curves, from all 15 classes of
-``benchmarks/synthetic.py`` at 0.3 % to 3 % noise, and 15 of 15 searches from 1 to 1000, which measure 1357 n in all.
+A bracket holds a measurement by ``benchmarks/steps_thresholds.py``, which takes the names of thresholds: how many
+curves of known truth get the right kind and width with another value, the others left as they are. By default these
+are 59 of 60, drawn from all 15 classes of ``benchmarks/synthetic.py`` at 0.3 % to 3 % noise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 
 FEWEST_POINTS = 8
 """Points below which a curve is unexplained. A sloped staircase has 3 coefficients, a width and a phase: 8 points leave
-3 to judge it by."""
+3 to judge it by. [4: 59 right; 16: 59 right]"""
 
 LARGEST_N = 2**20
 """Largest n. A step map answers for every n in its range, so the range is kept to what a list can hold."""
@@ -26,7 +26,7 @@ MAX_WIDTH = 128
 ones."""
 
 SMALLEST_NOISE = 1e-4
-"""Smallest relative noise that is believed. Points without any noise need a scale too."""
+"""Smallest relative noise that is believed. Points without any noise need a scale too. [5e-05: 59 right]"""
 
 MODEL_ERROR = 0.003
 """What curves of real runtimes leave their law by, relative, however well they are measured. It is added to the given
@@ -51,7 +51,7 @@ DRAWN_IN_LEAST = 0.005
 
 OUTLIER_SIGMAS = 4.5
 """σ off its law beyond which a point is an outlier. By chance it happens to 1 in 150,000 points: to one of 150 curves
-of 1,000 points."""
+of 1,000 points. [2.25: 57 right; 9.0: 59 right]"""
 
 OUTLIER_WINDOW = 5
 """Neighbours, itself included, among which an outlier is alone."""
