@@ -1,27 +1,27 @@
-"""Isolation: what is run so that a layer's latency is its own, as inside a network.
+"""Isolation: the graphs that are run so that a layer's latency is its own, as inside a network.
 
 ``whole``
-    The layer alone, over and over, minus the call of a model that does nothing. Weights and activations are warm,
-    and a runtime that prefers another layout changes it at the layer's edges.
+    The layer alone, called again and again, minus the call of a model that does nothing. Weights and activations are
+    warm. A runtime that prefers another layout converts it at the layer's edges.
 ``stacked``
-    Copies of the layer side by side, each with weights of its own, minus the same graph without them, divided by
-    their number (two depths, as in the paper's Appendix A, the smaller being none). All copies read what one layer
-    before them wrote, and each is read by a tap: a depthwise convolution that looks at one window, which costs next
-    to nothing, keeps the runtime's preferred layout, and lets the output's memory be used again, as a network's is.
-    So no layer has to keep its shape for it to be stacked. Calls are taken in turn
-    (:func:`nnbehave.runner.timing.rotate`), so that weights come from where a network's come from.
+    Copies of the layer side by side, each with weights of its own, minus the same graph without the copies, divided by
+    their number. (The paper's Appendix A subtracts two depths; here the smaller depth is 0.) All copies read the output
+    of one layer before them, and a tap reads each copy: a depthwise convolution that looks at one window. A tap costs
+    next to nothing, keeps the layout that the runtime prefers, and frees the memory of the copy's output for the next
+    one, as in a network. So any layer can be stacked, even one that changes the shape. Calls of all models take turns
+    (:func:`nnbehave.runner.timing.rotate`), so weights come from the same level of the caches as in a network.
 ``profiled``
     The runtime's own clock, summed over the layer's kernels.
 ``emulated``, ``estimated``
-    Nothing is timed: instructions are counted in an emulator, or a compiler says what it expects, and a latency
-    follows. Exact: one time is enough, nothing drifts, and all sessions are on one scale.
+    Nothing is timed: an emulator counts instructions, or a compiler estimates cycles, and a latency follows. It is
+    exact: one answer is enough, nothing drifts, and all sessions share one scale.
 ``none``
-    Nothing is timed: whether the layer can be converted, loaded and run, and whether what it computes is right.
+    Nothing is timed: only whether the layer can be converted, loaded and run, and whether its output is right.
 
-Found on a 2-core virtual machine whose L3 cache is shared with others, MobileNetV1, V2, SqueezeNet and ResNet-18: the
-sum of ``whole`` layers was 3 to 19 % under the network on tflite, of ``stacked`` ones 2 to 3 % off. What is missing are
-warm caches: a 7×7 conv of 1024 to 1024 channels takes 443 µs when its 4 MB of weights are warm, 489 after 16 MB of
-other reads, 575 after the network that it belongs to.
+Measured on a 2-core virtual machine whose L3 cache is shared with others, for MobileNetV1, V2, SqueezeNet and
+ResNet-18: the sum of ``whole`` layers was 3 to 19 % under the network on tflite, the sum of ``stacked`` layers 2 to 3 %
+off. The difference is warm caches: a 7×7 conv of 1024 to 1024 channels takes 443 µs when its 4 MB of weights are warm,
+489 µs after 16 MB of other reads, and 575 µs after the network that it belongs to.
 """
 
 from __future__ import annotations
@@ -36,21 +36,34 @@ from nnbehave.runner.kernels import Kernel
 
 METHODS = ("whole", "stacked", "profiled", "emulated", "estimated", "none")
 EXACT = ("emulated", "estimated")
-# A stack holds as many copies as take some 0.6 ms by these round figures, so that the call is small beside them.
-_STACK_S, _OPS_PER_S, _BYTES_PER_S = 6e-4, 50e9, 20e9
+# Round figures of one core, to choose the size of a stack and to tell compute-bound layers from memory-bound ones.
+_OPS_PER_S, _BYTES_PER_S = 50e9, 20e9
+_STACK_S = 6e-4  # time that the copies of a stack take together, so that the call is small beside them
 _FEWEST_COPIES, _MOST_COPIES = 3, 12
+_BYTES_PER_ELEMENT = 4
 
 
 @dataclass(frozen=True)
 class Term:
-    """A graph that is run, and what its latency counts for in the subject's."""
+    """A graph that is run, and the weight of its latency in the latency of the subject."""
 
     graph: Graph
     weight: float
 
 
 def terms(subject: Graph, method: str) -> tuple[Term, ...]:
-    """Return the graphs to run for a subject: its latency is the sum of theirs, each times its weight."""
+    """Return the graphs to run for a subject. Its latency is the sum of theirs, each times its weight.
+
+    Parameters
+    ----------
+    subject : Graph
+    method : {"whole", "stacked", "profiled", "emulated", "estimated", "none"}
+
+    Returns
+    -------
+    tuple of Term
+        The first holds the subject; the others are subtracted.
+    """
     if method in ("profiled", "none", *EXACT):
         return (Term(subject, 1.0),)
     if method == "whole":
@@ -60,7 +73,17 @@ def terms(subject: Graph, method: str) -> tuple[Term, ...]:
 
 
 def own_kernels(kernels: Mapping[str, Sequence[Kernel]], parts: Sequence[tuple[str, float]]) -> list[Kernel]:
-    """Return the kernels of one copy of a subject, from those of its parts: in a stack, what the frame lacks."""
+    """Return the kernels of one copy of a subject, sorted.
+
+    In a stack these are the kernels that the graph without the copies lacks, divided by the number of copies.
+
+    Parameters
+    ----------
+    kernels : mapping of str to sequence of Kernel
+        The kernels of each part.
+    parts : sequence of (str, float)
+        The subject's parts and their weights, as of :func:`terms`.
+    """
     subject, weight = parts[0]
     counts = Counter(kernels.get(subject, ()))
     if weight < 1:
@@ -69,28 +92,44 @@ def own_kernels(kernels: Mapping[str, Sequence[Kernel]], parts: Sequence[tuple[s
 
 
 def bound(graph: Graph) -> str:
-    """Return what bounds a graph by the same round figures: ``compute`` or ``memory``."""
-    return "compute" if graph.ops / _OPS_PER_S > 4 * graph.mac / _BYTES_PER_S else "memory"
+    """Return the bound of a graph by the round figures above: ``compute`` or ``memory``."""
+    return "compute" if _compute_s(graph) > _memory_s(graph) else "memory"
 
 
 def call_alone() -> Graph:
-    """Return a graph that does nothing: its latency is the runtime's cost of a call."""
+    """Return a graph that does nothing. Its latency is the runtime's cost of a call."""
     return Graph([Layer(op="flatten", height=1, in_channels=1)])
 
 
 def stack_depth(subject: Graph) -> int:
-    """Return how many copies of a subject to stack: fewer where one takes long."""
-    seconds = max(subject.ops / _OPS_PER_S, 4 * subject.mac / _BYTES_PER_S)
+    """Return how many copies of a subject to stack: 3 to 12, fewer if one takes long."""
+    seconds = max(_compute_s(subject), _memory_s(subject))
     return min(_MOST_COPIES, max(_FEWEST_COPIES, round(_STACK_S / seconds)))
 
 
+def _compute_s(graph: Graph) -> float:
+    return graph.ops / _OPS_PER_S
+
+
+def _memory_s(graph: Graph) -> float:
+    return _BYTES_PER_ELEMENT * graph.mac / _BYTES_PER_S
+
+
 def stack(subject: Graph, copies: int, without: bool = False) -> Graph:
-    """Return a graph of copies of a subject side by side, or all of that graph ``without`` them."""
+    """Return a graph of copies of a subject side by side.
+
+    Parameters
+    ----------
+    subject : Graph
+    copies : int
+    without : bool
+        Leave the copies out, and keep all that is around them.
+    """
     stacked = _Stack(subject.precision)
     inputs = [stacked.write(shape, -1 - i) for i, shape in enumerate(subject.input_shapes)]
-    for further in inputs[1:]:  # which nothing else reads where the copies are not
+    for further in inputs[1:]:  # without the copies nothing else reads them
         stacked.tap(further)
-    # Copies without weights that read the same would be one: each gets an input written for it alone.
+    # Copies without weights that read the same input would be one computation: each gets an input of its own.
     alike = any(
         min(sources) < 0 and not layer.operator.has_weights
         for layer, sources in zip(subject.layers, subject.sources, strict=True)
@@ -104,12 +143,12 @@ def stack(subject: Graph, copies: int, without: bool = False) -> Graph:
         for output in outputs:
             stacked.tap(output)
         if not any(len(stacked.shape(output)) == 4 for output in outputs):
-            stacked.tap(given[0])  # as many taps as without the copies
+            stacked.tap(given[0])  # so that there are as many taps as without the copies
     return Graph(stacked.layers, "network", stacked.sources)
 
 
 class _Stack:
-    """A graph in the making."""
+    """Builds the graph of a stack, layer by layer. A negative source is an input of the graph."""
 
     def __init__(self, precision: str) -> None:
         self._precision = precision
@@ -118,12 +157,16 @@ class _Stack:
         self._shapes: list[tuple[int, ...]] = []
 
     def shape(self, source: int) -> tuple[int, ...]:
+        """Return the shape of a layer's output; empty for an input of the graph."""
         return self._shapes[source] if source >= 0 else ()
 
     def write(self, shape: tuple[int, ...], source: int) -> int:
-        """Add what writes an input, in the layout that the runtime's convolutions like; a vector is as it comes."""
+        """Add a layer that writes an image in the layout that the runtime's convolutions prefer; return its number.
+
+        A vector needs none: the copies read the input of the graph itself.
+        """
         if len(shape) != 4:
-            if not self.layers:  # so that the graph is one even without the copies
+            if not self.layers:  # so that the graph has a layer even without the copies
                 self._add(self._layer("dense", batch=shape[0], in_channels=shape[1], out_channels=1), (source,))
             return source
         batch, height, width, channels = shape
@@ -131,14 +174,14 @@ class _Stack:
         return self._add(layer, (source,))
 
     def copy(self, subject: Graph, inputs: list[int]) -> list[int]:
-        """Add a copy of the subject; return its outputs."""
+        """Add a copy of the subject; return the numbers of the layers that give its outputs."""
         first = len(self.layers)
         for layer, sources, shape in zip(subject.layers, subject.sources, subject.shapes, strict=True):
             self._add(layer, tuple(first + s if s >= 0 else inputs[-1 - s] for s in sources), shape)
         return [first + i for i in subject.outputs]
 
     def tap(self, source: int) -> None:
-        """Add a reader that looks at one window; a vector is read by the graph's end."""
+        """Add a layer that reads one window of an image. A vector needs none: it is an output of the graph."""
         if len(self.shape(source)) != 4:
             return
         batch, height, width, channels = self.shape(source)

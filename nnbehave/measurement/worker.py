@@ -1,4 +1,4 @@
-"""A worker process seen from the parent: requests in, answers out, with time limits, and a reason when it dies."""
+"""A worker process as its parent sees it: requests in, answers out within time limits, and a reason if it dies."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from typing import Any
 from nnbehave.errors import WorkerDied, WorkerError, WorkerTimeout
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+_CLOSE_S = 2.0  # for a process to end by itself when its input ends
 
 
 class Worker:
-    """A process that speaks :mod:`nnbehave.runner.protocol`. Use it in a ``with``: leaving it ends the process.
+    """A process that speaks :mod:`nnbehave.runner.protocol`. Use it in a ``with``, which ends the process.
 
-    The process is in a session of its own, so that Ctrl-C reaches the parent alone.
+    The process has a process group of its own, so Ctrl-C reaches the parent alone.
 
     Parameters
     ----------
     name : str
-        What messages call it.
+        The name that messages use.
     command : sequence of str
     environment : mapping of str to str, optional
-        Added to the parent's.
+        Variables to add to those of the parent.
     folder : path, optional
-        In which it runs; by default the parent's.
+        Working directory; by default that of the parent.
     """
 
     def __init__(
@@ -66,16 +67,30 @@ class Worker:
         return self._process.pid
 
     def put(self, path: str) -> str:
-        """Return where the process finds an artifact, with the files beside it, of this machine's ``path``."""
+        """Make the artifact at ``path``, and the files beside it, readable to the process; return its path there."""
         return os.path.abspath(path)
 
     def request(self, cmd: str, timeout_s: float, **fields: Any) -> dict[str, Any]:
-        """Send a request and return its one answer. Raises as ``send`` and ``receive`` do."""
+        """Send a request and return its one answer.
+
+        Raises
+        ------
+        WorkerError
+            As of :meth:`send` and :meth:`receive`.
+        """
         self.send(cmd, **fields)
         return self.receive(timeout_s)
 
     def send(self, cmd: str, **fields: Any) -> None:
-        """Send a request. Raises WorkerDied or ConnectionLost where nobody is there to read it."""
+        """Send a request.
+
+        Raises
+        ------
+        WorkerDied
+            The process has ended.
+        ConnectionLost
+            The process is on another host, and the connection broke.
+        """
         try:
             self._to.write((json.dumps({"cmd": cmd, **fields}) + "\n").encode())
             self._to.flush()
@@ -88,13 +103,13 @@ class Worker:
         Raises
         ------
         WorkerDied
-            The process ended; the message has its exit and its last words.
+            The process ended. The message has its exit code and the last line of its standard error.
         ConnectionLost
-            It is on another host, and the connection broke.
+            The process is on another host, and the connection broke.
         WorkerTimeout
-            No answer in time; the process has been killed.
+            No answer came in time. The process has been killed.
         WorkerError
-            It said something that is not the protocol; it has been killed.
+            The answer is not JSON. The process has been killed.
         """
         deadline = time.monotonic() + timeout_s
         while b"\n" not in self._buffer:
@@ -115,19 +130,19 @@ class Worker:
         return answer
 
     def kill(self) -> None:
-        """End the process at once, and whatever it started."""
+        """End the process and all processes that it started, at once."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
-        """End the process: it goes by itself when its input ends, and is killed where it does not."""
+        """End the process: close its input, give it two seconds to end by itself, then kill it."""
         try:
             self._to.close()
-        except BrokenPipeError:  # it has gone already, which is what was wanted
+        except BrokenPipeError:  # it has ended already
             self._process.poll()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=2)
+            self._process.wait(timeout=_CLOSE_S)
         self.kill()
         self._from.close()
         self._stderr.close()
@@ -160,14 +175,14 @@ class PythonWorker(Worker):
     Parameters
     ----------
     module : str
-        Run as ``python -m module``.
+        The module to run, as ``python -m module``.
     arguments : sequence of str
     environment : mapping of str to str, optional
-        Added to the parent's.
+        Variables to add to those of the parent.
     python : str, optional
         The interpreter; by default this one.
     package : path, optional
-        A file from which another interpreter takes nnbehave; by default it is where this one has it.
+        An archive from which the interpreter imports nnbehave; by default the folder of this copy.
     """
 
     def __init__(
@@ -180,5 +195,5 @@ class PythonWorker(Worker):
     ) -> None:
         path = [str(package or Path(__file__).parent.parent.parent), os.environ.get("PYTHONPATH", "")]
         variables = {**QUIET, "PYTHONPATH": os.pathsep.join(filter(None, path)), **(environment or {})}
-        # Python looks into its working directory first, where another nnbehave may lie.
+        # Python imports from its working directory first, and another nnbehave may lie there.
         super().__init__(module, [python, "-m", module, *arguments], variables, package and package.parent)

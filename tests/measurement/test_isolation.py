@@ -1,4 +1,4 @@
-"""What is run for a layer."""
+"""The graphs that are run for a layer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def layer(op: str) -> nb.Layer:
     return sample(op, {"height": 14, "in_channels": 16, "kernel": 5})
 
 
-def test_whole_is_the_call_minus_that_of_nothing() -> None:
+def test_whole_subtracts_the_call_of_a_graph_that_does_nothing() -> None:
     graph = Graph([layer("conv")])
     one, nothing = terms(graph, "whole")
     assert (one.graph, one.weight) == (graph, 1.0)
@@ -24,7 +24,7 @@ def test_whole_is_the_call_minus_that_of_nothing() -> None:
 
 
 @pytest.mark.parametrize("op", sorted(OPERATORS))
-def test_a_stack_differs_from_what_is_around_it_by_its_copies_alone(op: str) -> None:
+def test_a_stack_differs_from_its_frame_only_by_the_copies(op: str) -> None:
     graph = Graph([layer(op)])
     full, empty = terms(graph, "stacked")
     copies = stack_depth(graph)
@@ -33,13 +33,13 @@ def test_a_stack_differs_from_what_is_around_it_by_its_copies_alone(op: str) -> 
     rest = [one for one in full.graph.layers if one != graph.layers[0]]
     taps = [one for one in rest if one.stride > 1]
     around = [one for one in empty.graph.layers if one.stride > 1]
-    assert len(taps) == len(around)  # each copy is read by as much as is read without it
+    assert len(taps) == len(around)  # as many readers with the copies as without
     assert len(rest) - len(taps) == len(empty.graph.layers) - len(around)
 
 
 @pytest.mark.parametrize("op", sorted(OPERATORS))
-def test_a_stack_has_no_image_to_give_that_its_frame_has_not(op: str) -> None:
-    """An output that one of them alone has would be converted or laid out at the cost of the layer."""
+def test_a_stack_and_its_frame_have_the_same_image_outputs(op: str) -> None:
+    """The layer would pay for converting an output that only one of them has."""
     graph = Graph([layer(op)])
     full, empty = (term.graph for term in terms(graph, "stacked"))
     images = [
@@ -47,18 +47,18 @@ def test_a_stack_has_no_image_to_give_that_its_frame_has_not(op: str) -> None:
         for each in (full, empty)
         if len(graph.layers[0].output_shape) == 4
     ]
-    assert all(shapes == [] for shapes in images)  # taps alone, which are of one pixel
+    assert all(shapes == [] for shapes in images)  # all outputs are those of taps: one pixel
 
 
 @pytest.mark.parametrize("op", sorted(OPERATORS))
 def test_no_two_copies_are_the_same_computation(op: str) -> None:
-    """A runtime may merge what has no weights of its own and reads the same."""
+    """A runtime may merge layers without weights that read the same input."""
     full = stack(Graph([layer(op)]), 4)
     seen = [(one, reads) for one, reads in zip(full.layers, full.sources, strict=True) if not one.operator.has_weights]
     assert len(seen) == len(set(seen))
 
 
-def test_larger_layers_are_stacked_less_high() -> None:
+def test_larger_layers_have_fewer_copies() -> None:
     depths = [stack_depth(Graph([layer("conv").replace(out_channels=n, height=56)])) for n in (1, 16, 64, 512)]
     assert depths == sorted(depths, reverse=True)
     assert depths[0] > depths[-1] >= 2
@@ -72,6 +72,6 @@ def test_pairs_and_whole_networks_can_be_stacked_too() -> None:
     assert stack(nb.load_network("squeezenet"), 2).depth > 2 * 38
 
 
-def test_what_bounds_a_layer() -> None:
+def test_a_conv_is_bound_by_compute_and_an_add_by_memory() -> None:
     assert bound(Graph([layer("conv")])) == "compute"
     assert bound(Graph([layer("add")])) == "memory"

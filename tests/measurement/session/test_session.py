@@ -1,10 +1,9 @@
-"""Sessions on the simulated platform: what goes wrong with one layer must not touch the others."""
+"""Sessions on the simulated platform: a failure of one layer must not touch the others."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 
 import pytest
 
@@ -14,7 +13,6 @@ from nnbehave.errors import ConnectionLost, WorkerError
 from nnbehave.measurement.converters import Artifact, ArtifactCache, get_converter
 from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.measurement.platforms.simulated import Simulated
-from nnbehave.measurement.session.disturbance import Disturbance, DisturbanceJudge
 from nnbehave.measurement.session.events import Counted, Event, Loaded, Outcome, Process, Retest, Sample, Stopped
 from nnbehave.measurement.session.exact import ExactSession
 from nnbehave.measurement.session.link import Link
@@ -57,7 +55,7 @@ def test_every_round_holds_every_layer_once_in_an_order_of_its_own(artifacts: di
     assert len({tuple(order) for order in rounds.values()}) == len(rounds)
 
 
-def test_the_same_seed_gives_the_same_schedule_and_another_another(artifacts: dict[str, Artifact]) -> None:
+def test_the_same_seed_gives_the_same_order_and_another_seed_another(artifacts: dict[str, Artifact]) -> None:
     orders = [of(run("simulated", artifacts, seed=seed), Sample)[:36] for seed in (3, 3, 4)]
     assert orders[0] == orders[1] != orders[2]
 
@@ -79,13 +77,13 @@ def test_a_layer_that_hangs_times_out_alone(artifacts: dict[str, Artifact]) -> N
     assert set(of(events, Sample)) == set(artifacts) - {outcome.subject}
 
 
-def test_what_the_runtime_refuses_is_unsupported(artifacts: dict[str, Artifact]) -> None:
+def test_a_layer_that_the_runtime_refuses_is_unsupported(artifacts: dict[str, Artifact]) -> None:
     events = run("simulated?fail_at=5", artifacts)
     (outcome,) = [event for event in events if isinstance(event, Outcome)]
     assert (outcome.status, outcome.reason) == ("unsupported", "the simulated platform takes no out_channels of 5")
 
 
-def test_a_worker_killed_from_outside_costs_the_layer_in_flight(artifacts: dict[str, Artifact]) -> None:
+def test_a_worker_that_is_killed_from_outside_costs_one_layer(artifacts: dict[str, Artifact]) -> None:
     running = session("simulated?noise=0.2", artifacts)
     killed, outcomes, after = False, [], 0
     for event in running:
@@ -101,10 +99,10 @@ def test_a_worker_killed_from_outside_costs_the_layer_in_flight(artifacts: dict[
     assert after > 6 * (len(artifacts) - 1)
 
 
-def test_a_worker_that_dies_while_it_is_loaded_again_costs_one_layer_more(
+def test_a_worker_that_dies_during_the_recovery_costs_one_more_layer(
     artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first death is the law's; the second comes from outside, in the middle of the recovery."""
+    """The fifth layer kills the first worker; the test kills the second while it loads the others again."""
     loads = 0
     load = Link._try_to_load
 
@@ -152,51 +150,22 @@ def test_estimates_hold_the_truth(artifacts: dict[str, Artifact]) -> None:
     assert all(abs(one.latency_ms - 0.1) < 0.002 for one in found)
 
 
-def witnessed(monkeypatch: pytest.MonkeyPatch, disturb: Callable[[], Disturbance | None]) -> None:
-    """Let ``disturb`` say what each block's witnesses were."""
-    plain = DisturbanceJudge.__call__
-    monkeypatch.setattr(DisturbanceJudge, "__call__", lambda self, seen: disturb() or plain(self, seen))
-
-
-def test_a_disturbed_block_is_discarded_taken_again_and_counted(
-    artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = iter([None, None, Disturbance.PREEMPTED, None, Disturbance.STOLEN])
-    witnessed(monkeypatch, lambda: next(told, None))
-    events = [event for event in run("simulated?noise=0.001", artifacts) if isinstance(event, Sample)]
-    discarded = [event for event in events if "discarded" in event.witnesses]
-    assert [event.witnesses["discarded"] for event in discarded] == ["preempted", "stolen"]
-    for event in discarded:
-        again = [e for e in events if (e.part, e.round) == (event.part, event.round) and e is not event]
-        assert len(again) == 1
-
-
-def test_what_is_always_disturbed_is_used_in_the_end_and_marked(
-    artifacts: dict[str, Artifact], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    witnessed(monkeypatch, lambda: Disturbance.THROTTLED)
-    events = [event for event in run("simulated?noise=0.001", artifacts) if isinstance(event, Sample)]
-    marks = [next(iter(event.witnesses)) for event in events]
-    assert marks.count("discarded") == 2 * marks.count("disturbed")
-    assert marks.count("disturbed") >= 6 * len(artifacts)
-
-
 def test_rounds_are_spread_over_fresh_processes(artifacts: dict[str, Artifact]) -> None:
     events = run("simulated?noise=0.001", artifacts)
-    blocks = [event for event in events if isinstance(event, Sample)]
-    assert {(event.round, event.process) for event in blocks if event.round < 6} == {(r, r // 2) for r in range(6)}
+    samples = [event for event in events if isinstance(event, Sample)]
+    assert {(event.round, event.process) for event in samples if event.round < 6} == {(r, r // 2) for r in range(6)}
     assert [event.process for event in events if isinstance(event, Process)][:3] == [0, 1, 2]
 
 
-def test_a_layer_whose_interval_is_out_of_reach_is_left_soon(artifacts: dict[str, Artifact]) -> None:
+def test_a_layer_whose_interval_is_out_of_reach_stops_early(artifacts: dict[str, Artifact]) -> None:
     events = run("simulated?noise=3.0", artifacts, interval=0.0001)
     rounds = {s: of(events, Sample).count(s) for s in artifacts}
     assert min(rounds.values()) >= 12
     assert max(rounds.values()) < 24
 
 
-def test_one_that_stands_alone_is_measured_again_beside_its_neighbours(artifacts: dict[str, Artifact]) -> None:
-    """Law: one step for all twelve; the fifth is made to look slow by what the session knows of it."""
+def test_a_layer_that_stands_alone_is_measured_again_beside_its_neighbours(artifacts: dict[str, Artifact]) -> None:
+    """All twelve layers take the same time; the weight of its term makes the fifth look slow."""
     parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
     terms = {subject: [(subject, 1.0)] for subject in artifacts}
     slow = list(artifacts)[4]
@@ -211,7 +180,7 @@ def test_one_that_stands_alone_is_measured_again_beside_its_neighbours(artifacts
     assert again == {slow, *retest.neighbours}
 
 
-def test_a_subject_is_checked_alone_and_one_that_cannot_be_has_no_latency(artifacts: dict[str, Artifact]) -> None:
+def test_a_subject_that_fails_its_check_has_no_latency(artifacts: dict[str, Artifact]) -> None:
     (good, *_, bad) = artifacts
     parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
     missing = Artifact(**{**vars(artifacts[bad]), "path": "/nowhere/graph.json"})
@@ -226,8 +195,8 @@ def test_a_subject_is_checked_alone_and_one_that_cannot_be_has_no_latency(artifa
     assert good in session.estimates
 
 
-def test_a_session_grows(artifacts: dict[str, Artifact]) -> None:
-    """What is known is not loaded again with what is added, unless it is an anchor; all is known in the end."""
+def test_subjects_can_be_added_to_a_session(artifacts: dict[str, Artifact]) -> None:
+    """Of the earlier subjects only the anchor is loaded again; in the end all are done."""
     parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
     terms = {subject: [(subject, 1.0)] for subject in artifacts}
     first, second, anchor = list(artifacts)[:6], list(artifacts)[6:], next(iter(artifacts))
@@ -257,7 +226,7 @@ def test_a_session_grows(artifacts: dict[str, Artifact]) -> None:
 
 
 class Dropping(LocalTarget):
-    """A target where the death of a runner looks like a connection that breaks."""
+    """A target on which a runner that dies looks like a connection that breaks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -271,10 +240,8 @@ class Dropping(LocalTarget):
 
 
 @pytest.mark.parametrize("method", ["whole", "estimated"])
-def test_a_layer_that_the_connection_breaks_on_each_time_fails_alone(
-    artifacts: dict[str, Artifact], method: str
-) -> None:
-    """It is tried again a few times first, for it need not be its fault; the others are all measured."""
+def test_a_layer_that_breaks_the_connection_every_time_fails_alone(artifacts: dict[str, Artifact], method: str) -> None:
+    """It is tried a few times, since the connection may break by chance; all others are measured."""
     parts = {subject: Part(artifact, "fp32", "compute") for subject, artifact in artifacts.items()}
     terms = {subject: [(subject, 1.0)] for subject in artifacts}
     target, platform = Dropping(), get_platform("simulated?crash_at=5&noise=0.001")
@@ -291,7 +258,7 @@ def test_a_layer_that_the_connection_breaks_on_each_time_fails_alone(
     assert target.started >= 4
 
 
-def test_a_target_that_cannot_be_reached_again_is_tried_with_growing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_target_that_cannot_be_reached_is_tried_again_after_growing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     class Away(LocalTarget):
         def start(self, platform: Platform, number: int = 0) -> Worker:
             raise ConnectionLost("no route to the board")
