@@ -1,6 +1,7 @@
-"""Families of laws: the laws of one period, or one smooth law, between which every stretch may choose anew.
+"""Families of laws: all laws with one period, or one smooth law.
 
-The segmentation chooses families. That steps of one width are level here and sloped there is no change of family.
+The segmentation chooses a family, and for each stretch a law of that family. So steps of one width may be level in one
+stretch and sloped in the next without a change of family.
 """
 
 from __future__ import annotations
