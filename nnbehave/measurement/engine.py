@@ -29,7 +29,7 @@ from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.shards import LAYERS_PER_SHARD, shards_of
 from nnbehave.measurement.store import SessionRecord, Store
 from nnbehave.measurement.targets import get_target
-from nnbehave.records import Environment, Measurement, Measurements, Point, Status, Subject
+from nnbehave.records import Environment, Measurement, Measurements, Status, Subject
 
 _LOG = logging.getLogger("nnbehave")
 Curves = Sequence[Sequence[Layer | Graph]]
