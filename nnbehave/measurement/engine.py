@@ -247,8 +247,7 @@ class Engine:
             for subject, graph in self._subjects.items():
                 one = Measurement(Subject.of(graph), name, self._target.name, "none", "", 0, Status.FAILED, reason)
                 if (name, subject) not in known:
-                    places = [Point(where, slot, over or None) for where, slot, over in points.get(subject, ())]
-                    yield from [replace(one, point=place) for place in places] or [one]
+                    yield from [replace(one, point=point) for point in points.get(subject, ())] or [one]
 
     def sessions(self) -> Iterator[SessionRecord]:
         """Yield the sessions on these platforms that the store has, with their samples."""
