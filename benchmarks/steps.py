@@ -4,10 +4,10 @@
     python benchmarks/steps.py --real STORE     # real platforms, exhaustively and adaptively; half an hour and more
 
 The peers are: ruptures, where it is installed (KernelCPD with PELT on log latency, at the penalty of its documentation,
-3 σ² ln n); the least-squares fit of a width from 1 to 64; and optimal partitioning, the best cut into constant pieces by
-dynamic programming, at the same penalty. They name no kinds. ``F1`` is the score of the edges, at a margin of one n, on
-curves that have edges. Regret is the cost of following ``best_channels``: how much slower the fastest kept channel count
-of n or more is than the fastest of all from n on, as a mean over n.
+3 σ² ln n); the least-squares fit of a width from 1 to 64; and optimal partitioning, the best cut into constant pieces
+by dynamic programming, at the same penalty. They name no kinds. ``F1`` is the score of the edges, at a margin of one n,
+on curves that have edges. Regret is the cost of following ``best_channels``: how much slower the fastest kept channel
+count of n or more is than the fastest of all from n on, as a mean over n.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def bad_spaces() -> dict[str, tuple[bytes, str]]:
         "negative size": (text.replace(b"height: 7", b"height: -7"), "4: slots.0.base.height"),
         "a dimension the operator lacks": (text.replace(b"out_channels: {", b"groups: {"), "6: slots.0.choices.groups"),
         "a string for a number": (text.replace(b"kernel: 3", b"kernel: three"), "4: slots.0.base.kernel"),
-        "empty": (b"", "this holds nothing"),
+        "empty": (b"", "got nothing"),
         "binary": (bytes(range(256)), "not text"),
         "not yaml": (b"a: [", "cannot be read as YAML"),
     }

@@ -1,4 +1,5 @@
 from .accuracy import Accuracy as Accuracy
+from .accuracy import Scored as Scored
 from .accuracy import judge_accuracy as judge_accuracy
 from .activations import Activations as Activations
 from .activations import rank_activations as rank_activations
@@ -9,8 +10,8 @@ from .blocks import compare_blocks as compare_blocks
 from .card import Card as Card
 from .card import Statement as Statement
 from .card import compare_cards as compare_cards
+from .card import fill_card as fill_card
 from .card import load_card as load_card
-from .card_findings import fill_card as fill_card
 from .finding import Finding as Finding
 from .fusion import Fusion as Fusion
 from .fusion import detect_fusion as detect_fusion

@@ -114,7 +114,7 @@ def _compared(batches: list[_AtBatch]) -> list[dict[str, object]]:
         per_second = 1e3 * batch / latency.ms
         factor = math.exp(Z95 * latency.std_error_ms / latency.ms)
         throughput = Ratio(per_second, per_second / factor, per_second * factor)
-        row = {
+        row: dict[str, object] = {
             "op": measured.subject.shared("op"),
             "batch": batch,
             "latency_ms": latency.ms,

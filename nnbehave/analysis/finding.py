@@ -26,7 +26,10 @@ class Finding(ABC):
         The evidence, one row a statement; each finding documents its columns.
     """
 
-    frame: pd.DataFrame
+    if TYPE_CHECKING:  # a field of most findings, a property of others
+
+        @property
+        def frame(self) -> pd.DataFrame: ...
 
     @abstractmethod
     def __repr__(self) -> str:

@@ -84,7 +84,8 @@ def plot_points(curve: pd.DataFrame, dimension: str, label: str, *, ax: Axes) ->
     y = rows["latency_ms"].to_numpy()
     bars = [y - rows["latency_low_ms"].to_numpy(), rows["latency_high_ms"].to_numpy() - y]
     points = ax.errorbar(n, y, yerr=bars, fmt=".", markersize=4, elinewidth=0.6, alpha=0.75, label=label)
-    return points[0].get_color()
+    colour: ColorType = points[0].get_color()
+    return colour
 
 
 def plot_law(law: Points, best: Points, colour: ColorType, *, ax: Axes) -> None:
@@ -258,7 +259,7 @@ def plot_card(card: Card) -> Figure:
     rows = -(-len(pictures) // 3)
     heights = 4.6 * rows, 0.2 * len(card.statements) + 0.3
     figure: Figure = pyplot().figure(figsize=(18, sum(heights)), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
+    top, bottom = figure.subfigures(2, 1, squeeze=False, height_ratios=heights).flat
     for axes, (name, found) in zip(top.subplots(rows, 3, squeeze=False).flat, pictures, strict=False):
         found.plot(axes)
         axes.set_title(name, fontsize="medium")

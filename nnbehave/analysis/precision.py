@@ -77,7 +77,7 @@ def _in_words(where: str, rows: pd.DataFrame) -> Iterator[str]:
     if len(unknown):
         yield "  without a latency: " + ", ".join(dict.fromkeys(unknown["op"]))
     if len(compared := rows.dropna(subset=["sqnr_db"])):
-        noisiest = compared.loc[compared["sqnr_db"].idxmin()]
+        noisiest = min(compared.to_dict("records"), key=lambda row: row["sqnr_db"])
         yield f"  noisiest output: {noisiest['op']}, {noisiest['sqnr_db']:.0f} dB"
 
 

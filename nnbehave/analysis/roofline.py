@@ -190,7 +190,11 @@ def _placed(measured: Sequence[Measurement]) -> _Placed:
         frame.loc[known, "bound"] = bounds
         roof |= {bound: int((bounds == bound).sum()) for bound in _BOUNDS}
     levels: list[dict[str, object]] = [
-        {**level.bandwidth.named("bandwidth", "_gbs", _GIGA), "up_to_bytes": level.up_to_bytes, "layers": level.layers}
+        {
+            **level.bandwidth.named("bandwidth", "_gbs", _GIGA),
+            "up_to_bytes": int(level.up_to_bytes),
+            "layers": level.layers,
+        }
         for level in fit.levels
     ]
     return _Placed(frame, roof, levels)

@@ -57,7 +57,7 @@ class Roof(NamedTuple):
 class Level(NamedTuple):
     """A level of memory."""
 
-    up_to_bytes: int  # the largest working set on it
+    up_to_bytes: float  # the largest working set on it
     layers: int
     bandwidth: Roof  # in bytes a millisecond
 
@@ -132,11 +132,11 @@ def _levels(size: Floats, ms: Floats, error: Floats) -> list[Level]:
     order = np.argsort(size, kind="stable")
     size, rates, error = size[order], (size / ms)[order], error[order]
     edges = [0, *_edges(size, rates), len(size)]
-    levels = [Level(int(size[j - 1]), j - i, _envelope(rates[i:j], error[i:j])) for i, j in pairwise(edges)]
+    levels = [Level(float(size[j - 1]), j - i, _envelope(rates[i:j], error[i:j])) for i, j in pairwise(edges)]
     _, count, last = levels.pop()
     size, rates = size[-count:], rates[-count:]
     reached = size[rates * _STEP >= third_highest(rates)][-1]  # larger working sets come not near to this bandwidth
-    return [*levels, Level(int(reached), count, last)]
+    return [*levels, Level(float(reached), count, last)]
 
 
 def _edges(size: Floats, rates: Floats) -> Iterator[int]:

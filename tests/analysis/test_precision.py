@@ -1,29 +1,35 @@
-"""Speed-ups by precision, from frames whose truth is known."""
+"""Speed-ups by precision, from measurements whose truth is known."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import nnbehave as nb
-from nnbehave.analysis import compare_precisions
+from nnbehave.analysis import Precisions, compare_precisions
 from nnbehave.errors import InvalidInputError
+from nnbehave.records import Measurement, Measurements
 from tests import rows
 
-CONV, ADD = "conv_h28_w28_cin8_cout96_k3_s1", "add_h28_w28_cin96_cout96_k1_s1"
+CONV = nb.Layer(op="conv", height=28, in_channels=8, out_channels=96, kernel=3)
+ADD = nb.Layer(op="add", height=28, in_channels=96)
 
 
-def row(layer: str, precision: str, ms: float, **changes: Any) -> dict[str, Any]:
-    wide = {"relative_low": 0.49 * ms, "relative_high": 0.51 * ms}  # between sessions
-    return rows.row(f"{layer}_{precision}", ms, **{"precision": precision, **wide, **changes})
+def row(layer: nb.Layer, precision: str, ms: float, **changes: Any) -> Measurement:
+    """The errors between sessions are twice those within one."""
+    return rows.row(layer.replace(precision=precision), ms, **{"relative_error": 0.01, **changes})
 
 
-def test_what_gains_and_what_loses() -> None:
-    measured = [row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, output_error=0.01, output_cosine=0.999)]
-    measured += [row(ADD, "fp32", 0.1), row(ADD, "int8", 0.4, output_error=0.1), row(ADD, "fp16", 0.1005)]
-    found = compare_precisions(pd.DataFrame(measured))
+def compared(*measured: Measurement) -> Precisions:
+    return compare_precisions(Measurements(measured))
+
+
+def test_operators_that_gain_and_operators_that_lose() -> None:
+    found = compared(
+        *(row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, output_error=0.01, output_cosine=0.999)),
+        *(row(ADD, "fp32", 0.1), row(ADD, "int8", 0.4, output_error=0.1), row(ADD, "fp16", 0.1005)),
+    )
     table = found.frame.set_index(["op", "precision"])
     assert table["verdict"].to_dict() == {
         ("conv", "int8"): "faster",
@@ -39,26 +45,31 @@ def test_what_gains_and_what_loses() -> None:
     assert found.plot().get_xlabel().startswith("speed-up")
 
 
-def test_other_dimensions_are_not_taken_for_precision() -> None:
-    """The id of a layer goes on after its precision where it has more fields."""
-    measured = [row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, layers=f"{CONV}_int8_batch=2")]
+def test_layers_that_differ_in_more_than_the_precision_are_not_compared() -> None:
+    twice = CONV.replace(batch=2)
+    measured = [row(CONV, "fp32", 1.0), row(twice, "int8", 0.4)]
     with pytest.raises(InvalidInputError, match="measure the same layers at fp32 and at another precision"):
-        compare_precisions(pd.DataFrame(measured))
-    measured.append(row(CONV, "fp32", 2.0, layers=f"{CONV}_fp32_batch=2"))
-    assert compare_precisions(pd.DataFrame(measured)).frame["speedup"].tolist() == [pytest.approx(5.0)]
+        compared(*measured)
+    found = compared(*measured, row(twice, "fp32", 2.0)).frame
+    assert found["speedup"].tolist() == [pytest.approx(5.0)]
+    assert found["base"].tolist() == [twice.id]
 
 
-def test_what_cannot_run_is_a_row_with_its_reason() -> None:
-    measured = [row(CONV, "fp32", 1.0), row(CONV, "int8", float("nan"), status="unsupported", reason="no kernel")]
-    found = compare_precisions(pd.DataFrame(measured))
-    (lost,) = found.frame.to_dict("records")
-    assert (lost["verdict"], lost["reason"]) == ("cannot tell", "no kernel")
+def test_the_caller_chooses_the_base() -> None:
+    found = compare_precisions(Measurements([row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4)]), base="int8").frame
+    assert found[["precision", "speedup"]].to_numpy().tolist() == [["fp32", pytest.approx(0.4)]]
+
+
+def test_a_precision_that_cannot_run_is_a_row_with_its_reason() -> None:
+    found = compared(row(CONV, "fp32", 1.0), rows.lost(row(CONV, "int8", 1.0)))
+    (one,) = found.frame.to_dict("records")
+    assert (one["verdict"], one["reason"]) == ("cannot tell", "no kernel")
     assert repr(found) == "some, int8: nothing runs (no kernel)"
 
 
 def test_between_sessions_the_interval_is_wider() -> None:
-    here = compare_precisions(pd.DataFrame([row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4)])).frame
-    apart = compare_precisions(pd.DataFrame([row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, session=2)])).frame
+    here = compared(row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4)).frame
+    apart = compared(row(CONV, "fp32", 1.0), row(CONV, "int8", 0.4, session=2)).frame
     width = [float((found["speedup_high"] - found["speedup_low"]).iloc[0]) for found in (here, apart)]
     assert width[1] > 1.5 * width[0]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,33 +9,52 @@ import pytest
 import nnbehave as nb
 from nnbehave.analysis.results import Results
 from nnbehave.design.graph import Graph
-from nnbehave.design.space import Space
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError, StoreError
-from nnbehave.measurement.derive import COLUMNS, REFERENCE
+from nnbehave.measurement.derive import Derivation
 from nnbehave.measurement.session.events import Checked, Outcome, Retest, Sample
 from nnbehave.measurement.settings import Settings
-from nnbehave.measurement.store.store import Store
+from nnbehave.measurement.store import Store
+from nnbehave.records import COLUMNS, Environment
 
 DESIGN_COLUMNS = (
     "space slot dimension platform target session subject arrangement depth op kernel stride height width in_channels "
     "out_channels precision batch activation groups dilation expansion latency_ms latency_low_ms latency_high_ms "
-    "std_error_ms relative_latency rounds method status reason executed_precision placement complete energy_mj power_w "
+    "std_error_ms relative_latency rounds method status reason executed_precision placement complete "
     "ops mac"
 ).split()
 
 
+def begin(store: Store, subjects: Iterable[str], references: Collection[str] = (), environment: str = "here") -> int:
+    """Begin a session on the simulated platform in which each subject is its own part."""
+    where = store.add_environment(Environment({"machine": environment}, {}))
+    key = store.begin_session("simulated", "local", where, "whole", Settings())
+    store.add_terms(key, {subject: [(subject, 1.0)] for subject in subjects}, references)
+    return key
+
+
 def session(
-    store: Store, latencies: dict[str, float], rounds: int = 8, finished: bool = True, spread: float = 0.0
+    store: Store,
+    latencies: dict[str, float],
+    rounds: int = 8,
+    finished: bool = True,
+    spread: float = 0.0,
+    references: Collection[str] = (),
+    environment: str = "here",
 ) -> int:
     """Write a session in which each subject takes so many ms in every round, give or take ``spread``."""
-    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [], {})
+    key = begin(store, latencies, references, environment)
     for number in range(rounds):
         for place, (subject, ms) in enumerate(latencies.items()):
             span = round(ms * (1 + spread * (-1) ** (number + place)) * 1e6)  # neighbours up and down in turn
-            store.add_event(key, Sample(subject, number, 0, 0, 1, (span,) * 3, {}, 0.0))
+            store.add_event(key, Sample(subject, number, place, 0, 1, (span,) * 3, {}, 0.0))
     if finished:
         store.end_session(key)
     return key
+
+
+def results_of(store: Store) -> Results:
+    return Results.of(Derivation(store).measurements())
 
 
 def staircase(space: Space, scale: float = 1.0) -> dict[str, float]:
@@ -51,16 +71,16 @@ def store(space: Space) -> Store:
 
 def test_the_columns_are_those_of_the_design(store: Store, space: Space) -> None:
     session(store, staircase(space))
-    frame = Results.from_store(store).frame
-    assert list(frame.columns) == COLUMNS
-    assert COLUMNS[: len(DESIGN_COLUMNS)] == DESIGN_COLUMNS
+    frame = results_of(store).frame
+    assert tuple(frame.columns) == COLUMNS
+    assert set(DESIGN_COLUMNS) <= set(COLUMNS)
     assert (frame["status"] == "ok").all()
     assert set(frame["dimension"]) == {"out_channels"}
 
 
 def test_latency_is_the_median_over_rounds_and_relative_to_the_reference(store: Store, space: Space) -> None:
-    session(store, staircase(space) | {REFERENCE + "some layer": 0.5})
-    frame = Results.from_store(store).frame.set_index("out_channels")
+    session(store, staircase(space) | {"reference": 0.5}, references=["reference"])
+    frame = results_of(store).frame.set_index("out_channels")
     assert frame.loc[5, "latency_ms"] == pytest.approx(3.0)
     assert frame.loc[5, "relative_latency"] == pytest.approx(6.0)
     assert len(frame) == 20
@@ -68,14 +88,14 @@ def test_latency_is_the_median_over_rounds_and_relative_to_the_reference(store: 
 
 def test_a_wide_interval_is_noisy_and_says_how_wide(store: Store, space: Space) -> None:
     session(store, staircase(space), spread=0.1)
-    frame = Results.from_store(store).frame
+    frame = results_of(store).frame
     assert (frame["status"] == "noisy").all()
     assert frame["reason"].str.contains(r"±10\.0% after 8 rounds, ±2\.0% asked").all()
 
 
 def test_too_few_rounds_are_no_measurement(store: Store, space: Space) -> None:
     session(store, staircase(space), rounds=5, finished=False)
-    assert Results.from_store(store).frame.empty
+    assert results_of(store).frame.empty
 
 
 def test_what_failed_is_a_row_with_its_reason_and_no_latency(store: Store, space: Space) -> None:
@@ -83,7 +103,7 @@ def test_what_failed_is_a_row_with_its_reason_and_no_latency(store: Store, space
     victim = next(iter(latencies))
     key = session(store, latencies)
     store.add_event(key, Outcome(victim, "timeout", "no answer"))
-    frame = Results.from_store(store).frame.set_index("subject")
+    frame = results_of(store).frame.set_index("subject")
     assert (frame.loc[victim, "status"], frame.loc[victim, "reason"]) == ("timeout", "no answer")
     assert np.isnan(frame.loc[victim, "latency_ms"])
     assert len(frame) == 20
@@ -95,7 +115,7 @@ def test_a_later_success_takes_the_place_of_a_failure(store: Store, space: Space
     key = session(store, {subject: ms for subject, ms in latencies.items() if subject != victim})
     store.add_event(key, Outcome(victim, "failed", "once"))
     session(store, latencies)
-    frame = Results.from_store(store).frame.set_index("subject")
+    frame = results_of(store).frame.set_index("subject")
     assert frame.loc[victim, "status"] == "ok"
 
 
@@ -105,7 +125,7 @@ def test_sessions_are_joined_by_the_points_they_share(store: Store, space: Space
     second = dict(list(staircase(space, 1.1).items())[4:])
     session(store, first)
     session(store, second)
-    results = Results.from_store(store)
+    results = results_of(store)
     frame = results.frame.sort_values("out_channels")
     np.testing.assert_allclose(frame["latency_ms"], list(staircase(space, 1.1).values()), rtol=1e-6)
     assert set(frame["session"]) == {1, 2}
@@ -115,7 +135,7 @@ def test_sessions_are_joined_by_the_points_they_share(store: Store, space: Space
 def test_sessions_that_share_too_little_are_not_joined_and_not_analysed(store: Store, space: Space) -> None:
     session(store, dict(list(staircase(space).items())[:12]))
     session(store, dict(list(staircase(space, 1.1).items())[10:]))
-    results = Results.from_store(store)
+    results = results_of(store)
     assert results.frame["join_factor"].isna().sum() == 8
     with pytest.raises(InvalidInputError, match="fewer than 8 common points"):
         results.step_map()
@@ -125,7 +145,7 @@ def test_sessions_that_share_too_little_are_not_joined_and_not_analysed(store: S
 
 def test_steps_say_what_to_keep_among_the_candidates(store: Store, space: Space) -> None:
     session(store, staircase(space))
-    (row,) = Results.from_store(store).steps().to_dict("records")
+    (row,) = results_of(store).steps().to_dict("records")
     assert (row["kind"], row["width"], row["kept"], row["candidates"]) == ("staircase", 4, 5, 20)
     assert row["keep"] == [4, 8, 12, 16, 20]
     assert (row["low"], row["high"]) == (1, 20)
@@ -135,32 +155,66 @@ def test_a_curve_without_latencies_is_a_row_that_says_so(store: Store, space: Sp
     key = session(store, {})
     for subject in staircase(space):
         store.add_event(key, Outcome(subject, "unsupported", "not here"))
-    (row,) = Results.from_store(store).steps().to_dict("records")
+    (row,) = results_of(store).steps().to_dict("records")
     assert (row["kind"], row["note"]) == ("unexplained", "no latencies in this curve (20 unsupported)")
 
 
 def test_a_step_map_is_asked_for_by_name(store: Store, space: Space) -> None:
     session(store, staircase(space))
-    results = Results.from_store(store)
+    results = results_of(store)
     assert results.step_map(platform="simulated", dimension="out_channels").kind == "staircase"
     with pytest.raises(InvalidInputError, match="0 curves match; name one of.*platform='simulated'"):
         results.step_map(platform="tflite")
 
 
+def test_the_newest_environment_is_the_one_measured_last(store: Store, space: Space) -> None:
+    """A machine may go back to an earlier runtime: what counts is when it was measured, not when it was first seen."""
+    points = list(staircase(space).items())
+    session(store, dict(points[:12]), environment="a")
+    session(store, staircase(space, 3.0), environment="b")
+    session(store, dict(points[4:]), environment="a")
+    results = results_of(store)
+    assert len(results) == 40
+    assert dict(results.step_map().measured)[20] == pytest.approx(6.0)
+    (map_a,) = results.step_maps()
+    assert map_a == results.step_map()
+
+
+def test_results_of_one_platform_may_be_asked_for_by_one_name(store: Store, space: Space) -> None:
+    session(store, staircase(space))
+    results = results_of(store)
+    assert results.of_platforms("simulated").records == results.of_platforms(["simulated"]).records == results.records
+    with pytest.raises(InvalidInputError, match="no results of 's'|no results of 'sim'"):
+        results.of_platforms("sim")
+
+
+def test_a_slot_without_choices_is_no_curve(base: nb.Layer) -> None:
+    store = Store()
+    space = Space("some", (Stage("all", (Slot("fixed", base), Slot("conv", base, {"out_channels": (1, 2, 3)}))),))
+    store.add_space(space)
+    session(store, {layer.id: 1.0 for layer in space.layers})
+    results = results_of(store)
+    assert [curve.slot for curve in results.curves()] == ["conv"]
+    assert results.select(slot="fixed").frame["dimension"].isna().tolist() == [True]
+    assert len(results.steps()) == 1
+
+
 def test_results_survive_a_file(store: Store, space: Space, tmp_path: Path) -> None:
     session(store, staircase(space))
-    results = Results.from_store(store)
+    results = results_of(store)
     results.save(tmp_path / "results.csv")
     again = nb.load_results(tmp_path / "results.csv")
     assert again.step_map() == results.step_map()
-    assert list(again.frame.columns) == COLUMNS
+    assert tuple(again.frame.columns) == COLUMNS
+    results.save(tmp_path / "results.json")
+    assert nb.load_results(tmp_path / "results.json").step_map() == results.step_map()
     with pytest.raises(InvalidInputError, match="saved as .csv"):
-        results.save(tmp_path / "results.json")
+        results.save(tmp_path / "results.xlsx")
 
 
 def test_files_that_hold_no_results_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InvalidInputError, match="lacks the columns space"):
+    with pytest.raises(InvalidInputError, match="lacks the columns platform"):
         nb.load_results(tmp_path / "other.csv")
     with pytest.raises(InvalidInputError, match="cannot read"):
         nb.load_results(tmp_path / "nothing.csv")
@@ -173,7 +227,7 @@ def test_a_graph_is_described_where_its_layers_agree(base: nb.Layer) -> None:
     chain = Graph([base, base.replace(kernel=1)])
     store.add_subjects([chain])
     session(store, {chain.id: 1.0})
-    (row,) = Results.from_store(store).frame.to_dict("records")
+    (row,) = results_of(store).frame.to_dict("records")
     assert (row["arrangement"], row["depth"], row["in_channels"], row["kernel"]) == ("chain", 2, 8, None)
     assert row["ops"] == chain.ops
 
@@ -186,7 +240,7 @@ def test_a_layer_that_computes_something_else_has_no_latency(store: Store, space
     store.add_event(key, Checked(space.layers[4].id, 1e-6, 1.0, 2e-6))
     store.add_event(key, Checked(space.layers[6].id, 4e-3, 1.0, 4e-3, rounding_error=5e-4))
     store.add_event(key, Checked(space.layers[7].id, 6e-3, 1.0, 6e-3, rounding_error=5e-4))
-    results = Results.from_store(store)
+    results = results_of(store)
     rows = results.frame.set_index("subject")
     assert rows.loc[name, "status"] == "failed"
     assert rows.loc[name, "reason"] == f"its output is {error:.2g} off TensorFlow's"
@@ -214,7 +268,7 @@ def test_a_plot_over_names_draws_a_point_for_each() -> None:
 def test_a_plot_draws_every_curve_with_its_steps(store: Store, space: Space) -> None:
     matplotlib = pytest.importorskip("matplotlib", reason="needs nnbehave[plot]")
     session(store, staircase(space))
-    results = Results.from_store(store)
+    results = results_of(store)
     ax = results.plot()
     assert ax.get_xlabel() == "out_channels"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["simulated: staircase 4"]
@@ -228,14 +282,14 @@ def measured_again(store: Store, space: Space, first: float, again: float, near:
     """A flat curve but for one layer that took ``first`` ms, and ``again`` in a process of its own."""
     (sweep,) = space.sweeps()
     names = [layer.id for layer in sweep.layers]
-    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [], {})
+    key = begin(store, names)
     for number in range(12):
         for name in names:
             ms = near if name != names[9] else first if number < 6 else again
             store.add_event(key, Sample(name, number, 0, number // 6, 1, (round(ms * 1e6),) * 3, {}, 0.0))
     store.add_event(key, Retest(names[9], 1, (names[7], names[8], names[10], names[11])))
     store.end_session(key)
-    return Results.from_store(store)
+    return results_of(store)
 
 
 @pytest.mark.parametrize(
@@ -257,35 +311,35 @@ def test_what_stood_alone_stays_is_replaced_or_is_unstable(
         assert row["latency_ms"] == pytest.approx(latency_ms)
 
 
-def test_a_layer_most_of_whose_blocks_were_disturbed_is_noisy(store: Store, space: Space) -> None:
+def test_a_layer_most_of_whose_samples_were_disturbed_is_noisy(store: Store, space: Space) -> None:
     (sweep,) = space.sweeps()
-    key = store.begin_session("simulated", "local", store.add_environment({}), "whole", Settings(), [], {})
+    key = begin(store, [layer.id for layer in sweep.layers])
     for number in range(6):
         for layer in sweep.layers:
             seen = {"disturbed": "preempted"} if layer == sweep.layers[0] and number % 2 else {}
             store.add_event(key, Sample(layer.id, number, 0, 0, 1, (1_000_000,) * 3, seen, 0.0))
             store.add_event(key, Sample(layer.id, number, 0, 0, 1, (9_000_000,) * 3, {"discarded": "stolen"}, 0.0))
     store.end_session(key)
-    frame = Results.from_store(store).frame
+    frame = results_of(store).frame
     assert frame["status"].tolist() == ["noisy"] + ["ok"] * 19
     assert frame["latency_ms"].to_numpy() == pytest.approx(1.0)  # what was discarded is not in it
-    assert (frame["discarded_blocks"] == 6).all()
+    assert (frame["discarded_samples"] == 6).all()
 
 
 @pytest.mark.process
-def test_blocks_are_there_raw_and_normalised(tmp_path: Path, space: Space) -> None:
+def test_samples_can_be_read_raw_and_normalised(tmp_path: Path, space: Space) -> None:
     path = tmp_path / "r.db"
     nb.sweep(space, platforms="simulated?world=2", store=path, progress=False)
-    blocks = nb.load_blocks(path)
-    assert blocks["raw_ms"].gt(0).all()
-    assert blocks["normalised_ms"].notna().all()
-    assert blocks["is_reference"].any()
-    assert set(blocks["bound"]) == {"compute", "memory"}
-    assert blocks.groupby("bound")["exponent"].nunique().eq(1).all()
+    samples = nb.load_samples(path)
+    assert samples["raw_ms"].gt(0).all()
+    assert samples["normalised_ms"].notna().all()
+    assert samples["is_reference"].any()
+    assert set(samples["bound"]) == {"compute", "memory"}
+    assert samples.groupby("bound")["exponent"].nunique().eq(1).all()
 
 
 def test_the_reference_s_own_error_is_in_the_relative_interval(store: Store, space: Space) -> None:
-    session(store, staircase(space) | {REFERENCE + "x": 0.5}, spread=0.02)
-    frame = Results.from_store(store).frame
+    session(store, staircase(space) | {"reference": 0.5}, spread=0.02, references=["reference"])
+    frame = results_of(store).frame
     own = (frame["latency_high_ms"] - frame["latency_low_ms"]) / frame["latency_ms"]
     assert ((frame["relative_high"] - frame["relative_low"]) / frame["relative_latency"] > own).all()

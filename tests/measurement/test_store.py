@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import os
+import math
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,52 +13,79 @@ from nnbehave.design.graph import Graph
 from nnbehave.design.space import Space
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.measurement.converters import Artifact
-from nnbehave.measurement.session.events import Checked, Loaded, Outcome, Process, Retest, Sample
+from nnbehave.measurement.session.events import Checked, Counted, Loaded, Outcome, Process, Retest, Sample, Stopped
 from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.store import SampleRecord, Store
 from nnbehave.measurement.store.schema import VERSION
-from nnbehave.measurement.store.store import BlockRecord, Store
+from nnbehave.measurement.store.session_record import (
+    CountRecord,
+    OutcomeRecord,
+    ProcessRecord,
+    RetestRecord,
+    StopRecord,
+)
+from nnbehave.records import Counts, Environment, Fidelity, Status, StopRule
 from nnbehave.runner.kernels import Kernel
 
 SAMPLE = Sample("layer", 0, 0, 0, 2, (10, 20, 30), {"cpu_ns": 60}, 1.0)
-READ = BlockRecord("layer", 0, 0, pytest.approx(7.5e-6), {"cpu_ns": 60}, 1.0)
+READ = SampleRecord("layer", 0, 0, pytest.approx(7.5e-6), 3, {"cpu_ns": 60}, 1.0)
+HERE = Environment({"machine": "here"}, {"runtime": "1"})
 
 
 def begin(store: Store) -> int:
-    environment = store.add_environment({"machine": "here"})
-    return store.begin_session(
-        "simulated", "local", environment, "whole", Settings(), [1], {"layer": [("layer", 1.0), ("call", -1.0)]}
-    )
+    """Begin a session of one layer, from whose latency that of an empty call is taken."""
+    session = store.begin_session("simulated", "local", store.add_environment(HERE), "whole", Settings(), [1])
+    store.add_terms(session, {"layer": [("layer", 1.0), ("call", -1.0)]})
+    return session
 
 
 def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
     path = tmp_path / "results.db"
     graph = Graph([space.slots[0].base])
     with Store(path) as store:
-        store.add_space(space)
-        store.add_space(space)
+        for _ in range(2):  # a space may be added again
+            key = store.add_space(space)
         session = begin(store)
         artifact = Artifact("/cache/x", "abc", graph.id, "tflite", "1", 0, 10, 0.1, 0.2)
         store.add_event(session, Loaded(graph.id, 0.5, (Kernel("kernel", "int8", False),)), artifact)
+        store.add_event(session, Process(0, 20, True, {"steal_ms": False}))
+        store.add_event(session, Checked("layer", 0.1, 0.9, 0.2, 0.3))
         store.add_event(session, SAMPLE)
         store.add_event(session, Outcome("other", "failed", "why"))
-        store.add_event(session, Process(0, 20, True, {"steal_ms": False}))
         store.add_event(session, Retest("layer", 3, ("left", "right")))
-        assert not next(store.sessions()).finished
+        store.add_event(session, Stopped("layer", StopRule.INTERVAL, 12, 0.01))
+        store.add_event(session, Counted("call", 0.2, {"cycles": 5.0}, ("gelu",)))
+        assert not next(store.sessions()).is_finished
         store.end_session(session)
     with Store(f"sqlite:///{path}", must_exist=True) as store:
         (record,) = store.sessions()
-        assert (record.platform, record.finished, record.settings) == ("simulated", True, Settings())
-        assert record.blocks == [READ]
+        assert record == store.session(session)
+        assert (record.platform, record.target, record.method) == ("simulated", "local", "whole")
+        assert (record.is_finished, record.settings) == (True, Settings())
+        assert (record.asked, record.references) == ({"layer"}, set())
         assert record.terms == {"layer": [("layer", 1.0), ("call", -1.0)]}
-        assert record.retests["layer"]["neighbours"] == ["left", "right"]
-        assert [(row["process"], row["steady"]) for row in record.processes] == [(0, True)]
-        assert record.loads[graph.id]["kernels"] == [Kernel("kernel", "int8", False)]
-        assert record.outcomes["other"]["reason"] == "why"
+        assert record.samples == [READ]
+        assert record.processes == [ProcessRecord(20, True, {"steal_ms": False})]
+        assert record.fidelities == {"layer": Fidelity(0.1, 0.9, 0.2, 0.3)}
+        assert record.outcomes == {"other": OutcomeRecord(Status.FAILED, "why")}
+        assert record.retests == {"layer": RetestRecord(3, ["left", "right"])}
+        assert record.stops == {"layer": StopRecord(StopRule.INTERVAL, 0.01)}
+        assert record.counts == {"call": CountRecord(0.2, Counts({"cycles": 5.0}, ("gelu",)))}
+        assert record.loads[graph.id].kernels == [Kernel("kernel", "int8", False)]
         assert store.subjects()[graph.id] == graph
+        assert store.points() == store.points(key)
         assert set(store.points()[graph.id]) == {("twenty", "conv", "out_channels")}
         assert store.artifacts()[0]["sha256"] == "abc"
-        assert list(store.environments().values()) == [{"machine": "here"}]
+        assert store.environments() == {record.environment: HERE}
         assert list(store.sessions(["tflite"])) == []
+
+
+def test_a_session_is_read_without_its_samples(tmp_path: Path) -> None:
+    with Store(tmp_path / "results.db") as store:
+        store.add_event(begin(store), SAMPLE)
+        (record,) = store.sessions(with_samples=False)
+        assert record.samples == []
+        assert record.asked == {"layer"}
 
 
 def test_two_spaces_of_one_name_are_told_apart(tmp_path: Path, base: nb.Layer) -> None:
@@ -132,7 +158,7 @@ def test_a_read_only_store_is_read_and_not_written(tmp_path: Path) -> None:
     with Store(path) as store:
         store.add_event(begin(store), SAMPLE)
     with Store(path, must_exist=True) as store:
-        assert next(store.sessions()).blocks == [READ]
+        assert next(store.sessions()).samples == [READ]
         with pytest.raises(StoreError, match="readonly"):
             store.add_event(1, SAMPLE)
     url = f"sqlite:///file:{path}?mode=ro&uri=true"
@@ -152,46 +178,54 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_written(tmp_path: Path) 
         with pytest.raises(StoreError, match="full"):
             store.add_event(session, big)
     with Store(path) as store:
-        assert next(store.sessions()).blocks == [READ]
+        assert next(store.sessions()).samples == [READ]
         store.add_event(session, SAMPLE)
 
 
+WRITER = """\
+import sys
+from nnbehave.measurement.store import Store
+from tests.measurement.test_store import SAMPLE, begin
+store = Store(sys.argv[1])
+session = begin(store)
+for i in range(int(sys.argv[2])):
+    store.add_event(session, SAMPLE)
+    print(i + 1, flush=True)
+"""
+
+
+def start_writer(path: Path, samples: int) -> subprocess.Popen[str]:
+    """Start a process that writes samples into a session of its own, and says each that is written."""
+    command = [sys.executable, "-c", WRITER, str(path), str(samples)]
+    root = Path(__file__).parent.parent.parent
+    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+
+
 @pytest.mark.process
-def test_two_writers_wait_for_one_another(tmp_path: Path) -> None:
+def test_writers_wait_for_one_another(tmp_path: Path) -> None:
     path = tmp_path / "results.db"
-    code = (
-        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import SAMPLE, begin\n"
-        "store = Store(sys.argv[1]); session = begin(store)\n"
-        "for _ in range(200): store.add_event(session, SAMPLE)\n"
-    )
-    root = str(Path(__file__).parent.parent)
-    writers = [subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root) for _ in range(3)]
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    writers = [start_writer(path, 100) for _ in range(3)]
+    for writer in writers:
+        with writer:
+            assert writer.stdout is not None
+            assert len(writer.stdout.readlines()) == 100
     with Store(path, must_exist=True) as store:
-        assert [len(record.blocks) for record in store.sessions()] == [200, 200, 200]
+        assert [len(record.samples) for record in store.sessions()] == [100, 100, 100]
 
 
 @pytest.mark.process
-def test_a_killed_writer_leaves_a_store_that_opens_with_all_it_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lines", [1, 30])
+def test_a_killed_writer_leaves_all_that_it_said_was_written(tmp_path: Path, lines: int) -> None:
     path = tmp_path / "results.db"
-    code = (
-        "import sys; from nnbehave.measurement.store.store import Store; from tests.test_store import SAMPLE, begin\n"
-        "store = Store(sys.argv[1]); session = begin(store)\n"
-        "for i in range(10**9): store.add_event(session, SAMPLE); print(i + 1, flush=True)\n"
-    )
-    root = str(Path(__file__).parent.parent)
-    for wait_s in (0.0, 0.05, 0.2):
-        writer = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=root, stdout=subprocess.PIPE, text=True)
+    with start_writer(path, 10**9) as writer:
         assert writer.stdout is not None
-        writer.stdout.readline()
-        time.sleep(wait_s)
-        os.kill(writer.pid, 9)
-        told = 1 + len(writer.stdout.read().splitlines())
-        writer.wait()
-        writer.stdout.close()
-        with Store(path, must_exist=True) as store:
-            written = len([*store.sessions()][-1].blocks)
-        assert told <= written <= told + 1
+        for _ in range(lines):
+            writer.stdout.readline()
+        writer.kill()
+        told = lines + len(writer.stdout.readlines())
+    with Store(path, must_exist=True) as store:
+        written = len([*store.sessions()][-1].samples)
+    assert told <= written <= told + 1
 
 
 @pytest.mark.process
@@ -226,6 +260,7 @@ def test_columns_that_came_later_are_added_when_an_older_store_is_written_to(tmp
     with Store(path) as store:
         key = begin(store)
         store.add_event(key, Checked("some", 0.1, 0.9, 0.2))
-        first, *_, last = (session.checks["some"] for session in store.sessions() if session.checks)
-    assert (first["output_error"], first["output_cosine"]) == (0.5, None)
-    assert (last["output_error"], last["output_cosine"], last["largest_error"]) == (0.1, 0.9, 0.2)
+        first, *_, last = (one.fidelities["some"] for one in store.sessions() if "some" in one.fidelities)
+        assert first.output_error == 0.5
+        assert math.isnan(first.output_cosine)
+        assert (last.output_error, last.output_cosine, last.largest_error) == (0.1, 0.9, 0.2)

@@ -12,7 +12,9 @@ from nnbehave.runner import vulkan
 
 
 class LiteRTGPU(Platform):
-    """``litert-gpu``: WebGPU over Vulkan, on the device that LiteRT chooses. A graph runs there as a whole, or is refused.
+    """``litert-gpu``: WebGPU over Vulkan, on the device that LiteRT chooses.
+
+    A graph that cannot run there as a whole is refused.
 
     LiteRT is told to compute fp32 layers in fp32, because it would otherwise compute them in fp16. Every call reads the
     output back, because a call would otherwise return before anything is computed.

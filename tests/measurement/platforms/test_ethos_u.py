@@ -138,7 +138,7 @@ def test_a_layer_that_runs_on_the_cpu_only_has_no_latency(vela: None) -> None:
     gelu = nb.Layer(op="gelu", height=14, in_channels=32, precision="int16x8")
     row = nb.measure([gelu], "ethos-u:u55-128", progress=False).frame.iloc[0]
     assert row["status"] == "unsupported"
-    assert row["reason"].startswith("all of it is left to the CPU: ")
+    assert row["reason"].startswith("Vela leaves all of it to the CPU: ")
 
 
 @pytest.mark.runtime("tensorflow", "ethosu")

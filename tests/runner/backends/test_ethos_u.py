@@ -91,7 +91,7 @@ def test_a_model_that_is_left_to_the_cpu_has_no_cost() -> None:
     model = _read(_FLOAT, 0, _FLOAT_SAID)
     assert isinstance(model.cost, Unsupported)
     assert str(model.cost) == (
-        "all of it is left to the CPU: Conv2D (Operation has tensor with unsupported DataType Float32 (x0))"
+        "Vela leaves all of it to the CPU: Conv2D (Operation has tensor with unsupported DataType Float32 (x0))"
     )
     assert [kernel.placed for kernel in model.kernels] == [False]
 
