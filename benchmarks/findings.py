@@ -1,28 +1,33 @@
-"""How long the analysers take over ten thousand rows: single layers, pairs and precisions on four platforms.
+"""The seconds that each analyser takes over ten thousand measurements on four platforms.
 
-python benchmarks/findings.py
+    python benchmarks/findings.py
+
+The measurements are of single layers, pairs and precisions. ``records`` is the conversion of a frame, such as one read
+from a CSV file, to typed measurements; an analyser that is given a frame does that first.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 import nnbehave as nb
 from nnbehave.analysis.support import support_matrix
 from nnbehave.design.operators import OPERATORS, get_operator
 from nnbehave.design.operators.blocks import Block
+from nnbehave.records import Execution, Fidelity, Interval, Latency, Measurement, Measurements, Status, Subject
 
-ROWS = 10_000
+COUNT = 10_000
+PLATFORMS = ("a", "b", "c", "d")
 
 
 def layers() -> Iterator[nb.Layer | nb.Graph]:
-    """Yield layers of every kind that an analyser asks for, each with what it is compared with."""
-    blocks = [name for name in sorted(OPERATORS) if isinstance(get_operator(name), Block)]
+    """Yield layers of every kind that an analyser compares, each with what it is compared with."""
+    operators = {name: get_operator(name) for name in sorted(OPERATORS)}
+    blocks = [name for name, op in operators.items() if isinstance(op, Block) and "kernel" in op.required]
     for channels in range(16, 512, 16):
         for height in (7, 14, 28, 56):
             dwconv = nb.Layer(op="dwconv", height=height, in_channels=channels, kernel=3)
@@ -40,36 +45,48 @@ def layers() -> Iterator[nb.Layer | nb.Graph]:
                     yield nb.Layer(op=op, height=height, in_channels=channels, kernel=3)
 
 
-def rows() -> Iterator[dict[str, Any]]:
+def measurements() -> Iterator[Measurement]:
+    """Yield a measurement of each layer on each platform, at 1 % error."""
     rng = np.random.default_rng(0)
-    for platform in ("a", "b", "c", "d"):
-        for of in layers():
-            graph = of if isinstance(of, nb.Graph) else nb.Graph([of])
-            (first, *others) = graph.layers
+    graphs = [of if isinstance(of, nb.Graph) else nb.Graph([of]) for of in layers()]
+    subjects = {graph: Subject.of(graph) for graph in graphs}
+    for platform in PLATFORMS:
+        for graph in graphs:
+            first = graph.layers[0]
             ms = (graph.ops / 5e7 + first.mac_bytes / 1e7 + 0.005) * float(np.exp(0.01 * rng.standard_normal()))
-            yield {
-                **(first.model_dump() if not others else {"precision": "fp32", "batch": 1}),
-                **{"platform": platform, "environment": "e", "method": "whole", "arrangement": graph.arrangement},
-                **{"layers": ";".join(layer.id for layer in graph.layers), "session": 1, "status": "ok", "reason": ""},
-                **{"ops": graph.ops, "mac": first.mac, "mac_bytes": first.mac_bytes, "subject": graph.id},
-                **{"latency_ms": ms, "std_error_ms": 0.01 * ms, "relative_latency": ms, "relative_low": 0.98 * ms},
-                **{"relative_high": 1.02 * ms, "kernels": None, "placement": "full", "output_error": 1e-7},
-                **{"executed_precision": first.precision, "output_cosine": 1.0, "largest_error": 1e-7},
-            }
+            interval = Interval(0.98 * ms, 1.02 * ms)
+            yield Measurement(
+                subject=subjects[graph],
+                platform=platform,
+                target="local",
+                method="whole",
+                environment="e",
+                session=1,
+                status=Status.OK,
+                latency=Latency(ms, interval, 0.01 * ms, ms, interval),
+                execution=Execution(first.precision, "full", (), Fidelity(1e-7, 1.0, 1e-7)),
+            )
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return the seconds that some work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def main() -> None:
-    frame = pd.DataFrame(rows())
-    frame = pd.concat([frame, frame.assign(environment="f")]).head(ROWS).reset_index(drop=True)
+    once = list(measurements())
+    given = Measurements([*once, *(replace(one, environment="f") for one in once)][:COUNT])
+    frame = given.frame
     analysers = [nb.rank_activations, nb.compare_blocks, nb.detect_fusion, nb.compare_precisions, nb.fit_roofline]
     analysers += [nb.fit_scaling, nb.compare_platforms, support_matrix]
-    total = 0.0
+    total = seconds_of(lambda: Measurements.from_frame(frame).records)
+    print(f"{'records':<20} {total:6.2f} s", flush=True)
     for analyse in analysers:
-        began = time.perf_counter()
-        analyse(frame)
-        total += (seconds := time.perf_counter() - began)
+        total += (seconds := seconds_of(lambda analyse=analyse: analyse(given)))
         print(f"{analyse.__name__:<20} {seconds:6.2f} s", flush=True)
-    print(f"{'all':<20} {total:6.2f} s over {len(frame)} rows")
+    print(f"{'all':<20} {total:6.2f} s over {len(given)} measurements")
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nnbehave.analysis.finding import Finding
 from nnbehave.analysis.inputs import layer_of, single_layers
-from nnbehave.analysis.latencies import by_conditions, grouped, ratio, shown_ms
+from nnbehave.analysis.latencies import Ratio, by_conditions, grouped, ratio, shown_ms
 from nnbehave.analysis.layer_names import shape_of
 from nnbehave.errors import InvalidInputError
 from nnbehave.records import Measurement, Measurements
@@ -87,60 +87,72 @@ def compare_blocks(results: Measurements | pd.DataFrame, base: str = "mobilenet_
     stages: list[dict[str, object]] = []
     for (conditions, precision), some in by_conditions(known).items():
         for shape, alike in grouped(some, _shape).items():
-            blocks: dict[str, Measurement] = {}
-            for one in alike:
-                blocks.setdefault(layer_of(one).op, one)
+            blocks = _one_of_each(alike)
             if len(blocks) > 1:
                 about = {**conditions._asdict(), "precision": precision, **dict(zip(_SHAPE, shape, strict=True))}
                 rows += [about | row for row in _relative(blocks, base)]
-                stages.append(about | _stage(blocks.values()))
+                stages.append(about | _stage(blocks))
     if not rows:
         raise InvalidInputError("no two blocks have a latency at one shape: measure several with all else equal")
     return Blocks(pd.DataFrame(rows, columns=_COLUMNS), pd.DataFrame(stages))
+
+
+class _Block(NamedTuple):
+    """A block at one shape."""
+
+    op: str
+    measured: Measurement
+    ops: int
+    mac: int
+
+    def over(self, other: _Block) -> Ratio:
+        """Return the latency of this block over that of another."""
+        return ratio(self.measured, other.measured)
 
 
 def _shape(one: Measurement) -> tuple[int, ...]:
     return tuple(getattr(layer_of(one), name) for name in _SHAPE)
 
 
-def _relative(blocks: Mapping[str, Measurement], base: str) -> Iterator[dict[str, object]]:
+def _one_of_each(alike: Sequence[Measurement]) -> list[_Block]:
+    """Return the first measurement of each block."""
+    first: dict[str, Measurement] = {}
+    for one in alike:
+        first.setdefault(layer_of(one).op, one)
+    return [_Block(op, one, one.subject.ops, one.subject.mac) for op, one in first.items()]
+
+
+def _relative(blocks: Sequence[_Block], base: str) -> Iterator[dict[str, object]]:
     """Yield the row of each block, relative to the base or to the block with the fewest OPs."""
-    over = blocks.get(base) or min(blocks.values(), key=lambda one: one.subject.ops)
-    ops, mac = over.subject.ops, over.subject.mac
-    for op, one in blocks.items():
+    fewest = min(blocks, key=lambda block: block.ops)
+    over = next((block for block in blocks if block.op == base), fewest)
+    for block in blocks:
         yield {
-            "op": op,
-            "base": layer_of(over).op,
-            "latency_ms": shown_ms(one),
-            **ratio(one, over).named("relative"),
-            "relative_ops": one.subject.ops / ops if ops else math.nan,
-            "relative_mac": one.subject.mac / mac,
+            "op": block.op,
+            "base": over.op,
+            "latency_ms": shown_ms(block.measured),
+            **block.over(over).named("relative"),
+            "relative_ops": block.ops / over.ops if over.ops else math.nan,
+            "relative_mac": block.mac / over.mac,
         }
 
 
-def _stage(blocks: Collection[Measurement]) -> dict[str, object]:
+def _stage(blocks: Sequence[_Block]) -> dict[str, object]:
     """Return the fastest of the blocks, and how often their OPs and mac put two of them in the wrong order."""
-    first = next(iter(blocks))
-    fastest = min(blocks, key=lambda one: ratio(one, first).value)
-    ordered = [pair for pair in combinations(blocks, 2) if _is_order_certain(*pair)]
-    slower = [ratio(one, two).value > 1 for one, two in ordered]
-    wrong_ops = [
-        (one.subject.ops > two.subject.ops) != known for (one, two), known in zip(ordered, slower, strict=True)
-    ]
-    wrong_mac = [
-        (one.subject.mac > two.subject.mac) != known for (one, two), known in zip(ordered, slower, strict=True)
-    ]
+    fastest = min(blocks, key=lambda block: block.over(blocks[0]).value)
+    pairs, ops_wrong, mac_wrong = 0, 0, 0
+    for one, two in combinations(blocks, 2):
+        value, low, high = one.over(two)
+        if low <= 1 <= high:
+            continue  # the order of the two is not certain
+        pairs += 1
+        ops_wrong += (one.ops > two.ops) != (value > 1)
+        mac_wrong += (one.mac > two.mac) != (value > 1)
     return {
-        "fastest": layer_of(fastest).op,
-        "sure": all(ratio(one, fastest).low > 1 for one in blocks if one is not fastest),
+        "fastest": fastest.op,
+        "sure": all(block.over(fastest).low > 1 for block in blocks if block is not fastest),
         "blocks": len(blocks),
-        "pairs": len(ordered),
-        "ops_wrong": sum(wrong_ops) / max(1, len(ordered)),
-        "mac_wrong": sum(wrong_mac) / max(1, len(ordered)),
+        "pairs": pairs,
+        "ops_wrong": ops_wrong / max(1, pairs),
+        "mac_wrong": mac_wrong / max(1, pairs),
     }
-
-
-def _is_order_certain(one: Measurement, two: Measurement) -> bool:
-    """True if the interval of the ratio of two latencies does not hold 1."""
-    _, low, high = ratio(one, two)
-    return not low <= 1 <= high

@@ -58,16 +58,6 @@ def panels(count: int) -> list[Axes]:
     return list(grid.flat[:count])
 
 
-def figure_of(ax: Axes) -> Figure:
-    """Return the figure that axes are on, to save or to close it."""
-    from matplotlib.figure import Figure
-
-    figure = ax.figure
-    while not isinstance(figure, Figure):  # a part of another figure
-        figure = figure.figure
-    return figure
-
-
 # ---------------------------------------------------------------------- curves
 
 

@@ -164,7 +164,7 @@ def test_it_is_drawn_in_the_order_of_the_ratios() -> None:
 costs = st.dictionaries(st.sampled_from(["relu", "relu6", "swish", "gelu"]), st.floats(0.5, 20), min_size=1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(costs, st.floats(1e-3, 1e3), st.randoms(use_true_random=False))
 def test_neither_the_unit_nor_the_order_changes_a_ratio(costs: dict[str, float], factor: float, random: Random) -> None:
     some = rows(costs=costs)

@@ -273,7 +273,7 @@ def test_an_input_without_single_layers_is_refused(results: Any, message: str) -
         fit_roofline(results)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.floats(1e-3, 1e3))
 def test_a_slower_machine_has_lower_roofs_and_the_same_ridge(seed: int, factor: float) -> None:
     measured = planted(seed, error=0.02)
@@ -284,7 +284,7 @@ def test_a_slower_machine_has_lower_roofs_and_the_same_ridge(seed: int, factor: 
         assert after[name] == pytest.approx(before[name])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 1000), st.randoms(use_true_random=False))
 def test_the_order_of_measurements_is_irrelevant(seed: int, random: Random) -> None:
     measured = planted(seed, error=0.02)

@@ -261,7 +261,7 @@ def test_it_is_told_in_words_and_drawn() -> None:
 noise = st.lists(st.floats(-0.3, 0.3), min_size=4, max_size=4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(noise, st.floats(1e-3, 1e3), st.floats(0.0, 0.05))
 def test_the_unit_changes_no_exponent_and_no_ratio(noise: list[float], factor: float, error: float) -> None:
     rows = times(sweep(1.5, error=error), np.exp(noise))
@@ -271,7 +271,7 @@ def test_the_unit_changes_no_exponent_and_no_ratio(noise: list[float], factor: f
     pd.testing.assert_frame_equal(one.points[columns], other.points[columns])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(noise, st.randoms(use_true_random=False))
 def test_the_order_of_measurements_is_irrelevant(noise: list[float], random: Random) -> None:
     sweeps = [sweep(1.5), sweep(1.5, DWCONV), sweep(1.0, CONV, "batch"), sweep(1.4, session=2)]

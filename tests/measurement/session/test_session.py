@@ -22,6 +22,8 @@ from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import Worker
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def artifacts(base: nb.Layer) -> dict[str, Artifact]:
