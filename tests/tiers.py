@@ -24,7 +24,7 @@ import pytest
 TIERS = ("unit", "process", "runtime", "setup")
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "openvino", "tensorflow", "tflite_runtime"}
 STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
-_RUNNER_OF_A_RUNTIME = re.compile(r"^nnbehave\.runner\.backends\.(?!simulated)")
+_RUNNER_OF_A_RUNTIME = re.compile(r"^nnbehave\.runner\.backends\.(?!simulated|adb)")  # adb starts a tool on a device
 
 
 def tier_of(item: pytest.Item) -> str:
