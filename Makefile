@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 help:
 	@echo "make study       install everything, sweep spaces/quickstart.yaml here, print the channels to keep"
 	@echo "make test        install everything, then ruff, mypy, and the tests that need nothing else"
-	@echo "make test-setup  the tests of platforms that are fetched or set up first; those that cannot run here are skipped"
+	@echo "make test-setup  the tests that fetch or set up something first, or take minutes; some may be skipped here"
 	@echo "make bench       run every script of benchmarks/, each as small as a laptop finishes; some forty minutes"
 
 $(VENV)/.installed: pyproject.toml

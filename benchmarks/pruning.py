@@ -1,10 +1,10 @@
-"""How long pruning and exporting take: the goal is a second for either, with every finding there can be.
+"""Times pruning and exporting; the goal for each is one second, with findings of every kind.
 
-    python benchmarks/pruning.py        # a minute, which is the sweep of table1
+    python benchmarks/pruning.py        # a minute, most of it the sweep of table1
 
-The findings are of the platform ``simulated``, which takes time by a law, so that all 10,000 layers of the paper's
-Table 1 have a latency; how long pruning takes depends on how many there are, not on what they say. A tool that cannot
-take in what a space has is listed with its reason.
+The findings come from the platform ``simulated``, which takes time by a law, so all 10,000 layers of the paper's Table
+1 have a latency. The time of pruning depends on the number of findings, not on their content. If a tool cannot take a
+space, the reason is printed.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 import nnbehave as nb
-from nnbehave import analysis as analysers
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning.exporters import EXPORTERS
+from nnbehave.pruning.findings import collect
 
 PLATFORM = "simulated?law=staircase&width=16&noise=0.003"
-ANALYSERS = ("rank_activations", "detect_fusion", "compare_blocks", "compare_precisions", "fit_scaling")
 TIMES = 5
+Value = TypeVar("Value")
 
 
 def main() -> None:
     for name in ("table1", "ofa_mobilenet_v3", "metapruning_mobilenet_v1"):
         space = nb.load_space(name)
-        findings = found_in(nb.sweep(space, platforms=PLATFORM, method="estimated"))
+        findings = collect(nb.sweep(space, platforms=PLATFORM, method="estimated")).findings
         pruned, seconds = timed(lambda space=space, findings=findings: nb.prune(space, findings))
         print(f"\n{pruned}\n  {len(findings)} findings; pruning took {seconds:.3f} s")
         with TemporaryDirectory() as folder:
-            for format, exporter in EXPORTERS.items():
+            for format, exporter in EXPORTERS.all().items():
                 file = Path(folder) / f"space{exporter.suffixes[0]}"
                 try:
                     _, seconds = timed(lambda pruned=pruned, format=format, file=file: pruned.export(format, file))
@@ -43,19 +43,8 @@ def main() -> None:
                     print(f"  {format:<14} refused: {error}")
 
 
-def found_in(results: nb.Results) -> list[object]:
-    """Return every finding that there is in results."""
-    found: list[object] = list(results.step_maps())
-    for analyse in ANALYSERS:
-        try:
-            found.append(getattr(analysers, analyse)(results))
-        except InvalidInputError as error:
-            print(f"  {analyse}: {error}")
-    return found
-
-
-def timed(do: Callable[[], Any]) -> tuple[Any, float]:
-    """Return what a function returns, and the median of the seconds that it takes."""
+def timed(do: Callable[[], Value]) -> tuple[Value, float]:
+    """Return the value of a function, and the median of its times in seconds."""
     seconds = []
     for _ in range(TIMES):
         start = time.perf_counter()

@@ -1,10 +1,10 @@
 """How much each threshold of the step detection and of the search matters.
 
-    python benchmarks/steps_thresholds.py           # some half an hour on one core
+    python benchmarks/steps_thresholds.py [NAME …]     # all of them: half an hour on one core
 
 Each threshold of ``nnbehave.analysis.steps.thresholds`` is halved and doubled, the others left as they are. A line
-shows how many of 90 curves of known truth (15 classes, 0.3 % to 3 % noise) get the right kind and width, and how many
-get another answer than by default. For a threshold of the search it shows 30 searches from 1 to 1000 instead, and how
+shows how many of 60 curves of known truth (15 classes, 0.3 % to 3 % noise) get the right kind and width, and how many
+get another answer than by default. For a threshold of the search it shows 15 searches from 1 to 1000 instead, and how
 many n they measured in all.
 """
 
@@ -19,7 +19,7 @@ import synthetic
 
 SEARCH_FROM = "DENSE_SEED"  # the thresholds from this one on belong to the search
 FIXED = ("LARGEST_N", "MAX_WIDTH", "COMPARED_AT")  # limits of what is looked at
-CURVES, SEARCHES = 6, 2  # for each class
+CURVES, SEARCHES = 4, 1  # for each class
 Value = float | tuple[int, ...]
 
 

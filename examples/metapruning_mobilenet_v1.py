@@ -1,14 +1,14 @@
-"""How far step maps shrink MetaPruning's space of MobileNetV1: as the paper counts, and by the space's own rule.
+"""How far step maps shrink MetaPruning's space of MobileNetV1: as the paper counts, and with its own candidates.
 
     pip install "nnbehave[all]"
-    python examples/metapruning_mobilenet_v1.py [--lost] [--platform tflite …]         # some minutes where it measures
+    python examples/metapruning_mobilenet_v1.py [--lost] [--platform tflite …]         # a few minutes for each platform
 
 The paper (section 5) writes 30^14 to 4^14, as if each of the 14 layers had the 30 candidates of the first.
-MetaPruning's own rule takes steps of 3 % of each layer's channels, which pass most steps of latency by: of a wide layer
-nearly every candidate is the best of its step. What a platform's steps are is measured over the output channels of one
-convolution of MobileNetV1, and transferred to the others. ``--lost`` adds what MetaPruning's space loses where a layer
-takes the time of its steps for each channel that it reads: fewer channels make the next layer faster too, which a step
-does not show.
+MetaPruning's own candidates are 3 % of a layer's channels apart. In a wide layer that is often more than the width of a
+latency step, so nearly every candidate is the best of its step. The steps of a platform are measured over the output
+channels of one convolution of MobileNetV1, and transferred to the other layers. ``--lost`` adds the networks that
+MetaPruning's space loses if the latency of a layer is proportional to the channels that it reads: fewer channels make
+the next layer faster too, which a step map does not show.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HIGH = 1024  # channels of the widest layer
 
 
 def paper_space() -> Space:
-    """Return 14 layers of 3 to 32 channels, as the paper counts."""
+    """Return a space of 14 layers with 3 to 32 channels each, as the paper counts."""
     base = nb.Layer(op="conv", height=14, in_channels=32, out_channels=32, kernel=1, activation="relu6")
     slots = (Slot(f"conv{i}", base, {"out_channels": tuple(range(3, 33))}) for i in range(1, 15))
     return Space("paper", (Stage("all", tuple(slots)),))
@@ -41,8 +41,8 @@ def ideal(width: int) -> nb.StepMap:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", action="append", default=[], help="a platform to measure; may be repeated")
-    parser.add_argument("--lost", action="store_true", help="say what the smaller space has lost")
-    parser.add_argument("--tolerance", type=float, default=0.0, help="how much slower still counts as just as fast")
+    parser.add_argument("--lost", action="store_true", help="print what the smaller space has lost")
+    parser.add_argument("--tolerance", type=float, default=0.0, help="the share that still counts as equally fast")
     parser.add_argument("--keep-smallest", action="store_true", help="keep the smallest width of each layer too")
     parser.add_argument("--store", default=None, help="where to keep the measurements")
     given = parser.parse_args()
@@ -67,14 +67,14 @@ def main() -> None:
 
 
 def line(name: str, found: nb.StepMap, spaces: tuple[Space, ...], **how: object) -> list[nb.PrunedSpace]:
-    """Print by how much each space shrinks: as the paper counts, and as it is."""
+    """Print how far each space shrinks, and return the pruned spaces."""
     shrunk = [nb.prune(space, found, **how) for space in spaces]
     print(f"{name:<44} " + " ".join(f"{f'10^{pruned.log10_reduction:.2f}':>21}" for pruned in shrunk))
     return shrunk
 
 
 def lose(pruned: nb.PrunedSpace, width: int) -> None:
-    """Print what is left within the budgets that some network left keeps to."""
+    """Print the capacity that is left, at the budgets that some network left meets."""
 
     def latency(layer: nb.Layer) -> float:
         reads = 1 if layer.op == "dwconv" else layer.in_channels

@@ -1,11 +1,11 @@
-"""Squeeze-and-excitation out of MnasNet's space, where a platform says so: the paper's 32 times (section 5).
+"""Removes squeeze-and-excitation from MnasNet's space if a platform is slow at it: the paper's 32 times (section 5).
 
     pip install "nnbehave[all]"
     python examples/mnasnet_without_se.py [--platform ethos-u:u55-256 --platform tflite]       # some two minutes
 
-Each of the space's five blocks may have squeeze-and-excitation or not. On a CPU it costs little; an NPU that has no
-quick way to average a whole feature map, or to multiply it by a vector, pays several times the block for it, and there
-the space halves once for each block.
+Each of the five blocks of the space may have squeeze-and-excitation or not. On a CPU it costs little. On an NPU that is
+slow at averaging a whole feature map, or at multiplying it by a vector, it costs several times the block. There the
+space halves once for each block.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
-"""A latency-aware search by Optuna, in a whole space and in what a step map leaves of it: which finds sooner?
+"""Compares a latency-aware search by Optuna in a whole space and in the pruned space: which finds a network sooner?
 
     pip install "nnbehave[all]" scikit-learn optuna
     python examples/optuna_latency_aware_nas.py [--platform tflite] [--seeds 20]         # some ten minutes
 
-Three convolutions of 4 to 32 channels, trained on scikit-learn's digits by one compiled step: channels that a network
-lacks are masked. A trial draws a network; one over the latency budget, by the latency table, is not trained. What is
-counted is how many trials it takes until a network within the budget is as accurate as one in ten random ones within
-it. The pruned space is searched as steps leave it, and with the smallest width of each layer kept too: the next layer
-pays for every channel that it reads, which the steps of this one do not show. Digits are easy and the space is small,
-so that the figures are of this example, not of NAS.
+The networks are three convolutions of 4 to 32 channels, trained on scikit-learn's digits. One compiled step trains all
+of them: channels that a network lacks are masked. Each trial draws a network. If the latency table says that it is over
+the latency budget, it is not trained. The score of a search is the number of trials until a network within the budget
+is as accurate as the best tenth of random ones within it. The pruned space is searched as the steps leave it, and also
+with the smallest width of each layer kept: the next layer takes time for every channel that it reads, which the steps
+of this layer do not show. The digits are easy and the space is small, so the figures hold for this example, not for NAS
+in general.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ CHANNELS = tuple(range(4, 33, 2))
 HIGHEST = max(CHANNELS)
 STRIDES = (1, 2, 1)
 STEPS, RATE = 60, 0.01
-GIVEN_UP = 100  # trials
-TRIED = 30  # random networks that tell what to aim at
+GIVEN_UP = 100  # trials after which a search gives up
+TRIED = 30  # random networks that set the target accuracy
 
 
 def make_space() -> Space:
-    """Return three convolutions, each reading the one before."""
+    """Return the space of three convolutions, each of which reads the one before."""
     slots, size, before = [], 8, 1
     for i, stride in enumerate(STRIDES):
         fields = {"kernel": 3, "stride": stride, "activation": "relu"}
@@ -48,7 +49,7 @@ def make_space() -> Space:
 
 
 class Trainer:
-    """Trains networks of the space, all by one compiled step, and keeps what each scored."""
+    """Trains networks of the space by one compiled step, and remembers their scores."""
 
     def __init__(self) -> None:
         import tensorflow as tf
@@ -79,7 +80,7 @@ class Trainer:
         return list(zip(flat[::2], flat[1::2], strict=True)), moments
 
     def _accuracy(self, channels: tuple[int, ...]) -> float:
-        """Train a network from a seed of its own, and return its accuracy on the test images."""
+        """Train a network from its own seed, and return its accuracy on the test images."""
         tf, rng = self.tf, np.random.default_rng(channels)
         masks = [tf.constant((np.arange(HIGHEST) < n).astype(np.float32)) for n in channels]
         shapes = [(3, 3, 1, HIGHEST), (3, 3, HIGHEST, HIGHEST), (3, 3, HIGHEST, HIGHEST), (HIGHEST, 10)]
@@ -99,7 +100,7 @@ class Trainer:
 
 
 def network(space: Space, channels: tuple[int, ...]) -> list[nb.Layer]:
-    """Return the layers of a network."""
+    """Return the layers of the network with the given widths."""
     before = 1
     layers = []
     for slot, n in zip(space.slots, channels, strict=True):
@@ -111,7 +112,7 @@ def network(space: Space, channels: tuple[int, ...]) -> list[nb.Layer]:
 def trials_needed(
     space: nb.PrunedSpace, latency: Latency, trainer: Trainer, budget_ms: float, target: float, seed: int
 ) -> int:
-    """Return after how many trials a network within the budget reaches the target."""
+    """Return the number of trials until a network within the budget reaches the target."""
     reached = []
 
     def objective(trial: optuna.Trial) -> float:

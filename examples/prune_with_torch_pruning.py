@@ -1,13 +1,13 @@
-"""Torch-Pruning with a platform's steps: a uniform ratio, against widths at the ends of steps.
+"""Prunes a network with Torch-Pruning by a uniform ratio, and to widths at the ends of a platform's steps.
 
     pip install "nnbehave[tensorflow,litert]" torch torch-pruning scikit-learn
     python examples/prune_with_torch_pruning.py [--platform tflite] [--ratio 0.45]         # a minute or two
 
-A network of three convolutions is trained on scikit-learn's digits, then pruned twice by Torch-Pruning to about the
-same number of channels: by one ratio for all layers, and to the widths nearest to it of those that are worth keeping
-on the platform. Which these are is measured over the output channels of the last convolution; the others, which differ
-from it by channels alone, are taken to have the same steps. Both are fine-tuned alike, and measured whole. Digits are
-easy and the test images few, so that the figures are of this example, not of pruning.
+A network of three convolutions is trained on scikit-learn's digits. Torch-Pruning prunes it twice to about the same
+number of channels: by one ratio for all layers, and to the nearest widths that are worth keeping on the platform. The
+steps are measured over the output channels of the last convolution; the other convolutions differ from it only in
+channels, and get the same steps. Both pruned networks are fine-tuned equally, and measured whole. The digits are easy
+and the test images few, so the figures hold for this example, not for pruning in general.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def make_network() -> torch.nn.Sequential:
 
 
 class Digits:
-    """Images of digits, to train networks on and to test them."""
+    """Images of digits to train and test networks."""
 
     def __init__(self) -> None:
         x, y = load_digits(return_X_y=True)
@@ -66,13 +66,13 @@ class Digits:
 
     @torch.no_grad()
     def accuracy(self, network: torch.nn.Module) -> float:
-        """Return the share of the test images that it knows."""
+        """Return the share of the test images that a network classifies correctly."""
         network.eval()
         return (network(self.test_x).argmax(1) == self.test_y).float().mean().item()
 
 
 def convolutions(network: torch.nn.Module) -> dict[str, nb.Layer]:
-    """Return the convolutions that a network has by now; batch normalisation is folded into them."""
+    """Return the convolutions of a network by name; batch normalisation is folded into them."""
     like = nb.Layer(op="conv", height=SIZE, in_channels=1, out_channels=1, kernel=3, activation="relu")
     return {
         name: like.replace(in_channels=module.in_channels, out_channels=module.out_channels)
@@ -82,14 +82,14 @@ def convolutions(network: torch.nn.Module) -> dict[str, nb.Layer]:
 
 
 def as_graph(network: torch.nn.Module) -> nb.Graph:
-    """Return what is measured: the network's layers, whose weights do not matter to latency."""
+    """Return the graph to measure: the layers of a network. Their weights do not matter to latency."""
     layers = list(convolutions(network).values())
     pool = nb.Layer(op="globalavgpool", height=SIZE, in_channels=layers[-1].out_channels)
     return nb.Graph([*layers, pool, nb.Layer(op="dense", in_channels=pool.in_channels, out_channels=CLASSES)])
 
 
 def widths_worth_keeping(network: torch.nn.Module, platform: str, store: str | None) -> nb.PrunedSpace:
-    """Return the network's space of widths, without those that a wider layer is as fast as, but for 5 %."""
+    """Return the space of a network's widths, without those for which a wider layer is at most 5 % slower."""
     slots = tuple(
         Slot(name, layer, {"out_channels": tuple(range(4, layer.out_channels + 1))}, follows=layer.in_channels > 1)
         for name, layer in convolutions(network).items()
@@ -101,11 +101,12 @@ def widths_worth_keeping(network: torch.nn.Module, platform: str, store: str | N
 
 
 def nearest(widths: list[int], wanted: float) -> int:
+    """Return the width closest to the wanted one."""
     return min(widths, key=lambda width: abs(width - wanted))
 
 
 def prune(trained: torch.nn.Module, **how: Any) -> torch.nn.Module:
-    """Return a pruned copy; ``how`` is what a pruner takes, with modules by name."""
+    """Return a pruned copy of a network; ``how`` has the arguments of a pruner, with modules by name."""
     network = deepcopy(trained)
     if ratios := how.get("pruning_ratio_dict"):
         how["pruning_ratio_dict"] = {network.get_submodule(name): ratio for name, ratio in ratios.items()}
@@ -120,7 +121,7 @@ def main() -> None:
     parser.add_argument("--ratio", type=float, default=0.45, help="the share of each layer's channels to prune")
     parser.add_argument("--store", default=None, help="where to keep the measurements")
     given = parser.parse_args()
-    torch.set_num_threads(1)  # the network is too small for more to pay
+    torch.set_num_threads(1)  # the network is too small to gain from more threads
     digits, trained = Digits(), make_network()
     digits.train(trained, EPOCHS)
     pruned = widths_worth_keeping(trained, given.platform, given.store)

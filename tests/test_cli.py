@@ -139,8 +139,8 @@ def test_a_space_is_pruned_and_exported(space: Path, tmp_path: Path) -> None:
         (["--export", "optuna", "-o", "no/space.json"], "there is no folder 'no'"),
         (["--export", "optuna"], "--export and --output go together"),
         (["-o", "space.json"], "--export and --output go together"),
-        (["--platform", "tflite"], "no results of tflite; these are of simulated?width=8"),
-        (["--dimension", "kernels"], "dimension: step maps speak of in_channels, out_channels, height, width, not of"),
+        (["--platform", "tflite"], "no results of 'tflite'; these are of simulated?width=8"),
+        (["--dimension", "kernels"], "dimension: expected one of in_channels, out_channels, height, width, got"),
         (["--tolerance", "-1"], "Invalid value"),
     ],
 )

@@ -1,6 +1,7 @@
-"""Stores, results, step maps, tables, cards and pruned spaces that an earlier version wrote are still read.
+"""Files that version 0.1 wrote are read: those of tests/data/version_0_1.
 
-The platform's step is 4 channels wide and takes 40 µs; it refuses 7 channels.
+They are of a sweep of twenty layers on the simulated platform. The platform's step is 4 channels wide and takes 40 µs;
+it refuses 7 channels.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def store(tmp_path: Path) -> Path:
 
 def check_results(results: nb.Results) -> None:
     """Check that results say what was planted."""
-    frame = results.of_platforms(PLATFORM).frame.set_index("out_channels")
+    frame = results.select(platform=PLATFORM, space="twenty").frame.set_index("out_channels")
     assert frame.index.tolist() == list(range(1, 21))
     assert frame.loc[7, "status"] == "unsupported"
     assert frame.loc[7, "reason"] == "the simulated platform takes no out_channels of 7"
@@ -40,23 +41,24 @@ def check_results(results: nb.Results) -> None:
     planted = [0.04 * math.ceil(n / 4) for n in measured.index]
     assert measured["latency_ms"].tolist() == pytest.approx(planted, rel=0.01)
     assert measured["relative_latency"].notna().all()
-    assert results.step_map(platform=PLATFORM).best_channels() == [4, 8, 12, 16, 20]
+    assert results.step_map(platform=PLATFORM, space="twenty").best_channels() == [4, 8, 12, 16, 20]
 
 
 def test_a_store_is_read(store: Path) -> None:
     results = nb.load_results(store)
     check_results(results)
-    exact = results.of_platforms("simulated").frame
+    exact = results.select(platform="simulated", space="exact").frame
     assert exact["method"].tolist() == ["estimated"] * 2
     assert exact["latency_ms"].tolist() == [0.06, 0.06]
     assert exact["cycles"].tolist() == [60_000.0, 60_000.0]
 
 
 def test_a_store_gives_the_latencies_that_version_0_1_derived_from_it(store: Path) -> None:
-    now, then = (nb.load_results(path).of_platforms(PLATFORM).frame for path in (store, FILES / "results.csv"))
+    now, then = (nb.load_results(path) for path in (store, FILES / "results.csv"))
     columns = ["latency_ms", "latency_low_ms", "latency_high_ms", "std_error_ms", "relative_latency"]
     for column in columns:
-        assert now[column].tolist() == pytest.approx(then[column].tolist(), rel=1e-9, nan_ok=True)
+        before, after = (each.select(platform=PLATFORM, space="twenty").frame[column].tolist() for each in (then, now))
+        assert after == pytest.approx(before, rel=1e-9, nan_ok=True)
 
 
 def test_samples_of_a_store_are_read(store: Path) -> None:

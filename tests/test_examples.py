@@ -51,6 +51,7 @@ def test_squeeze_and_excitation_leaves_mnasnet_on_an_npu() -> None:
     assert "2^5 = 32" in told
 
 
+@pytest.mark.setup
 @pytest.mark.runtime("tensorflow")
 def test_a_search_is_as_good_in_what_is_left() -> None:
     pytest.importorskip("optuna", reason="needs optuna")

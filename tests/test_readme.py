@@ -62,8 +62,11 @@ def test_the_files_that_it_links_to_exist() -> None:
 def test_its_python_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every platform that it names is replaced by the simulated one, by estimates, which take one process."""
     monkeypatch.chdir(tmp_path)
-    sweep = nb.sweep
+    sweep, check_fusion = nb.sweep, nb.check_fusion
     monkeypatch.setattr(nb, "sweep", lambda *given, **named: sweep(*given, **simulated(named)))
+    few = {"rounds": 6, "shapes": [(8, 16)], "progress": False}
+    monkeypatch.setattr(nb, "check_fusion", lambda *given: check_fusion(*given, **few), raising=False)
+    monkeypatch.setattr("nnbehave.studies.fusion._PROCESSES", 3)
     names = {"nb": nb}
     texts = python_blocks(of_a_model=False)
     assert len(texts) >= 4

@@ -4,7 +4,7 @@
 ``unit``     starts no process and loads no runtime; the tier of every test that names no other
 ``process``  starts processes, but no runtime: the simulated platform in a runner, a server on this machine
 ``runtime``  converts or measures with a real runtime, such as TensorFlow Lite
-``setup``    needs something prepared or fetched first, such as the emulated Arm core
+``setup``    needs something prepared or fetched first, such as the emulated Arm core, or takes minutes
 ============ ====================================================================================================
 
 ``runtime`` takes the modules that the test needs: ``@pytest.mark.runtime("tensorflow", "openvino")``. The test is
@@ -24,7 +24,7 @@ import pytest
 TIERS = ("unit", "process", "runtime", "setup")
 RUNTIMES = {"ai_edge_litert", "onnxruntime", "openvino", "tensorflow", "tflite_runtime"}
 STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
-_RUNNER_OF_A_RUNTIME = re.compile(r"^nnbehave\.runner\.backends\.(?!simulated)")
+_RUNNER_OF_A_RUNTIME = re.compile(r"^nnbehave\.runner\.backends\.(?!simulated|adb)")  # adb starts a tool on a device
 
 
 def tier_of(item: pytest.Item) -> str:

@@ -29,7 +29,7 @@ from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.shards import LAYERS_PER_SHARD, shards_of
 from nnbehave.measurement.store import SessionRecord, Store
 from nnbehave.measurement.targets import get_target
-from nnbehave.records import Environment, Measurement, Measurements, Point, Status, Subject
+from nnbehave.records import Environment, Measurement, Measurements, Status, Subject
 
 _LOG = logging.getLogger("nnbehave")
 Curves = Sequence[Sequence[Layer | Graph]]
@@ -247,7 +247,7 @@ class Engine:
             for subject, graph in self._subjects.items():
                 one = Measurement(Subject.of(graph), name, self._target.name, "none", "", 0, Status.FAILED, reason)
                 if (name, subject) not in known:
-                    yield from [replace(one, point=Point(*point)) for point in points.get(subject, ())] or [one]
+                    yield from [replace(one, point=point) for point in points.get(subject, ())] or [one]
 
     def sessions(self) -> Iterator[SessionRecord]:
         """Yield the sessions on these platforms that the store has, with their samples."""

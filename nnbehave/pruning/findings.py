@@ -1,4 +1,4 @@
-"""The findings that pruning goes by: taken from what the caller gives, and sorted by platform."""
+"""The findings that pruning uses: collected from the arguments of the caller, and sorted by platform."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def by_platform(
 
 
 def _parts(finding: UsableFinding, dimension: str | None) -> list[tuple[str, UsableFinding]]:
-    """Return what a finding says about each of its platforms."""
+    """Return each platform of a finding, with the part of the finding that is about it."""
     if isinstance(finding, StepMap):
         if finding.origin is None and dimension is None:
             warnings.warn(

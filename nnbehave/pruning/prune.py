@@ -24,7 +24,7 @@ def prune(
     dimension: str | None = None,
     transfer: bool = False,
 ) -> PrunedSpace:
-    """Return a smaller search space: without the values that findings show not to be worth searching.
+    """Return a search space without the values that findings show not to be worth searching.
 
     The method is that of Tang et al. (MLSys 2021, section 5).
 
@@ -128,7 +128,7 @@ def _checked(
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What is done with one choice.
+    """The values to remove from one choice.
 
     ``has_finding`` is False if no finding is about the choice. ``why_whole`` is the reason if nothing is removed.
     """
@@ -140,7 +140,7 @@ class _Verdict:
 
 @dataclass
 class _OnPlatform:
-    """What the rules conclude about one choice from the findings of one platform."""
+    """The conclusions of the rules about one choice from the findings of one platform."""
 
     removed: dict[Scalar, Removed] = field(default_factory=dict)
     undecided: list[str] = field(default_factory=list)
@@ -154,7 +154,7 @@ def _judge(
     rules: Sequence[AnyRule],
     combine: str,
 ) -> _Verdict:
-    """Return what is done with one choice, from the conclusions for each platform."""
+    """Return the verdict about one choice, from the conclusions for each platform."""
     conclusions = {name: _conclude(slot, dimension, name, some, rules) for name, some in findings.items()}
     has_finding = any(each.has_finding for each in conclusions.values())
     is_gone = any if combine == "all" else all
@@ -181,7 +181,7 @@ def _judge(
 def _conclude(
     slot: Slot, dimension: str, platform: str, findings: Sequence[UsableFinding], rules: Sequence[AnyRule]
 ) -> _OnPlatform:
-    """Return what the rules conclude about one choice from the findings of one platform."""
+    """Return the conclusions of the rules about one choice from the findings of one platform."""
     found = _OnPlatform()
     for rule in rules:
         of_rule = [finding for finding in findings if isinstance(finding, rule.findings)]

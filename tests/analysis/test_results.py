@@ -9,7 +9,7 @@ import pytest
 import nnbehave as nb
 from nnbehave.analysis.results import Results
 from nnbehave.design.graph import Graph
-from nnbehave.design.space import Space
+from nnbehave.design.space import Slot, Space, Stage
 from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.measurement.derive import Derivation
 from nnbehave.measurement.session.events import Checked, Outcome, Retest, Sample
@@ -186,6 +186,17 @@ def test_results_of_one_platform_may_be_asked_for_by_one_name(store: Store, spac
     assert results.of_platforms("simulated").records == results.of_platforms(["simulated"]).records == results.records
     with pytest.raises(InvalidInputError, match="no results of 's'|no results of 'sim'"):
         results.of_platforms("sim")
+
+
+def test_a_slot_without_choices_is_no_curve(base: nb.Layer) -> None:
+    store = Store()
+    space = Space("some", (Stage("all", (Slot("fixed", base), Slot("conv", base, {"out_channels": (1, 2, 3)}))),))
+    store.add_space(space)
+    session(store, {layer.id: 1.0 for layer in space.layers})
+    results = results_of(store)
+    assert [curve.slot for curve in results.curves()] == ["conv"]
+    assert results.select(slot="fixed").frame["dimension"].isna().tolist() == [True]
+    assert len(results.steps()) == 1
 
 
 def test_results_survive_a_file(store: Store, space: Space, tmp_path: Path) -> None:

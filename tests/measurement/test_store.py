@@ -24,7 +24,7 @@ from nnbehave.measurement.store.session_record import (
     RetestRecord,
     StopRecord,
 )
-from nnbehave.records import Counts, Environment, Fidelity, Status, StopRule
+from nnbehave.records import Counts, Environment, Fidelity, Point, Status, StopRule
 from nnbehave.runner.kernels import Kernel
 
 SAMPLE = Sample("layer", 0, 0, 0, 2, (10, 20, 30), {"cpu_ns": 60}, 1.0)
@@ -74,7 +74,7 @@ def test_what_is_written_is_read_back(tmp_path: Path, space: Space) -> None:
         assert record.loads[graph.id].kernels == [Kernel("kernel", "int8", False)]
         assert store.subjects()[graph.id] == graph
         assert store.points() == store.points(key)
-        assert set(store.points()[graph.id]) == {("twenty", "conv", "out_channels")}
+        assert set(store.points()[graph.id]) == {Point("twenty", "conv", "out_channels")}
         assert store.artifacts()[0]["sha256"] == "abc"
         assert store.environments() == {record.environment: HERE}
         assert list(store.sessions(["tflite"])) == []
@@ -92,7 +92,7 @@ def test_two_spaces_of_one_name_are_told_apart(tmp_path: Path, base: nb.Layer) -
     with Store(tmp_path / "results.db") as store:
         store.add_space(Space.from_layer(base, "out_channels", [1, 2], name="same"))
         store.add_space(Space.from_layer(base.replace(kernel=1), "out_channels", [1, 2], name="same"))
-        names = {space for points in store.points().values() for space, _, _ in points}
+        names = {point.space for points in store.points().values() for point in points}
     assert len(names) == 2
     assert all(name.startswith("same@") for name in names)
 

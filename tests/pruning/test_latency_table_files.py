@@ -14,7 +14,7 @@ from nnbehave.pruning.latency_table import Entry
 from tests.pruned import results_of, swept
 from tests.rows import lost, row
 
-DATA = Path(__file__).parent / "data"
+FILES = Path(__file__).parents[1] / "data" / "version_0_1"
 LAYERS = [nb.Layer(op="conv", height=7, in_channels=8, out_channels=n, kernel=3) for n in (8, 9)]
 
 
@@ -41,17 +41,18 @@ def test_a_table_without_maps_is_read_back_without_loss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["json", "parquet"])
-def test_tables_of_version_0_1_0_are_read(suffix: str) -> None:
+def test_tables_of_version_0_1_are_read(suffix: str) -> None:
     if suffix == "parquet":
         pytest.importorskip("pyarrow", reason="needs nnbehave[parquet]")
-    found = nb.LatencyTable.load(DATA / f"latency_table_v1.{suffix}")
-    assert (found.platform, found.method) == ("simulated?noise=0.001&width=8", "estimated")
+    found = nb.LatencyTable.load(FILES / f"table.{suffix}")
+    assert (found.platform, found.method) == ("simulated?fail_at=7&noise=0.001&width=4", "whole")
     assert (found.machine, found.versions) == ("AMD EPYC", {"simulated": "1"})
-    assert len(found.entries) == 64
-    layer = nb.Layer(op="conv", height=28, in_channels=16, out_channels=20, kernel=3)
-    assert found.entries[layer.id] == Entry(0.14, pytest.approx(1.4e-05))
+    first, refused = (nb.Layer(op="conv", height=7, in_channels=8, out_channels=n, kernel=3).id for n in (1, 7))
+    assert len(found.entries) == 19
+    assert found.entries[first] == Entry(0.0399844171875, 0.00012038960406815655)
+    assert found.missing == {refused: "the simulated platform takes no out_channels of 7"}
     (step_map,) = found.maps
-    assert (step_map.kind, step_map.width, step_map.high) == ("staircase", 8, 64)
+    assert (step_map.kind, step_map.width, step_map.high) == ("staircase", 4, 20)
 
 
 def test_a_package_in_another_version_gives_a_warning(table: nb.LatencyTable, tmp_path: Path) -> None:

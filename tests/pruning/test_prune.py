@@ -64,6 +64,22 @@ def test_a_step_map_without_an_origin_is_over_output_channels_with_a_warning() -
     assert prune(space_of(conv()), staircase(8), dimension="out_channels").choices() == warned.choices()
 
 
+@pytest.mark.process
+def test_the_results_of_a_sweep_are_findings() -> None:
+    base = conv().base
+    results = nb.sweep(
+        layer=base,
+        dimension="out_channels",
+        values=range(1, 65),
+        platforms="simulated?width=8&noise=0.001",
+        method="estimated",
+        progress=False,
+    )
+    pruned = prune(space_of(conv()), results)
+    assert pruned.choices()["conv"]["out_channels"] == [8, 16, 24, 32]
+    assert pruned.environments == results.environments
+
+
 # ---------------------------------------------------------------------- several platforms
 
 

@@ -82,6 +82,7 @@ def test_other_models_are_refused(evaluate: Any, tmp_path: Path) -> None:
         nb.accuracy_by_precision(several, evaluate, precisions=["bf16"], progress=False)
 
 
+@pytest.mark.setup
 def test_the_example_trains_and_scores() -> None:
     pytest.importorskip("sklearn")
     main = runpy.run_path(str(EXAMPLES / "accuracy_by_precision.py"))["main"]

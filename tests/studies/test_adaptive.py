@@ -137,49 +137,49 @@ def test_a_search_that_cannot_begin_says_why(arguments: dict, says: str) -> None
         nb.sweep(space_of(channels()), **{"platforms": "simulated", "progress": False, **arguments})
 
 
-def test_real_steps_are_found_by_few_measurements(tmp_path: Path) -> None:
-    """Without a guess at the width, which is the machine's: what is kept must cost what all values say it does."""
-    base = nb.Layer(op="conv", height=14, in_channels=32, out_channels=8, kernel=3)
-    space = space_of(Slot("conv", base, {"out_channels": tuple(range(1, 81))}))
-    arguments = {"platforms": "tflite", "method": "whole", "interval": 0.05, "progress": False}
-    some = nb.sweep(space, sampling="adaptive", store=tmp_path / "some.db", **arguments).step_map()
-    every = nb.sweep(space, store=tmp_path / "all.db", **arguments).step_map()
-    assert len(some.measured) < 80
-    kept = some.best_channels()
-    fastest = [min(every.latency(m) for m in range(n, 81)) for n in range(1, 81)]
-    ours = [min(every.latency(m) for m in kept if m >= n) for n in range(1, 81)]
-    assert sum(ours) / sum(fastest) < 1.1
-
-
 @pytest.mark.parametrize(
-    ("op", "dimension", "values", "method"),
+    ("op", "dimension", "values", "width"),
     [
-        ("conv", "in_channels", range(1, 65), "stacked"),
-        ("dwconv", "height", range(3, 41), "whole"),
-        ("dwconv", "batch", range(1, 33), "whole"),
+        ("conv", "in_channels", range(1, 129), 16),
+        ("dwconv", "height", range(3, 131), 8),
+        ("dwconv", "batch", range(1, 65), 4),
     ],
 )
-def test_other_dimensions_are_searched_on_a_real_platform(op: str, dimension: str, values: range, method: str) -> None:
-    """One analyser for all: what few values say must be what was measured, and operations must tell the trend."""
+def test_steps_over_other_dimensions_are_found(op: str, dimension: str, values: range, width: int) -> None:
     fields = {"height": 14, "in_channels": 32, "kernel": 3} | ({"out_channels": 64} if op == "conv" else {})
-    base = nb.Layer(op=op, **fields)
     results = nb.sweep(
-        layer=base,
+        layer=nb.Layer(op=op, **fields),
         dimension=dimension,
         values=values,
-        platforms="tflite",
+        platforms=f"simulated?dimension={dimension}&width={width}",
         sampling="adaptive",
-        budget=32,
-        method=method,
-        interval=0.05,
         progress=False,
     )
     found = results.step_map()
-    if found.kind != "unexplained":
-        off = [abs(found.latency(n) / latency_ms - 1) for n, latency_ms in found.measured]
-        assert sorted(off)[len(off) // 2] < 0.1
-    low, high = found.measured[0][0], found.measured[-1][0]
-    assert (low, high) == (values[0], values[-1])
-    assert len(found.measured) <= 32
-    ops = base.replace(**{dimension: high}).ops / base.replace(**{dimension: low}).ops
-    assert 1.5 < found.measured[-1][1] / found.measured[0][1] < 3 * ops
+    assert (found.kind, found.width) == ("staircase", width)
+    assert len(found.measured) < len(values)
+
+
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
+def test_a_real_platform_is_searched() -> None:
+    """What is found depends on the machine; what was measured and what the map says of it do not."""
+    values = range(3, 41)
+    results = nb.sweep(
+        layer=nb.Layer(op="dwconv", height=14, in_channels=32, kernel=3),
+        dimension="height",
+        values=values,
+        platforms="tflite",
+        sampling="adaptive",
+        budget=12,
+        method="whole",
+        interval=0.2,
+        progress=False,
+    )
+    found = results.step_map()
+    frame = results.frame.set_index("height")
+    assert set(frame["status"]) <= {"ok", "noisy", "unstable"}
+    assert len(frame) <= 12
+    assert {values[0], values[-1]} <= set(frame.index)
+    assert all(latency_ms == frame.loc[n, "latency_ms"] for n, latency_ms in found.measured)
+    assert set(found.best_channels()) <= set(range(found.measured[0][0], found.measured[-1][0] + 1))
+    assert found.best_channels()[-1] == found.measured[-1][0]

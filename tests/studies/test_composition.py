@@ -107,6 +107,7 @@ def test_a_layer_that_the_network_folds_away_is_the_difference() -> None:
 @pytest.mark.parametrize(
     ("platform", "module"), [("tflite", "ai_edge_litert"), ("openvino", "openvino")], ids=["tflite", "openvino"]
 )
+@pytest.mark.pins_kernels
 @pytest.mark.runtime("tensorflow")
 def test_a_network_on_a_real_runtime_is_set_beside_all_its_layers(platform: str, module: str) -> None:
     pytest.importorskip(module)

@@ -10,8 +10,9 @@ from nnbehave.studies.fusion import PAIRS
 
 
 @pytest.mark.process
-def test_every_pair_of_the_study_can_be_measured() -> None:
-    found = nb.check_fusion(PAIRS, "simulated?law=roofline&noise=0.001", shapes=[(8, 16)], rounds=12, progress=False)
+def test_every_pair_of_the_study_can_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnbehave.studies.fusion._PROCESSES", 3)
+    found = nb.check_fusion(PAIRS, "simulated?law=roofline&noise=0.001", shapes=[(8, 16)], rounds=6, progress=False)
     assert len(found.frame) == len(PAIRS) >= 60
     assert set(found.frame["verdict"]) <= {"not fused", "cannot tell"}
 

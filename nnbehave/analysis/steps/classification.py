@@ -130,7 +130,7 @@ def _simplified(fit: CurveFit) -> list[Stretch]:
 def _nearest_kind(
     fit: CurveFit, stretches: list[Stretch], main: Family | None, edges: Edges, pieces: list[Piece]
 ) -> _Nearest:
-    """Return the kind of the main period, if there is one and the curve keeps to it; else that of the stretches."""
+    """Return the kind that the main period gives if the curve keeps to it, else the kind that the stretches give."""
     if main is not None:
         if _keeps_to(fit, stretches, main, edges):
             return _periodic_kind(fit, stretches, main)

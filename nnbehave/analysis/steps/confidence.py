@@ -55,7 +55,7 @@ def _has_the_same_law(fit: CurveFit, kind: str, family: Family) -> bool:
 
 
 def width_interval(fit: CurveFit, main: Family) -> tuple[int, int]:
-    """Return the smallest and the largest width that the points leave open beside that of the main period.
+    """Return the smallest and the largest width that the points leave open; that of the main period is included.
 
     Each width is judged by its best law for all points.
     """

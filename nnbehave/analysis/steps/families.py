@@ -1,6 +1,7 @@
-"""Families of laws: the laws of one period, or one smooth law, between which every stretch may choose anew.
+"""Families of laws: all laws with one period, or one smooth law.
 
-The segmentation chooses families. That steps of one width are level here and sloped there is no change of family.
+The segmentation chooses a family, and for each stretch a law of that family. So steps of one width may be level in one
+stretch and sloped in the next without a change of family.
 """
 
 from __future__ import annotations
@@ -30,9 +31,6 @@ from nnbehave.analysis.steps.laws import (
     SlopedStaircase,
     Staircase,
 )
-
-ONE_PERIOD_PRICE = 2 * math.log(thresholds.MAX_WIDTH**2)
-"""The price (BIC) of a period for having been chosen among all widths and phases: 2 ln of their number, at most."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +98,13 @@ def staircases(period: Period) -> Family:
         BentStaircase(period),
         Levels(period),
     )
-    return Family(laws, ONE_PERIOD_PRICE)
+    return Family(laws, thresholds.PERIOD_PRICE)
 
 
 def nested_staircases(inner: Period, outer: Period) -> Family:
     """Return the laws that steps of a period inside a larger one may follow."""
     laws = NestedStaircase(inner, outer), NestedSlopedStaircase(inner, outer)
-    return Family(laws, 2 * ONE_PERIOD_PRICE)
+    return Family(laws, 2 * thresholds.PERIOD_PRICE)
 
 
 def fit_patterns(width: int, n: Array, y: Array, weights: Array) -> list[Family]:
@@ -134,13 +132,13 @@ def fit_patterns(width: int, n: Array, y: Array, weights: Array) -> list[Family]
     slope = (weights * within * (y - mean_y[place])).sum() / max(1e-12, float((weights * within**2).sum()))
     shape = _centred(mean_y - slope * mean_x)
     price = (width - 2) * math.log(len(n))  # the line and the mean of the pattern are paid for by its coefficients
-    families = [Family((Pattern(period, shape),), price + ONE_PERIOD_PRICE)]
+    families = [Family((Pattern(period, shape),), price + thresholds.PERIOD_PRICE)]
     spread = at_each_place(weights * within**2)
     enough = np.bincount(place, minlength=width).min() >= thresholds.GROWTH_POINTS and spread.min() > 0
     if enough and (n[-1] - n[0]) / width >= thresholds.GROWTH_PERIODS:
         slopes = at_each_place(weights * within * y) / spread
         shape = _centred(mean_y - slopes * mean_x)
-        families.append(Family((GrowingPattern(period, shape, _centred(slopes)),), 2 * price + ONE_PERIOD_PRICE))
+        families.append(Family((GrowingPattern(period, shape, _centred(slopes)),), 2 * price + thresholds.PERIOD_PRICE))
     return families
 
 

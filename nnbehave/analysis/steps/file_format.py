@@ -1,4 +1,4 @@
-"""The file format of step maps, and what is done to read files of its older versions. Standard library only.
+"""The file format of step maps, and the upgrade of its older versions. Standard library only.
 
 Version 3 added ``origin``. Version 2 brought the law in pieces and the evidence for each edge. In version 1 the law
 was a level for each step, and one slope inside all steps.

@@ -64,7 +64,7 @@ class LevelsFit:
     variances: Array
 
     def values(self, n: Array) -> Array:
-        """Return the level of the step that each n lies in; beyond the fitted steps that of the nearest."""
+        """Return the level of the step that each n lies in; beyond the fitted steps, of the nearest one."""
         return self.levels[self._index(n)]
 
     def errors(self, n: Array) -> Array:

@@ -51,7 +51,7 @@ def find_outliers(curve: Curve, noise: float, law: Array, stretches: list[Stretc
 
 
 def _without_excursions(curve: Curve, law: Array, stretches: list[Stretch]) -> Array:
-    """Return the law, with that of the stretch before where a stretch is so short that outliers may have made it."""
+    """Return the law without excursions: outliers may have made a short stretch, so the law before it goes on there."""
     result = law.copy()
     for i, (before, stretch) in enumerate(pairwise(stretches)):
         after = stretches[i + 2].family if i + 2 < len(stretches) else None

@@ -91,7 +91,7 @@ class StepSearch:
         return replace(found, confidence=thresholds.STOPPED_EARLY * found.confidence, reason=reason)
 
     def _next(self) -> tuple[list[int], str]:
-        """Return the n to measure next, and what is done when they are measured."""
+        """Return the n to measure next, and their purpose."""
         state = self._state
         purpose = "its first points were measured"
         if wanted := state.open(self._seed):

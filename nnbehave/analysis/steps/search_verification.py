@@ -119,7 +119,7 @@ def _every_end(state: SearchState, period: Period) -> list[int]:
 def _error_held_to(fit: CurveFit) -> float:
     """Return the relative error of a typical point that the law need not explain.
 
-    It is the noise, and what hardly matters beside the jumps of the last octave, which decide what is worth keeping.
+    It is the noise, and a small share of the jumps of the last octave, for these decide which n are worth keeping.
     """
     main, last = main_family(fit), float(fit.curve.n[-1])
     jump = 0.0

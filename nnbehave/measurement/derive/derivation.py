@@ -73,7 +73,7 @@ class Derivation:
         members: Members = {}
         choices: dict[Point, list[Scalar]] = {}
         for subject, graph in self._graphs.items():
-            curves: list[Point | None] = [Point(*curve) for curve in points.get(subject, ())]
+            curves: list[Point | None] = [*points.get(subject, ())]
             for curve in curves or ([] if wanted.space else [None]):
                 members.setdefault(curve, []).append(subject)
                 if curve is not None and curve.dimension:

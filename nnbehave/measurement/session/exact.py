@@ -80,8 +80,6 @@ class ExactSession:
 
     def begin(self, rounds: int) -> Iterator[Event]:
         """Ask for the cost of all that was added; ``rounds`` has no effect, since one answer is exact."""
-        if self._waiting and not self._link.is_open:
-            self._link.start()
         while batch := list(self._waiting)[:AT_ONCE]:
             for subject in batch:
                 yield from self._tell(self._link.load(subject))

@@ -112,7 +112,7 @@ class Link:
         """Start a fresh runner and load there those of some parts that were loaded before."""
         self.close()
         self.loaded = {part: None for part in self._loadable if part in keep}
-        yield from self._recover()
+        yield from self.open()
 
     def warm_up(self, part: str | None) -> Iterator[Lost | Process]:
         """Run a part until the runner is steady; yield a :class:`Process` at the end.
@@ -133,13 +133,13 @@ class Link:
             except WorkerError:
                 steady = False
                 self.close()
-                yield from self._recover()
+                yield from self.open()
         self._used_from = time.monotonic()
         assert self.hello is not None
         yield Process(self.process, spans, steady, self.hello.witnesses)
 
-    def _recover(self) -> Iterator[Lost]:
-        """Where the runner has gone, start a new one and load there all that was loaded."""
+    def open(self) -> Iterator[Lost]:
+        """Start a runner if there is none, and load there all that was loaded in the last one."""
         while self._worker is None:
             self.start()
             for part in list(self.loaded):
@@ -167,7 +167,7 @@ class Link:
         answer = yield from self._load(part, self.parts[part])
         if isinstance(answer, Lost):
             yield self._lose(answer)
-            yield from self._recover()
+            yield from self.open()
             return
         self.loaded[part] = self._loadable[part] = None
         loaded, checked = answer
@@ -184,7 +184,7 @@ class Link:
             answer = yield from self._load(part, self.parts[part])
             if isinstance(answer, Lost):
                 yield self._lose(answer)
-                yield from self._recover()
+                yield from self.open()
             else:
                 self.loaded[part] = None
 
@@ -193,7 +193,7 @@ class Link:
         answer = yield from self._load(name, part)
         if isinstance(answer, Lost):
             yield answer
-            yield from self._recover()
+            yield from self.open()
             return
         yield from filter(None, answer)
         yield from self.unload([name])
@@ -202,12 +202,13 @@ class Link:
         """Let the runner forget parts; they can be loaded again."""
         self.forget(parts)
         for part in parts:
+            if self._worker is None:
+                return
             try:
-                assert self._worker is not None
                 self._worker.request("unload", self._settings.time_limit_s, handle=part)
             except WorkerError:  # a new runner has none of them
                 self.close()
-                yield from self._recover()
+                yield from self.open()
                 return
 
     def forget(self, parts: Iterable[str]) -> None:
@@ -217,9 +218,10 @@ class Link:
 
     def _load(self, name: str, part: Part) -> Generator[Lost, None, tuple[Loaded, Checked | None] | Lost]:
         """Load a part, and again in a new runner where the connection to the last one broke meanwhile."""
-        while (answer := self._try_to_load(name, part)) is None:
-            yield from self._recover()
-        return answer
+        while True:
+            yield from self.open()
+            if (answer := self._try_to_load(name, part)) is not None:
+                return answer
 
     def _try_to_load(self, name: str, part: Part) -> tuple[Loaded, Checked | None] | Lost | None:
         """Load a part once; return None where the connection broke, which says nothing of the part."""
@@ -270,7 +272,7 @@ class Link:
         """Send a request and yield the answer for each part; if the runner dies, ask a new one for those left."""
         left = list(parts)
         while True:
-            for lost in self._recover():
+            for lost in self.open():
                 yield lost.part, lost
             left = [part for part in left if part in self.loaded]
             if not left:

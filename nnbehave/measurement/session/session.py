@@ -38,8 +38,8 @@ class Session:
     Iterate over it, and store each event before asking for the next. A subject that kills its runner, hangs it or is
     refused by it becomes an :class:`Outcome`; the session goes on in a new runner.
 
-    If later subjects depend on earlier results: :meth:`add` subjects and iterate over :meth:`begin`, as often as
-    needed; then iterate over :meth:`finish`, and :meth:`close`.
+    Where later subjects depend on earlier results, do not iterate over the session itself. :meth:`add` subjects and
+    iterate over :meth:`begin`, as often as needed; then iterate over :meth:`finish`; then :meth:`close`.
 
     Parameters
     ----------
@@ -53,10 +53,10 @@ class Session:
     method : {"whole", "stacked", "profiled", "none"}
         How parts are timed (:mod:`nnbehave.measurement.isolation`); ``none`` only loads them.
     references : sequence of str
-        Subjects that are measured on when they are known well enough, as many in a round as there are others, so
-        that these are never among few. A fresh process is warmed up with the first one.
+        Subjects that stay in the rounds when they are done, up to as many as there are others, so that the others are
+        never among few. A fresh process is warmed up with the first one.
     companions : sequence of str
-        Further such subjects, until :meth:`finish`: points that link this session to earlier ones.
+        Further subjects that stay in the rounds, until :meth:`finish`: points that link this session to earlier ones.
     axes : sequence of sequence of str
         Subjects in the order of a swept dimension. A subject that stands alone there is measured again.
     evictor : str, optional
@@ -269,7 +269,7 @@ class Session:
         """Prepare a runner for added subjects; return True if it is a fresh one, which is to be warmed up."""
         link, schedule = self._link, self._schedule
         if not link.is_open:
-            link.start()
+            yield from self._tell(link.open())
             return True
         if not schedule.round:
             return True

@@ -9,10 +9,14 @@ from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import Estimate
 from nnbehave.records import StopRule
 
-MOST_EXCESS = 1e3  # stands for an interval without end, whose square would not be a number of rounds
-OUT_OF_REACH = 10  # times max_rounds; a layer that is folded away takes no time, and no interval is a small share of 0
-NO_PROGRESS_ROUNDS = 12  # rounds, and the share of its former width that an interval still has after them;
-NO_PROGRESS_SHARE = 0.95  # nvbench's second exit is alike (its noise changes by less than 5 % over many samples)
+# Stands for an interval without end, whose square would not be a number of rounds.
+MOST_EXCESS = 1e3
+# Times max_rounds. A layer that the runtime folds away takes no time, so no interval is a small share of its latency.
+OUT_OF_REACH = 10
+# Rounds, and the share of its width that an interval must lose in them. nvbench has a similar exit: it stops once its
+# noise changes by less than 5 % over many samples.
+NO_PROGRESS_ROUNDS = 12
+NO_PROGRESS_SHARE = 0.05
 
 
 @dataclass
@@ -96,7 +100,7 @@ class StoppingRule:
         narrowest = progress.narrowest
         if (
             len(narrowest) > 2 * NO_PROGRESS_ROUNDS
-            and narrowest[-1] > NO_PROGRESS_SHARE * narrowest[-1 - NO_PROGRESS_ROUNDS]
+            and narrowest[-1] > (1 - NO_PROGRESS_SHARE) * narrowest[-1 - NO_PROGRESS_ROUNDS]
         ):
             return StopRule.NO_PROGRESS
         return None

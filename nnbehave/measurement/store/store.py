@@ -33,7 +33,7 @@ from nnbehave.measurement.store.reading import read_session
 from nnbehave.measurement.store.session_record import SessionRecord
 from nnbehave.measurement.store.upgrade import columns_of, prepare
 from nnbehave.measurement.store.writing import load_row, row_of
-from nnbehave.records import Environment
+from nnbehave.records import Environment, Point
 
 NO_DIMENSION = ""  # of a point that is no sweep's
 _BUSY_TIMEOUT_S = 60
@@ -257,8 +257,8 @@ class Store:
             self._connection.rollback()
         return {key: Graph.from_dict(graph) for key, graph in rows if key not in known}
 
-    def points(self, space: str | None = None) -> dict[str, list[tuple[str, str, str]]]:
-        """Return for each subject the (space, slot, dimension) of every sweep that it is a point of.
+    def points(self, space: str | None = None) -> dict[str, list[Point]]:
+        """Return for each subject its place on every sweep that it is a point of.
 
         Parameters
         ----------
@@ -275,9 +275,9 @@ class Store:
             self._connection.rollback()
         names = [name for _, name in spaces]
         labels = {key: name if names.count(name) == 1 else f"{name}@{key[:6]}" for key, name in spaces}
-        found: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        found: dict[str, list[Point]] = defaultdict(list)
         for key, slot, dimension, subject in rows:
-            found[subject].append((labels[key], slot, dimension))
+            found[subject].append(Point(labels[key], slot, dimension or None))
         return found
 
     def environments(self) -> dict[str, Environment]:

@@ -45,7 +45,7 @@ class ModelOptExporter(Exporter):
         left = widths(pruned, "ModelOpt")
         for slot, each in left.items():
             if each.kept[-1] != each.original:
-                why = f"always has the layer's own width, {each.original}, which is none of those left"
+                why = f"always has the layer's own width, {each.original}, which was removed"
                 raise refusal("ModelOpt", slot, "out_channels", why)
         if norms is None:
             return _rules(_divisor(left), {})

@@ -45,7 +45,7 @@ class NNCFExporter(Exporter):
         groups, lists = [], []
         for slot, each in left.items():
             if each.kept[-1] != each.original:
-                why = f"starts from the layer's own width, {each.original}, which is none of those left"
+                why = f"starts from the layer's own width, {each.original}, which was removed"
                 raise refusal("BootstrapNAS", slot, "out_channels", why)
             names = nodes.get(slot, slot)
             groups.append([names] if isinstance(names, str) else list(names))

@@ -1,4 +1,4 @@
-"""The rules that drop operators and blocks: those that cost too much, and those that another one beats."""
+"""The rules that drop operators and blocks that cost too much, or that another one beats."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class KeepPareto(Rule[StepMap]):
     Parameters
     ----------
     tolerance : float
-        The share by which a larger size may be slower and still count as as fast.
+        The share by which a larger size may be slower and still count as equally fast.
     min_confidence : float
         The least confidence of a step map that may remove values.
     transfer : bool
@@ -92,7 +92,7 @@ class KeepPareto(Rule[StepMap]):
         return [found for far, found in allowed if far == least]
 
     def _removed(self, slot: Slot, dimension: str, maps: Sequence[StepMap]) -> Judgement:
-        """Return the sizes that do not run, and those that a larger size is as fast as by every step map."""
+        """Return the removal of each size that does not run, or that a larger size replaces by every step map."""
         candidates = slot.choices[dimension]
         lost = {each.n: (each, found) for found in maps if found.origin for each in found.origin.lost}
         prices = [self._priced(found, [n for n in candidates if n not in lost]) for found in maps]

@@ -5,7 +5,7 @@
 MIN_CONFIDENCE = 0.5
 
 # DropActivations: the largest cost of an activation, as a share of the latency of the layer without it. Activations
-# that fuse cost nothing, those that do not fuse 17 % to 74 % behind a depthwise layer on XNNPACK.
+# that fuse cost nothing; the others cost 17 % to 74 % behind a depthwise layer on XNNPACK (README).
 MAX_ACTIVATION_COST = 0.1
 
 # DropOperators: the largest latency of an operator relative to the slot's own operator, over the ratio of their OPs.

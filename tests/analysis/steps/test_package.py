@@ -48,6 +48,7 @@ def loaded_by(code: str) -> set[str]:
     return set(subprocess.check_output([sys.executable, "-c", probe], text=True).split())
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["nnbehave.analysis.steps.step_map", "nnbehave.analysis.steps", "nnbehave"])
 def test_a_saved_map_is_read_and_queried_without_numpy(module: str, tmp_path: Path) -> None:
     saved = tmp_path / "map.json"
@@ -60,20 +61,27 @@ def test_a_saved_map_is_read_and_queried_without_numpy(module: str, tmp_path: Pa
     assert loaded_by("from nnbehave.analysis.steps import detect_steps") >= {"numpy", "scipy"}
 
 
-def test_every_threshold_stands_in_one_file_and_says_where_it_comes_from() -> None:
-    for name, tree in FILES.items():
-        for node, following in zip(tree.body, [*tree.body[1:], None], strict=True):
-            if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
-                continue
-            is_number = all(isinstance(each, ast.Constant | ast.Tuple | ast.BinOp) for each in [node.value])
+def numbers_of(tree: ast.Module) -> dict[str, ast.stmt | None]:
+    """Return the names that a file gives to numbers, each with the statement after it."""
+    found: dict[str, ast.stmt | None] = {}
+    for node, following in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             values = [each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant)]
-            if not (is_number and values and all(isinstance(value, int | float) for value in values)):
-                continue
-            if name != "thresholds":
-                assert node.targets[0].id in CONSTANTS, f"{name}.py: {node.targets[0].id} belongs in thresholds.py"
-            else:
-                is_text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
-                assert is_text, f"thresholds.py: nothing says where {node.targets[0].id} comes from"
+            if values and all(isinstance(value, int | float) for value in values):
+                found[node.targets[0].id] = following
+    return found
+
+
+def test_every_threshold_stands_in_one_file() -> None:
+    elsewhere = {name for file, tree in FILES.items() if file != "thresholds" for name in numbers_of(tree)}
+    assert elsewhere <= CONSTANTS
+    assert len(numbers_of(FILES["thresholds"])) == sum(name.isupper() for name in vars(thresholds))
+
+
+def test_every_threshold_says_where_it_comes_from() -> None:
+    for name, following in numbers_of(FILES["thresholds"]).items():
+        is_text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+        assert is_text, f"nothing says where {name} comes from"
 
 
 def test_every_threshold_is_used() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from nnbehave.design.graph import Graph
 from nnbehave.design.models import ModelLayer, read_model
@@ -16,7 +15,8 @@ INPUT = {"height": 9, "width": 7, "in_channels": 8}
 
 def convert(graph: Graph, precision: str = "fp32") -> bytes:
     """Return a graph as a ``.tflite``. In integer precisions its inputs and outputs are integers too."""
-    tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    import tensorflow as tf
+
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete_function(graph, 0)])
     if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.runtime("tensorflow")
 def test_a_keras_model_is_read_as_its_conversion(
     suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    import tensorflow as tf
+
     layers = tf.keras.layers
     stack = [
         layers.Input((16, 16, 3)),
@@ -41,7 +42,8 @@ def test_a_keras_model_is_read_as_its_conversion(
 
 
 def test_a_keras_model_may_have_two_inputs_and_an_operator_that_tflite_lacks(tmp_path: Path) -> None:
-    tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    import tensorflow as tf
+
     inputs = [tf.keras.Input((8, 8, 4)), tf.keras.Input((8, 8, 4))]
     outputs = [tf.keras.layers.Add()(inputs), tf.keras.ops.erfinv(inputs[0])]
     tf.keras.Model(inputs, outputs).save(tmp_path / "model.keras")

@@ -16,6 +16,8 @@ from nnbehave.design.networks import NetworkBuilder
 from nnbehave.errors import InvalidInputError
 from tests.design.models.reading import INPUT, convert, read
 
+pytestmark = pytest.mark.runtime("tensorflow", "ai_edge_litert")
+
 ONE_TO_ONE = [
     nb.Layer(op="conv", **INPUT, out_channels=16, kernel=3, stride=2, activation="relu6"),
     nb.Layer(op="conv", **INPUT, out_channels=16, kernel=5, padding="valid", batch=2, activation="relu"),
@@ -111,9 +113,8 @@ def test_a_layer_is_read_as_the_converter_wrote_it(tmp_path: Path) -> None:
     assert (second.kind, second.layer) == ("LOGISTIC+MUL", nb.Layer(op="swish", height=9, width=7, in_channels=4))
 
 
-@pytest.mark.runtime("tensorflow")
 def test_tflite_operators_without_a_layer_have_a_reason(tmp_path: Path) -> None:
-    tf = pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
+    import tensorflow as tf
 
     def forward(x: Any) -> list[Any]:
         gate = tf.nn.sigmoid(x)
@@ -230,7 +231,6 @@ def test_a_tflite_cut_short_is_refused(tmp_path: Path) -> None:
             read(content[:length], tmp_path)
 
 
-@pytest.mark.runtime("tensorflow")
 def test_a_tflite_is_read_without_litert_and_without_importing_tensorflow(tmp_path: Path) -> None:
     layer = nb.Layer(op="conv", **INPUT, out_channels=4, kernel=3)
     (tmp_path / "model.tflite").write_bytes(convert(Graph([layer])))

@@ -88,6 +88,7 @@ class TestArm64XNNPACK(PlatformContract):
     platform = "arm64:xnnpack?core=cortex-a53&clock_ghz=1.2"
 
 
+@pytest.mark.process
 def test_the_versions_are_those_of_the_installed_packages(arm64: Preparation) -> None:
     versions = Installed(arm64).versions
     assert Arm64.version() == versions["ai-edge-litert"] == "2.3.0"

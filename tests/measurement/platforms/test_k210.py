@@ -39,6 +39,8 @@ def test_without_setup_the_platform_says_how_to_do_it(tmp_path: Path, monkeypatc
         nb.measure([nb.Layer(op="relu", height=7, in_channels=8)], "k210", progress=False)
 
 
+@pytest.mark.setup
+@pytest.mark.usefixtures("nncase")
 def test_nothing_is_timed() -> None:
     layer = nb.Layer(op="relu", height=7, in_channels=8)
     with pytest.raises(InvalidInputError, match="can be measured by none"):

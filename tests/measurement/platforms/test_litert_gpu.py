@@ -36,6 +36,7 @@ def test_without_a_device_the_platform_is_unavailable_and_says_what_to_do(
         nb.measure([base], platforms="litert-gpu", progress=False)
 
 
+@pytest.mark.process
 def test_a_driver_that_crashes_counts_as_no_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     crashes = tmp_path / "crashes.py"
     crashes.write_text("import os; os.abort()")

@@ -22,6 +22,8 @@ from nnbehave.measurement.platforms.preparation import (
 )
 from nnbehave.measurement.platforms.simulated import Simulated
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,6 @@ class FakeRunner(Worker):
         else:
             number = self.target.timed.get(part, 0)
             self.target.timed[part] = number + 1
-            answer |= {"inner": 2, "times_ns": self.target.spans_ns(part, number)}
-            answer |= {"witnesses": self.target.witnesses(part)}
+            spans_ns, witnesses = self.target.spans_ns(part, number), self.target.witnesses(part)
+            answer |= {"calls_per_span": 2, "spans_ns": spans_ns, "witnesses": witnesses}
         self._answers.append(answer)

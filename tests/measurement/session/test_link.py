@@ -16,7 +16,7 @@ from nnbehave.measurement.session.link import MOST_DEATHS, MOST_DROPS, Link
 from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.requests import Request, TimingMethod
 from nnbehave.measurement.settings import Settings
-from tests.measurement.session.fake_runner import DIED, DROPPED, HUNG, FakeTarget, parts_of
+from tests.measurement.session.fake_runner import DIED, DROPPED, HUNG, FakeTarget, Fault, parts_of
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -173,10 +173,11 @@ def test_a_restart_loads_what_is_kept_in_the_order_of_the_first_loading() -> Non
     assert target.runners[-1].loaded == ["b", "d", "c"]
 
 
-def test_a_forgotten_part_is_not_loaded_again_even_while_others_are() -> None:
+@pytest.mark.parametrize("fault", [DIED, ("unsupported", "no")])
+def test_a_part_that_is_forgotten_during_a_recovery_is_not_loaded_again(fault: Fault) -> None:
     target = FakeTarget()
     link = loaded_link(target)
-    target.faults["load", "b"] = [DIED]
+    target.faults["load", "b"] = [fault]
     for report in link.restart(NAMES):
         assert isinstance(report, Lost)
         link.forget(["d"])

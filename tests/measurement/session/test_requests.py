@@ -18,7 +18,7 @@ SETTINGS = Settings(span_ms=0.5, sample_ms=4.0, passes=7, footprint_mib=24, time
 def test_whole_calls_are_timed_part_by_part() -> None:
     request = TimingMethod("whole", SETTINGS, None, True).request(parts_of("ab"), 4)
     assert (request.command, request.parts, request.limit_s) == ("time", ("a", "b"), 30)
-    assert request.fields == {"handles": ["a", "b"], "value_ns": 500_000, "block_ns": 4_000_000}
+    assert request.fields == {"handles": ["a", "b"], "span_ns": 500_000, "sample_ns": 4_000_000}
     assert request.one_by_one
     assert request.during == "round 5"
 
@@ -26,7 +26,7 @@ def test_whole_calls_are_timed_part_by_part() -> None:
 def test_a_profile_has_no_spans_to_choose() -> None:
     request = TimingMethod("profiled", SETTINGS, None, True).request(parts_of("ab"), 0)
     assert request.command == "profile"
-    assert request.fields == {"handles": ["a", "b"], "block_ns": 4_000_000}
+    assert request.fields == {"handles": ["a", "b"], "sample_ns": 4_000_000}
 
 
 @given(st.lists(st.integers(0, 8 * 2**20), min_size=1, max_size=6))
@@ -68,7 +68,8 @@ def test_a_load_says_which_kernels_run_and_how_near_the_output_is() -> None:
 
 
 def test_spans_and_costs_are_read_with_their_units() -> None:
-    timed = read_timed("a", {"ok": True, "handle": "a", "inner": 4, "times_ns": [8, 9], "witnesses": {"cpu_ns": 17}})
+    answer = {"ok": True, "handle": "a", "calls_per_span": 4, "spans_ns": [8, 9], "witnesses": {"cpu_ns": 17}}
+    timed = read_timed("a", answer)
     assert (timed.part, timed.calls_per_span, timed.spans_ns, timed.witnesses) == ("a", 4, (8, 9), {"cpu_ns": 17})
     cost = read_cost("a", {"ok": True, "latency_ns": 2.5e6, "counts": {"cycles": 3.0}, "left_out": ["relu"]})
     assert cost == Counted("a", 2.5, {"cycles": 3.0}, ("relu",))

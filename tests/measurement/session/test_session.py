@@ -22,6 +22,8 @@ from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import Worker
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def artifacts(base: nb.Layer) -> dict[str, Artifact]:
@@ -132,10 +134,10 @@ def test_an_artifact_that_cannot_be_loaded_fails_alone(artifacts: dict[str, Arti
 
 def test_a_runner_that_cannot_start_says_why(artifacts: dict[str, Artifact]) -> None:
     class Broken(Simulated):
-        backend = "nnbehave.runner.backends.nowhere:Backend"
+        backend = "nnbehave.runner.nowhere:Backend"
 
     platform: Platform = Broken()
-    with pytest.raises(WorkerError, match="nnbehave.runner.backends.nowhere"):
+    with pytest.raises(WorkerError, match="nnbehave.runner.nowhere"):
         list(Session(platform, LocalTarget(), {}, {}, Settings()))
 
 

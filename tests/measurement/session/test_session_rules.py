@@ -165,6 +165,24 @@ def test_added_subjects_are_measured_beside_companions_and_what_is_done_is_let_g
     assert session.done == set(NAMES)
 
 
+@pytest.mark.parametrize("again", ["begin", "finish"])
+def test_a_session_that_is_left_in_the_middle_of_a_round_goes_on_without_late_answers(again: str) -> None:
+    target = FakeTarget()
+    target.spans_ns = lambda part, number: [2_000_000 * (1 + NAMES.index(part))] * 3
+    session = session_on(target)
+    for event in session.begin(6):
+        if isinstance(event, Sample):
+            break
+    if again == "begin":
+        list(session.begin(6))
+    events = list(session.finish())
+    session.close()
+    assert not any(isinstance(event, Outcome) for event in events)
+    assert {name: found.latency_ms for name, found in session.estimates.items()} == {
+        name: pytest.approx(1.0 + i) for i, name in enumerate(NAMES)
+    }
+
+
 def test_exact_costs_are_asked_for_in_batches_and_each_once() -> None:
     target = FakeTarget()
     names = [f"graph{i}" for i in range(150)]

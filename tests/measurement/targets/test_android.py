@@ -194,4 +194,4 @@ def test_a_measurement_from_layer_to_row(device: Device, base: nb.Layer, tmp_pat
     call = min(sample.ms for sample in record.samples)
     sizes = {sample.part: sample.ms for sample in record.samples}
     assert rows[0]["latency_ms"] == pytest.approx(sizes[base.id] - call, rel=0.02, abs=1e-5)
-    assert load["executed_precision"] == "fp32"
+    assert load.executed_precision == "fp32"

@@ -45,7 +45,7 @@ def test_all_multiples_of_one_number_become_one_divisor(divisor: int, first: int
         ([(32, (8, 24, 32))], {}, "slot 'conv1', out_channels: .* one divisor .* norms="),
         ([(32, (8, 16, 24, 32)), (64, (16, 32, 48, 64))], {}, "slot 'conv2', out_channels: .* one divisor"),
         ([(32, (32,))], {}, "slot 'conv1', out_channels: .* one divisor"),
-        ([(32, (8, 16))], {"norms": {"conv1": "bn"}}, "slot 'conv1', .* own width, 32, which is none"),
+        ([(32, (8, 16))], {"norms": {"conv1": "bn"}}, "slot 'conv1', .* own width, 32, which was removed"),
         ([(32, (8, 32)), (32, (8, 32))], {"norms": {"conv1": "bn"}}, "slot 'conv2', .* the name of its batch norm"),
         ([(32, (8, 32))], {"norms": {"conv1": "bn", "conv9": "bn"}}, "norms: expected slots .* got 'conv9'"),
     ],

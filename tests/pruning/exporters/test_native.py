@@ -16,7 +16,7 @@ from nnbehave.pruning import PrunedSpace
 from nnbehave.records import Environment
 from tests.pruned import chain, pruned_spaces
 
-DATA = Path(__file__).parents[1] / "data"
+FILES = Path(__file__).parents[2] / "data" / "version_0_1"
 SMALL = chain((32, (8, 16, 24, 32)))
 BASE = {"op": "conv", "height": 8, "in_channels": 8, "out_channels": 32, "kernel": 3}
 
@@ -47,12 +47,12 @@ def test_the_document_says_where_the_findings_come_from() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
-def test_pruned_spaces_of_version_0_1_0_are_read(suffix: str) -> None:
-    found = nb.load_pruned_space(DATA / f"pruned_space_v1.{suffix}")
-    assert found.choices() == {"conv": {"out_channels": [8, 16, 24, 32]}}
-    assert (found.original.size, found.size) == (32, 4)
-    assert {(row.rule, row.platform) for row in found.removals} == {("KeepPareto", "simulated?noise=0.001&width=8")}
-    assert [row.value for row in found.removals] == [n for n in range(1, 33) if n % 8]
+def test_pruned_spaces_of_version_0_1_are_read(suffix: str) -> None:
+    found = nb.load_pruned_space(FILES / f"pruned.{suffix}")
+    assert found.choices() == {"conv": {"out_channels": [4, 8, 12, 16, 20]}}
+    assert (found.original.size, found.size) == (20, 5)
+    assert {row.rule for row in found.removals} == {"KeepPareto"}
+    assert sorted(row.value for row in found.removals) == [n for n in range(1, 21) if n % 4]
     (environment,) = found.environments.values()
     assert environment.machine["cpu"] == "AMD EPYC"
     assert environment.versions == {"simulated": "1"}

@@ -30,7 +30,7 @@ def test_groups_have_the_given_names_of_nncf_s_graph() -> None:
 
 
 def test_a_layer_without_its_own_width_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="slot 'conv2', out_channels: .* own width, 64, which is none"):
+    with pytest.raises(InvalidInputError, match="slot 'conv2', out_channels: .* own width, 64, which was removed"):
         chain((32, (8, 32)), (64, (8, 16))).export("nncf")
     with pytest.raises(InvalidInputError, match="nodes: expected slots .* got 'conv9'"):
         chain((32, (8, 32))).export("nncf", nodes={"conv9": "x"})

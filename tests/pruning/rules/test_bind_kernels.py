@@ -12,7 +12,7 @@ from tests.pruned import space_of
 
 
 def scaling(ratios: dict[int, float]) -> Scaling:
-    what = {
+    measured = {
         "platform": "p",
         "environment": "e",
         "method": "whole",
@@ -21,10 +21,10 @@ def scaling(ratios: dict[int, float]) -> Scaling:
         "op": "dwconv",
     }
     rows = [
-        {**what, "dimension": "kernel", "value": k, "ratio": r, "ratio_low": r * 0.99, "ratio_high": r * 1.01}
+        {**measured, "dimension": "kernel", "value": k, "ratio": r, "ratio_low": r * 0.99, "ratio_high": r * 1.01}
         for k, r in ratios.items()
     ]
-    return Scaling(pd.DataFrame([what]), pd.DataFrame(rows))
+    return Scaling(pd.DataFrame([measured]), pd.DataFrame(rows))
 
 
 def test_a_kernel_is_removed_if_a_bigger_one_is_nearly_free() -> None:
