@@ -1,9 +1,10 @@
-"""Is the measured peak one? Beside what the runtimes' own tools attain on fifty convolutions, and the machine's own.
+"""How the measured peak compares with the runtimes' own tools on fifty convolutions, and with the machine's own peak.
 
     python benchmarks/roofline.py [--platform tflite openvino]          # some three minutes a platform
 
-``litert-benchmark`` and ``benchmark_app`` time the same artifacts, one thread, on one core; what they attain is OPs
-over their median. The machine's own peaks are those of NumPy's matrix product and of a copy, as fast as each ever was.
+``litert-benchmark`` and ``benchmark_app`` time the same artifacts with one thread on one core. The rate that they attain
+is OPs over their median. The machine's own peaks are those of NumPy's matrix product and of a copy, the fastest of all
+repetitions.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from nnbehave.studies.roofline import machine_peaks
 
 
 def shapes() -> list[nb.Layer]:
-    """Fifty convolutions of 20 M to 600 M multiply-adds, other than those that the roofs are found with.
+    """Return fifty convolutions of 20 M to 600 M multiply-adds, other than those that the roofs are found with.
 
-    Without padding: a runtime need not compute what a kernel takes from it, though OPs count it. A 7×7 convolution of
-    kernel 5 with padding attains 168 G on OpenVINO, of which 115 are computed.
+    They have no padding. OPs count the products with padding, but a runtime need not compute them: a 7×7 convolution of
+    kernel 5 with padding attains 168 G multiply-adds/s on OpenVINO, of which 115 are computed.
     """
     rng = np.random.default_rng(0)
     found: dict[nb.Layer, None] = {}

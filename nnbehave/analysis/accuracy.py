@@ -120,7 +120,7 @@ def judge_accuracy(base: npt.ArrayLike, scored: Sequence[Scored], tolerance: flo
     >>> base = np.ones(1000)
     >>> after = np.where(np.arange(1000) < 60, 0.0, 1.0)  # 60 of 1000 examples are lost
     >>> judge_accuracy(base, [Scored("tflite", "int8", after)])
-    tflite, int8: loses: 0.94 of 1, a drop of 0.06 (0.0449 to 0.0749)
+    tflite, int8: loses: 0.94 of 1, a drop of 0.06 (0.0451 to 0.0747)
     """
     import numpy as np
     import pandas as pd
