@@ -2,7 +2,7 @@
 
     python benchmarks/roofline.py [--platform tflite openvino]          # some three minutes a platform
 
-``litert-benchmark`` and ``benchmark_app`` time the same artifacts with one thread on one core. The rate that they attain
+``litert-benchmark`` and ``benchmark_app`` time the same artifacts with one thread on one core. The rate they attain
 is OPs over their median. The machine's own peaks are those of NumPy's matrix product and of a copy, the fastest of all
 repetitions.
 """

@@ -127,17 +127,19 @@ def one_of_each(
     A usable measurement is preferred, then the session that has usable ones of the most values, then the smallest
     standard error.
     """
+    of_each = [(one, value_of(one), one.is_usable) for one in measurements]
     known: dict[int, set[Value]] = {}
-    for one in measurements:
-        if one.is_usable:
-            known.setdefault(one.session, set()).add(value_of(one))
+    for measured, value, is_usable in of_each:
+        if is_usable:
+            known.setdefault(measured.session, set()).add(value)
 
-    def rank(one: Measurement) -> tuple[bool, int, int, float, float]:
-        return not one.is_usable, -len(known.get(one.session, ())), one.session, *by_error(one)
+    def rank(each: tuple[Measurement, Value, bool]) -> tuple[bool, int, int, float, float]:
+        one, _, is_usable = each
+        return not is_usable, -len(known.get(one.session, ())), one.session, *by_error(one)
 
     best: dict[Value, Measurement] = {}
-    for one in sorted(measurements, key=rank):
-        best.setdefault(value_of(one), one)
+    for measured, value, _ in sorted(of_each, key=rank):
+        best.setdefault(value, measured)
     return {value: best[value] for value in sorted(best)}
 
 

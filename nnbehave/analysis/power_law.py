@@ -81,10 +81,11 @@ def fit_power_law(x: Floats, y: Floats, errors: Floats) -> PowerLaw:
 
     # The median of χ², and Student's t for 95 %; NaN without freedom.
     misfit, usual, student = 0.0, special.chdtri(freedom, 0.5), special.stdtrit(freedom, 0.975)
-    if fit(0.0)[1] > usual:  # at most it explains all the variance there is, without a slope
+    coefficients, residuals = fit(misfit)
+    if residuals > usual:  # at most it explains all the variance there is, without a slope
         most = len(y) * np.var(y) / usual
         misfit = float(optimize.brentq(lambda square: fit(square)[1] - usual, 0.0, most, rtol=1e-3))
-    coefficients, _ = fit(misfit)
+        coefficients, _ = fit(misfit)
     spread = Z95**2 * squares + (student**2 * misfit if misfit else 0.0)
     half = float(np.sqrt(coefficients**2 @ spread)) if known or freedom else np.nan
     return PowerLaw(float(coefficients @ y), half, misfit**0.5 if freedom else np.nan, coefficients)

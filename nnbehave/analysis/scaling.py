@@ -186,10 +186,11 @@ def _fit(sweep: _Sweep) -> tuple[dict[str, object], list[dict[str, object]]]:
 
 def _lost(every: Mapping[int, Measurement]) -> dict[int, str]:
     """Return the values that have no latency to compare, and why."""
-    lost = {value: why_no_latency(one) for value, one in every.items() if not one.is_usable}
-    known = {value: one.usable for value, one in every.items() if value not in lost}
+    usable = {value: one.usable for value, one in every.items()}
+    lost = {value: why_no_latency(every[value]) for value, latency in usable.items() if latency is None}
+    known = {value: latency for value, latency in usable.items() if latency is not None}
     if len({every[value].session for value in known}) > 1:
-        lost |= {value: NO_REFERENCES for value, it in known.items() if it and not math.isfinite(it.relative)}
+        lost |= {value: NO_REFERENCES for value, latency in known.items() if not math.isfinite(latency.relative)}
     return lost
 
 
