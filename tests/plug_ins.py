@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from nnbehave.measurement.platforms.registry import PLATFORMS
 from nnbehave.measurement.platforms.simulated import Simulated
 
 
@@ -28,3 +29,4 @@ def register(monkeypatch: pytest.MonkeyPatch, *platforms: type[Simulated]) -> No
     """Make platforms known by their names until the test ends."""
     entries = [EntryPoint(each.name, f"{__name__}:{each.__name__}", "nnbehave.platforms") for each in platforms]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries if "platforms" in group else [])
+    monkeypatch.setattr(PLATFORMS, "_plug_ins", None)  # so that they are looked for again, and forgotten at the end

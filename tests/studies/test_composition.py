@@ -89,7 +89,9 @@ def test_a_wrong_weight_of_a_stack_shows(right: Composition, monkeypatch: pytest
 @pytest.mark.usefixtures("stackable")
 def test_a_layer_that_the_sum_lacks_shows(right: Composition, monkeypatch: pytest.MonkeyPatch) -> None:
     lost = small().layers[1]
-    monkeypatch.setattr(composition, "Counter", lambda found=(): Counter(g for g in found if g.layers != (lost,)))
+    monkeypatch.setattr(
+        composition, "Counter", lambda found=(): Counter(g for g in found if getattr(g, "layers", None) != (lost,))
+    )
     wrong = check()
     missing = right.frame["sum_ms"].item() - wrong.frame["sum_ms"].item()
     assert missing == pytest.approx(ms(lost.ops), rel=0.02)

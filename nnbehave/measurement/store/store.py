@@ -31,7 +31,7 @@ from nnbehave.measurement.store import schema
 from nnbehave.measurement.store.address import address_of
 from nnbehave.measurement.store.reading import read_session
 from nnbehave.measurement.store.session_record import SessionRecord
-from nnbehave.measurement.store.upgrade import columns_of, prepare
+from nnbehave.measurement.store.upgrade import columns_of, prepare, write_ahead
 from nnbehave.measurement.store.writing import load_row, row_of
 from nnbehave.records import Environment, Point
 
@@ -73,10 +73,7 @@ class Store:
                 prepare(self._connection, self.name, must_exist)
                 self._columns = columns_of(self._connection)
                 if self._dialect == "sqlite" and not must_exist:
-                    # A reader beside a writer; a write survives the death of the process.
-                    self._connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-                    self._connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
-                    self._connection.commit()
+                    write_ahead(self._connection, _BUSY_TIMEOUT_S)
             except BaseException:
                 self.close()
                 raise

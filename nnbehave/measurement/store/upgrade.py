@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from nnbehave.errors import StoreError
 from nnbehave.measurement.store import schema
@@ -56,6 +59,25 @@ def _upgrade(connection: sa.Connection) -> None:
                 connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}")
     raised = schema.meta.update().where(schema.meta.c.key == _VERSION)
     connection.execute(raised.values(value=str(schema.VERSION)))
+
+
+def write_ahead(connection: sa.Connection, timeout_s: float) -> None:
+    """Let a SQLite database have readers beside a writer, and keep writes when the process dies.
+
+    SQLite does not wait by itself to change its journal while another process writes, so it is asked again.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            break
+        except OperationalError:
+            connection.rollback()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+    connection.commit()
 
 
 def columns_of(connection: sa.Connection) -> dict[str, set[str]]:
