@@ -127,19 +127,20 @@ def one_of_each(
     A usable measurement is preferred, then the session that has usable ones of the most values, then the smallest
     standard error.
     """
-    of_each = [(one, value_of(one), one.is_usable) for one in measurements]
+    values = [value_of(one) for one in measurements]
+    usable = [one.is_usable for one in measurements]
     known: dict[int, set[Value]] = {}
-    for measured, value, is_usable in of_each:
+    for one, value, is_usable in zip(measurements, values, usable, strict=True):
         if is_usable:
-            known.setdefault(measured.session, set()).add(value)
+            known.setdefault(one.session, set()).add(value)
 
-    def rank(each: tuple[Measurement, Value, bool]) -> tuple[bool, int, int, float, float]:
-        one, _, is_usable = each
-        return not is_usable, -len(known.get(one.session, ())), one.session, *by_error(one)
+    def rank(place: int) -> tuple[bool, int, int, float, float]:
+        one = measurements[place]
+        return not usable[place], -len(known.get(one.session, ())), one.session, *by_error(one)
 
     best: dict[Value, Measurement] = {}
-    for measured, value, _ in sorted(of_each, key=rank):
-        best.setdefault(value, measured)
+    for place in sorted(range(len(measurements)), key=rank):
+        best.setdefault(values[place], measurements[place])
     return {value: best[value] for value in sorted(best)}
 
 
