@@ -135,7 +135,7 @@ def one_of_each(
             known.setdefault(one.session, set()).add(value)
 
     def rank(place: int) -> tuple[bool, int, int, float, float]:
-        one = measurements[place]
+        one: Measurement = measurements[place]
         return not usable[place], -len(known.get(one.session, ())), one.session, *by_error(one)
 
     best: dict[Value, Measurement] = {}
