@@ -276,7 +276,7 @@ def test_a_killed_sweep_leaves_what_it_measured_and_is_gone_on_with(tmp_path: Pa
     process.wait()
     process.stderr.close()  # type: ignore[union-attr]
     with Store(path, must_exist=True) as store:
-        kept = sum(len(session.blocks) for session in store.sessions())
+        kept = sum(len(session.samples) for session in store.sessions())
     assert kept >= blocks
     again = run(path)
     assert again.wait() == 0, again.stderr.read()  # type: ignore[union-attr]
