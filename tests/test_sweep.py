@@ -20,6 +20,7 @@ from nnbehave.errors import InvalidInputError, StoreError
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.store.store import Store
 from nnbehave.measurement.targets import LocalTarget
+from nnbehave.records import Measurements
 
 pytestmark = pytest.mark.process
 
@@ -77,7 +78,8 @@ def test_a_second_run_measures_only_what_is_missing(base: nb.Layer, tmp_path: Pa
     assert after["sessions"] == before["sessions"] + 1
     assert after["loads"] == before["loads"] + 10 + 9 + 6  # the new ones, nine anchors, the references, the call
     results = nb.load_results(path)
-    curve = next(curve for what, curve in results.curves() if len(curve) == 30)
+    (found,) = [curve for curve in results.curves() if len(curve.measurements) == 30]
+    curve = Measurements(found.measurements).frame
     assert curve["join_factor"].notna().all()
 
 
@@ -276,7 +278,7 @@ def test_a_killed_sweep_leaves_what_it_measured_and_is_gone_on_with(tmp_path: Pa
     process.wait()
     process.stderr.close()  # type: ignore[union-attr]
     with Store(path, must_exist=True) as store:
-        kept = sum(len(session.blocks) for session in store.sessions())
+        kept = sum(len(session.samples) for session in store.sessions())
     assert kept >= blocks
     again = run(path)
     assert again.wait() == 0, again.stderr.read()  # type: ignore[union-attr]
