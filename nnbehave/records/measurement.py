@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
@@ -96,17 +97,17 @@ class Subject:
         """The layer of a single layer; None for a graph."""
         return self.layers[0] if self.arrangement == "single" else None
 
-    @property
+    @cached_property
     def ops(self) -> int:
         """Multiply-adds of one inference."""
         return sum(layer.ops for layer in self.layers)
 
-    @property
+    @cached_property
     def mac(self) -> int:
         """Elements read and written by one inference."""
         return sum(layer.mac for layer in self.layers)
 
-    @property
+    @cached_property
     def mac_bytes(self) -> int:
         """Bytes read and written by one inference, at the layers' precision."""
         return sum(layer.mac_bytes for layer in self.layers)
