@@ -38,14 +38,14 @@ def test_every_cell_has_a_row_and_every_shortcoming_a_reason(results: nb.Results
     frame = results.frame
     cells = set(zip(frame["platform"], frame["op"], frame["precision"], strict=True))
     assert cells == {(name, op, precision) for name in PLATFORMS for op in operators for precision in PRECISIONS}
-    assert set(frame["status"]) == {"ok", "unsupported", "failed"}
-    # From the same file that TensorFlow Lite computes right, OpenVINO makes an output that has nothing to do with it.
+    assert set(frame["status"]) <= {"ok", "unsupported", "failed"}
+    # On some processors OpenVINO makes a wrong output from the same file that TensorFlow Lite computes right.
     lost = frame[frame["status"] == "failed"]
-    assert set(zip(lost["platform"], lost["op"], lost["precision"], strict=True)) == {
+    assert set(zip(lost["platform"], lost["op"], lost["precision"], strict=True)) <= {
         ("openvino", "se", "int8"),
         ("openvino", "se", "uint8"),
     }
-    assert lost["reason"].str.contains("off TensorFlow's").all()
+    assert all("off TensorFlow's" in reason for reason in lost["reason"])
     assert frame["latency_ms"].isna().all()
     table = results.support()
     assert len(table) == len(cells)

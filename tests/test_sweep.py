@@ -304,16 +304,19 @@ def test_nothing_is_left_running_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
-def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(tmp_path: Path, base: nb.Layer) -> None:
+def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(
+    tmp_path: Path, base: nb.Layer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Runtimes start processes of their own (OpenVINO's telemetry did, and they outlived everything)."""
     psutil = pytest.importorskip("psutil")
     for module in ("tensorflow", "ai_edge_litert", "openvino"):
         pytest.importorskip(module, reason="needs nnbehave[all]")
 
+    monkeypatch.setenv("STARTED_BY", str(tmp_path))  # every process that this test starts inherits it
+
     def workers() -> set[int]:
-        ours = os.environ["NNBEHAVE_CACHE_DIR"]  # which tells these tests' processes from another sweep's
         found = psutil.process_iter(["cmdline", "environ"])
-        mine = [p for p in found if (p.info["environ"] or {}).get("NNBEHAVE_CACHE_DIR") == ours]
+        mine = [p for p in found if (p.info["environ"] or {}).get("STARTED_BY") == str(tmp_path)]
         return {p.pid for p in mine if "nnbehave." in " ".join(p.info["cmdline"] or [])}
 
     before = workers()

@@ -10,6 +10,7 @@ import pytest
 from nnbehave.runner.capture import captured_output
 
 
+@pytest.mark.process
 def test_output_of_python_c_and_the_system_is_captured_in_order() -> None:
     with captured_output(1) as said:
         os.write(1, b"system\n")

@@ -106,6 +106,7 @@ def test_values_that_cannot_be_run_are_left_out(tmp_path: Path) -> None:
     assert results.step_map().width == 16
 
 
+@pytest.mark.runtime("tensorflow", "ai_edge_litert")
 def test_a_platform_that_runs_nothing_ends_the_search(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     slot = Slot("conv", conv(precision="bf16"), {"out_channels": tuple(range(1, 257))})
     with caplog.at_level(logging.WARNING, logger="nnbehave"):

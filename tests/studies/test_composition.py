@@ -113,7 +113,7 @@ def test_a_layer_that_the_network_folds_away_is_the_difference() -> None:
 @pytest.mark.runtime("tensorflow")
 def test_a_network_on_a_real_runtime_is_set_beside_all_its_layers(platform: str, module: str) -> None:
     pytest.importorskip(module)
-    found = nb.check_composition({"small": small()}, platform, rounds=3, progress=False)
+    found = nb.check_composition({"small": small()}, platform, rounds=6, progress=False)
     (row,) = found.frame.to_dict("records")
     assert row["layers"] == found.layers["count"].sum() == 6
     assert (found.layers["latency_ms"] > 0).any()
