@@ -12,8 +12,10 @@ import pytest
 
 import nnbehave as nb
 from nnbehave.design.space import Space
+from nnbehave.measurement.converters import ConversionPool
 from nnbehave.measurement.platforms.preparation import Preparation
 from tests.prepared import usable
+from tests.shared_pool import SharedPool
 from tests.tiers import Watch, missing_module, tier_of
 
 # The time that an example takes says nothing: the machine may be busy.
@@ -28,6 +30,8 @@ WATCH = Watch()
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that name no tier, so that ``-m unit`` selects them."""
     for item in items:
+        if "arm64" in getattr(item, "fixturenames", ()):
+            item.add_marker("setup")
         if tier_of(item) == "unit":
             item.add_marker("unit")
 
@@ -66,6 +70,21 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNBEHAVE_CACHE_DIR", str(path))
         yield path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_pool(cache_dir: Path) -> Iterator[None]:
+    """Let the engines of all tests convert in the same processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nnbehave.measurement.engine.ConversionPool", SharedPool)
+        yield
+    SharedPool.end()
+
+
+@pytest.fixture
+def own_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the engines of a test pools of their own, as users have."""
+    monkeypatch.setattr("nnbehave.measurement.engine.ConversionPool", ConversionPool)
 
 
 @pytest.fixture

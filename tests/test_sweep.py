@@ -303,6 +303,7 @@ def test_nothing_is_left_running_after_a_kill(tmp_path: Path) -> None:
     assert not alive
 
 
+@pytest.mark.usefixtures("own_pool")
 @pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
 def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(
     tmp_path: Path, base: nb.Layer, monkeypatch: pytest.MonkeyPatch
