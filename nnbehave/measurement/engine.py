@@ -152,7 +152,7 @@ class Engine:
     def run(self, plan: Plan, label: str = "") -> Run:
         """Return a session in which subjects of a plan can be measured batch after batch."""
         session = self._waiting.pop(id(plan), None) or self._session(plan.platform, plan.method)
-        made = (self._target, self._store, self._pool, self._cache, self.options)
+        made = (self._target, self._store, self._pool, self.options)
         return Run(plan, session, *made, label or f"{plan.platform}")
 
     # ------------------------------------------------------------------ planning

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from nnbehave.design.graph import Graph
 from nnbehave.errors import ConversionError
-from nnbehave.measurement.converters import Artifact, ArtifactCache, ConversionPool, get_converter
+from nnbehave.measurement.converters import Artifact, ConversionPool, get_converter
 from nnbehave.measurement.isolation import EXACT, bound
 from nnbehave.measurement.options import Options
 from nnbehave.measurement.plan import Plan
@@ -44,7 +44,6 @@ class Run:
     target : Target
     store : Store
     pool : ConversionPool
-    cache : ArtifactCache
     options : Options
     label : str
         What progress bars call it.
@@ -57,12 +56,11 @@ class Run:
         target: Target,
         store: Store,
         pool: ConversionPool,
-        cache: ArtifactCache,
         options: Options,
         label: str,
     ) -> None:
         self._plan, self._session, self._target = plan, session, target
-        self._store, self._pool, self._cache = store, pool, cache
+        self._store, self._pool = store, pool
         self._options, self._label = options, label
         self._key: int | None = None
         self._subjects: dict[str, None] = {}
@@ -130,7 +128,6 @@ class Run:
     def finish(self) -> None:
         """Measure until every subject has met a stopping rule."""
         self._take(self._session.finish())
-        self._cache.trim()
 
     def _begin_session(self) -> int:
         if self._key is None:
