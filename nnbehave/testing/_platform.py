@@ -92,8 +92,8 @@ class PlatformContract:
 
     @classmethod
     def _measure(cls, store: Path) -> pd.DataFrame:
-        settings = Settings(interval=0.5, max_rounds=cls.max_rounds)
-        with Engine(cls.platform, Options(settings, progress=False), store) as engine:
+        settings = Settings(interval=0.5, max_rounds=cls.max_rounds, processes=1)
+        with Engine(cls.platform, Options(settings, progress=False, with_references=False), store) as engine:
             return engine.measure([[layer] for layer in cls.layers]).frame
 
     # ------------------------------------------------------------------ what it says of itself

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 import nnbehave as nb
 from nnbehave.cli import app
 from nnbehave.errors import InvalidInputError
+from nnbehave.studies.fusion import check_fusion
 
 pytestmark = pytest.mark.process
 
@@ -24,7 +26,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def card(store: Path) -> nb.Card:
-    return nb.make_card(STAIRS, store, minutes=10, progress=False)
+    """Return a card whose pairs of operators are measured in few rounds: the machine is simulated and quiet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nnbehave.studies.card.check_fusion", partial(check_fusion, rounds=12))
+        patch.setattr("nnbehave.studies.fusion._PROCESSES", 3)
+        return nb.make_card(STAIRS, store, minutes=10, progress=False)
 
 
 def test_every_finding_is_stated(card: nb.Card) -> None:

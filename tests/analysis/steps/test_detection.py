@@ -247,7 +247,7 @@ widths = st.integers(3, 40)
 seeds = st.integers(0, 10_000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(widths, seeds, st.floats(1e-6, 1e6))
 def test_the_answer_does_not_depend_on_the_unit_of_latency(width: int, seed: int, unit: float) -> None:
     n, y = curve(stairs(width), 200, 0.01, seed)
@@ -257,7 +257,7 @@ def test_the_answer_does_not_depend_on_the_unit_of_latency(width: int, seed: int
     np.testing.assert_allclose(np.array(theirs.levels), np.array(ours.levels) * unit, rtol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(widths, seeds)
 def test_the_answer_does_not_depend_on_the_order_of_the_points(width: int, seed: int) -> None:
     n, y = curve(stairs(width), 200, 0.02, seed)
@@ -265,7 +265,7 @@ def test_the_answer_does_not_depend_on_the_order_of_the_points(width: int, seed:
     assert detect_steps(n[order], y[order]) == detect_steps(n, y)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(4, 40), seeds, st.floats(0.6, 1.0), st.integers(1, 100))
 def test_the_width_is_found_with_gaps_and_from_any_first_n(width: int, seed: int, share: float, low: int) -> None:
     n, y = curve(stairs(width), low + 250, 0.005, seed, low)
@@ -274,7 +274,7 @@ def test_the_width_is_found_with_gaps_and_from_any_first_n(width: int, seed: int
     assert (found.kind, found.width) == ("staircase", width)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 500), st.floats(1e-3, 1e3)), min_size=1, max_size=60, unique_by=lambda p: p[0])
 )
