@@ -11,7 +11,8 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 help:
 	@echo "make study       install everything, sweep spaces/quickstart.yaml here, print the channels to keep"
-	@echo "make test        install everything, then ruff, mypy, and the tests that need nothing else"
+	@echo "make check       install everything, then ruff and mypy"
+	@echo "make test        install everything, then the tests that need nothing else"
 	@echo "make test-setup  the tests that fetch or set up something first, or take minutes; some may be skipped here"
 	@echo "make bench       run every script of benchmarks/, each as small as a laptop finishes; some forty minutes"
 
@@ -32,7 +33,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check
+test: $(VENV)/.installed
 	$(PYTEST) -m "not setup"
 
 # One process: these tests share what they set up.

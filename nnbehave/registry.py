@@ -2,14 +2,15 @@
 
 Each kind has one :class:`Registry`: a list of the built-in entries and an entry point group for plug-ins.
 
-=========  =======================  ================================================
-kind       entry point group        built-in entries
-=========  =======================  ================================================
-platform   ``nnbehave.platforms``   :mod:`nnbehave.measurement.platforms.registry`
-converter  ``nnbehave.converters``  :mod:`nnbehave.measurement.converters.registry`
-target     ``nnbehave.targets``     :mod:`nnbehave.measurement.targets.registry`
-exporter   ``nnbehave.exporters``   :mod:`nnbehave.pruning.exporters`
-=========  =======================  ================================================
+==============  ============================  ================================================
+kind            entry point group             built-in entries
+==============  ============================  ================================================
+platform        ``nnbehave.platforms``        :mod:`nnbehave.measurement.platforms.registry`
+converter       ``nnbehave.converters``       :mod:`nnbehave.measurement.converters.registry`
+target          ``nnbehave.targets``          :mod:`nnbehave.measurement.targets.registry`
+exporter        ``nnbehave.exporters``        :mod:`nnbehave.pruning.exporters.registry`
+table exporter  ``nnbehave.table_exporters``  :mod:`nnbehave.pruning.exporters.registry`
+==============  ============================  ================================================
 """
 
 from __future__ import annotations

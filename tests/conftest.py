@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from nnbehave.measurement.converters import ConversionPool
 from nnbehave.measurement.platforms.preparation import Preparation
 from tests.prepared import usable
 from tests.shared_pool import SharedPool
-from tests.tiers import Watch, missing_module, tier_of
+from tests.tiers import TIERS, Watch, missing_module, tier_of
 
 # The time that an example takes says nothing: the machine may be busy.
 hypothesis.settings.register_profile(
-    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "busy machine", max_examples=50, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("busy machine")
 
@@ -28,12 +29,16 @@ WATCH = Watch()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that name no tier, so that ``-m unit`` selects them."""
+    """Mark the tests that name no tier, so that ``-m unit`` selects them; put the longest tests first.
+
+    Of tests that run side by side, a long one at the end would run alone.
+    """
     for item in items:
         if "arm64" in getattr(item, "fixturenames", ()):
             item.add_marker("setup")
         if tier_of(item) == "unit":
             item.add_marker("unit")
+    items.sort(key=lambda item: -TIERS.index(tier_of(item)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,6 +75,15 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNBEHAVE_CACHE_DIR", str(path))
         yield path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_lock(cache_dir: Path) -> Iterator[None]:
+    """Let tests that run side by side measure at the same time: none of them looks at how long a layer takes."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr("tempfile.tempdir", None)  # which remembers the folder
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,8 +22,9 @@ def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
         pytest.importorskip(module, reason="needs nnbehave[all]")
     content = nbformat.read(notebook, as_version=4)
     for cell in content.cells:
-        if "openvino" in cell.source:  # fewer values of the real platforms than a reader sweeps
-            cell.source = cell.source.replace("range(1, 65)", "range(1, 65, 3)")
+        if "openvino" in cell.source:  # fewer rounds of fewer values than a reader sweeps
+            fewer = cell.source.replace("range(1, 65)", "range(1, 65, 7)")
+            cell.source = fewer.replace("interval=0.05", "interval=0.5")
     nbclient.NotebookClient(content, timeout=280, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in content.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)

@@ -369,14 +369,6 @@ def test_runners_are_pinned_to_cores_of_their_own(tmp_path: Path) -> None:
         assert os.sched_getaffinity(worker.pid) == {max(os.sched_getaffinity(0))}
 
 
-@pytest.fixture
-def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the test a lock of its own: other sweeps on this machine hold the usual one for minutes."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)  # which remembers the folder
-
-
-@pytest.mark.usefixtures("own_lock")
 def test_sweeps_that_take_wall_clock_wait_for_one_another() -> None:
     code = (
         "from nnbehave.measurement.targets import LocalTarget\n"

@@ -159,6 +159,6 @@ def ratio(observations: Sequence[Observation], first: Parts, second: Parts) -> C
 
 def student_t(degrees_of_freedom: int) -> float:
     """Return the 97.5 % quantile of Student's t: half a 95 % interval in standard errors."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    return float(t.ppf(0.975, degrees_of_freedom))
+    return float(stdtrit(degrees_of_freedom, 0.975))

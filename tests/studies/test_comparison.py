@@ -10,7 +10,7 @@ import pytest
 import nnbehave as nb
 from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.statistics import Observation
-from nnbehave.studies.comparison import judge, ratio
+from nnbehave.studies.comparison import judge, ratio, student_t
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,22 @@ def test_equal_latencies_are_seldom_told_apart_though_processes_have_their_luck(
 
 def test_no_pairs_no_ratio() -> None:
     assert ratio([], [("a", 1.0)], [("b", 1.0)]).differs() == "cannot tell"
+
+
+@pytest.mark.parametrize("processes", [2, 11, 30])
+def test_the_interval_holds_the_spread_between_any_number_of_processes(processes: int) -> None:
+    luck = [1.0 + 0.1 * (-1) ** p for p in range(processes)]  # a process is fast or slow, and its rounds agree
+    samples = [
+        Observation(part, luck[p] if part == "a" else 1.0, "compute", 40 * p + r, p)
+        for p in range(processes)
+        for r in range(40)
+        for part in "ab"
+    ]
+    found = ratio(samples, [("a", 1.0)], [("b", 1.0)])
+    half = student_t(processes - 1) * float(np.std(luck, ddof=1)) / math.sqrt(processes)
+    assert found.low <= found.ratio - half
+    assert found.high >= found.ratio + half
+
+
+def test_student_s_t_is_that_of_the_tables() -> None:
+    assert [round(student_t(degrees), 3) for degrees in (1, 10, 11, 30)] == [12.706, 2.228, 2.201, 2.042]

@@ -172,6 +172,6 @@ def _trimmed(values: Sequence[float]) -> float:
 @lru_cache(maxsize=64)
 def _trimmed_chi2(freedom: int) -> float:
     """Return the mean of chi squared over its degrees of freedom, without the largest tenth."""
-    from scipy.stats import chi2
+    from scipy.special import gammainc, gammaincinv  # scipy.stats takes a second more to load
 
-    return float(chi2.cdf(chi2.ppf(KEPT, freedom), freedom + 2) / KEPT)
+    return float(gammainc(freedom / 2 + 1, gammaincinv(freedom / 2, KEPT)) / KEPT)

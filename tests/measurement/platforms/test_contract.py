@@ -50,7 +50,7 @@ class TestTensorFlow(PlatformContract):
         nb.Layer(op="dense", in_channels=1024, out_channels=1024),
         nb.Layer(op="gelu", height=56, in_channels=64),
     )
-    max_rounds = 12
+    max_rounds = 6
 
 
 @pytest.fixture(scope="class")

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class Server:
         (self.folder / "server").write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host_key\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {self.folder}/authorized\nStrictModes no\nPasswordAuthentication no\n"
-            f"KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nSetEnv XDG_CACHE_HOME={self.cache}\n"
+            f"KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
+            f"SetEnv XDG_CACHE_HOME={self.cache} TMPDIR={tempfile.gettempdir()}\n"
         )
         (self.folder / "client").write_text(
             f"Host {self.host}\n HostName 127.0.0.1\n Port {self.port}\n User {getpass.getuser()}\n"

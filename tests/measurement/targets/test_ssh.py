@@ -117,6 +117,23 @@ def test_a_real_runtime_is_measured_on_a_host(server: Server, base: nb.Layer) ->
     assert row["output_error"] < 1e-5  # so the reference came with the artifact
 
 
+def test_studies_measure_on_a_host(server: Server, tmp_path: Path, base: nb.Layer) -> None:
+    def connections() -> int:
+        return server.log.read_text(errors="replace").count("Accepted publickey")
+
+    platform = "simulated?noise=0.001&width=8"
+    one, more = (base.replace(out_channels=n) for n in (9, 17))
+    before = connections()
+    found = nb.compare(one, more, platform, pairs=8, processes=2, target=server.target, progress=False)
+    assert found.low <= 2 / 3 <= found.high
+    assert connections() > before
+    before = connections()
+    nb.diagnose(f"{platform}&dimension=in_channels", seconds=0.5, target=server.target, progress=False)
+    assert connections() > before
+    nb.make_card("simulated?law=roofline", tmp_path / "r.db", minutes=0.02, target=server.target, progress=False)
+    assert set(nb.load_results(tmp_path / "r.db").frame["target"]) == {server.target}
+
+
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make sessions try lost connections again soon, and give up after a few seconds."""
