@@ -47,7 +47,7 @@ class Diagnosis:
         What to change to do better.
     """
 
-    facts: dict[str, Any]
+    facts: dict[str, Fact]
     witnesses: dict[str, bool]
     advice: list[str]
 

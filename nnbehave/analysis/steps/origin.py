@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from nnbehave.records import Scalar
 
 
 class Lost(NamedTuple):
@@ -43,5 +46,5 @@ class Origin:
     environment: str
     method: str
     dimension: str
-    layer: dict[str, Any] = field(hash=False)
+    layer: dict[str, Scalar] = field(hash=False)
     lost: tuple[Lost, ...] = ()
