@@ -13,7 +13,7 @@ help:
 	@echo "make study       install everything, sweep spaces/quickstart.yaml here, print the channels to keep"
 	@echo "make check       install everything, then ruff and mypy"
 	@echo "make test        install everything, then the tests that need nothing else"
-	@echo "make test-setup  the tests that fetch or set up something first, or take minutes; some may be skipped here"
+	@echo "make test-setup  the tests that fetch or set up something first, or take long; some may be skipped here"
 	@echo "make bench       run every script of benchmarks/, each as small as a laptop finishes; some forty minutes"
 
 $(VENV)/.installed: pyproject.toml

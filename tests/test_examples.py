@@ -13,6 +13,7 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
+@pytest.mark.setup
 @pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino", "nbclient", "matplotlib")
 @pytest.mark.parametrize("notebook", sorted(EXAMPLES.glob("*.ipynb")), ids=lambda path: path.name)
 def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
@@ -47,6 +48,7 @@ def test_metapruning_s_space_shrinks_as_the_paper_counts_and_by_far_less() -> No
     assert by_width["64"][1] == "10^11.85"
 
 
+@pytest.mark.setup
 @pytest.mark.runtime("tensorflow", "ethosu")
 def test_squeeze_and_excitation_leaves_mnasnet_on_an_npu() -> None:
     pytest.importorskip("ethosu", reason="needs nnbehave[ethos-u]")

@@ -78,6 +78,7 @@ def simulated(named: dict[str, object]) -> dict[str, object]:
     return {**named, "platforms": "simulated", "method": "estimated", "progress": False}
 
 
+@pytest.mark.setup
 @pytest.mark.runtime("tensorflow", "ai_edge_litert")
 def test_its_python_runs_on_a_model_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tensorflow as tf

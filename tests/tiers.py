@@ -4,7 +4,7 @@
 ``unit``     starts no process and loads no runtime; the tier of every test that names no other
 ``process``  starts processes, but no runtime: the simulated platform in a runner, a server on this machine
 ``runtime``  converts or measures with a real runtime, such as TensorFlow Lite
-``setup``    needs something prepared or fetched first, such as the emulated Arm core, or takes minutes
+``setup``    needs something prepared or fetched first, such as the emulated Arm core, or takes long
 ============ ====================================================================================================
 
 ``runtime`` takes the modules that the test needs: ``@pytest.mark.runtime("tensorflow", "openvino")``. The test is

@@ -8,7 +8,8 @@ from enum import Enum
 class Status(str, Enum):
     """Whether a measurement has a latency to go by.
 
-    ``OK``: yes. ``NOISY``: yes, but its interval is wider than was asked. ``UNSTABLE``: it disagreed with its
+    ``OK``: yes. ``NOISY``: yes, but its interval is wider than was asked, or many of
+    its samples were disturbed (:mod:`nnbehave.measurement.derive.noisy`). ``UNSTABLE``: it disagreed with its
     neighbours on the swept dimension, and with itself when it was measured again. ``UNSUPPORTED``: the platform cannot
     run it. ``FAILED``: it ran wrongly or not to its end. ``TIMEOUT``: it did not answer in time.
     """

@@ -193,8 +193,8 @@ def _states(proxies: npt.NDArray[np.float64]) -> int:
     return 2 if min(within) < 0.2 * np.var(ordered) else 1
 
 
-def _share(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.1%}"
+def _share(value: Fact) -> str:
+    return f"{value:.1%}" if isinstance(value, float) else "unknown"
 
 
 def _advice(facts: Mapping[str, Any], witnesses: Mapping[str, bool]) -> list[str]:

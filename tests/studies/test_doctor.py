@@ -12,7 +12,7 @@ from nnbehave.studies.doctor import _advice, _states
 @pytest.mark.process
 def test_a_louder_machine_resolves_less() -> None:
     quiet, loud = (
-        nb.diagnose(f"simulated?noise={noise}&dimension=in_channels", seconds=1.5, progress=False)
+        nb.diagnose(f"simulated?noise={noise}&dimension=in_channels", seconds=0.6, progress=False)
         for noise in (0.005, 0.2)
     )
     assert quiet.facts["spread_raw"] < loud.facts["spread_raw"]

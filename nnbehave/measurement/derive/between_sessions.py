@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nnbehave.measurement.derive.noisy import why_wide
 from nnbehave.records import FEWEST_COMMON_POINTS, Measurement, Status
 
 Known = Mapping[int, Mapping[str, Measurement]]  # by session and subject
@@ -58,7 +59,7 @@ def joining_order(points: Mapping[int, Collection[str]]) -> list[int]:
 def best_of(subject: str, known: Known, factors: Mapping[int, float]) -> Measurement | None:
     """Return a subject's measurement of the session that knows it best among those on the curve's scale.
 
-    It is noisy where its interval is wider than the narrowest that a finished session was asked for.
+    It is noisy (:mod:`.noisy`) where its interval is wider than the narrowest that a finished session was asked for.
     """
     found = [measurements[subject] for measurements in known.values() if subject in measurements]
     if not found:
@@ -76,9 +77,7 @@ def best_of(subject: str, known: Known, factors: Mapping[int, float]) -> Measure
     assert best.latency is not None
     latency = best.latency.scaled(1.0 if math.isnan(factor) else factor)
     best = replace(best, latency=latency, provenance=provenance)
-    if best.status is Status.OK and latency.half_width > asked:
-        why = f"±{latency.half_width:.1%} after {provenance.rounds} rounds, ±{asked:.1%} asked"
-        why += "" if finished else "; the session was interrupted"
+    if best.status is Status.OK and (why := why_wide(latency, asked, provenance.rounds, finished)):
         best = replace(best, status=Status.NOISY, reason="; ".join(filter(None, [why, best.reason])))
     return best
 

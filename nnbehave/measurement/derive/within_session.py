@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnbehave.design.graph import Graph
+from nnbehave.measurement.derive.noisy import why_disturbed
 from nnbehave.measurement.derive.samples import bound_of, observations_of
 from nnbehave.measurement.isolation import EXACT, own_kernels
 from nnbehave.measurement.statistics import (
@@ -39,7 +40,6 @@ from nnbehave.runner.kernels import Kernel, executed_precision, placement
 _MOST_ERROR = 1e-3  # of an fp32 output from TensorFlow's; runtimes that compute the same differ by some 1e-6
 _ROUNDING_FACTOR = 10  # times the effect of rounding on TensorFlow's own output, where that is more
 _MOST_ERROR_OTHERWISE = 1.0  # at another precision: an output of zeros is no further off
-_MOST_DISTURBED = 1 / 4  # of a subject's samples, beyond which it is noisy
 _Z_95 = 1.96
 
 
@@ -210,10 +210,9 @@ def _measurement(
         latency = _latency(verdict.estimate, reference, bound_of(parts[0][0] if parts else subject, graphs))
         status, reasons = verdict.status, [verdict.reason, remarks]
         kept = sum(samples.taken[part] for part in names) - discarded
-        if status is Status.OK and len(disturbances) > kept * _MOST_DISTURBED:
-            causes = ", ".join(sorted(set(disturbances)))
+        if status is Status.OK and (why := why_disturbed(disturbances, kept)):
             status = Status.NOISY
-            reasons.insert(0, f"{len(disturbances)} samples {causes}, each time they were taken")
+            reasons.insert(0, why)
     count = session.counts.get(graph.id)
     return Measurement(
         subject=Subject.of(graph),

@@ -40,6 +40,7 @@ class TestOnnxRuntime(PlatformContract):
     platform = "onnxruntime"
 
 
+@pytest.mark.setup
 @pytest.mark.runtime("tensorflow")
 class TestTensorFlow(PlatformContract):
     platform = "tensorflow"
