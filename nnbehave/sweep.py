@@ -27,6 +27,7 @@ def sweep(
     sampling: str = "exhaustive",
     budget: int | None = None,
     method: str | None = None,
+    context: str | int | None = None,
     interval: float = 0.02,
     time_limit_s: float = 60.0,
     seed: int = 0,
@@ -61,6 +62,10 @@ def sweep(
         How a layer is isolated (:mod:`nnbehave.measurement.isolation`); by default the first that its platform lists.
         Whole networks are measured ``whole`` unless another method is given. ``none`` times nothing: it finds out what
         can be converted and run, at which precision, and whether the output is right.
+    context : str or int, optional
+        What is touched between two calls of a layer (:mod:`nnbehave.measurement.context`): ``warm``, ``network``,
+        ``cold``, or a number of bytes; for networks also ``loop``. By default ``network`` for layers that are
+        ``stacked``, ``warm`` for other layers, and ``loop`` for networks.
     interval : float
         Measure a layer until its 95 % interval is within this share of its latency: 0.02, or 0.05 to be quick.
     time_limit_s : float
@@ -111,7 +116,7 @@ def sweep(
     space = _space_of(space, layer, dimension, values)
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
     fixed = [[slot.base] for slot in space.slots if not slot.choices]
-    with Engine(platforms, Options(settings, method, target, retry, progress), store, space) as engine:
+    with Engine(platforms, Options(settings, method, context, target, retry, progress), store, space) as engine:
         if sampling == "adaptive":
             return Results.of(measure_adaptively(engine, space, fixed, budget))
         return Results.of(engine.measure([*([*curve.layers] for curve in space.sweeps()), *fixed]))
@@ -123,6 +128,7 @@ def measure(
     store: str | Path | None = None,
     *,
     method: str | None = None,
+    context: str | int | None = None,
     interval: float = 0.02,
     time_limit_s: float = 60.0,
     seed: int = 0,
@@ -135,7 +141,7 @@ def measure(
     Parameters
     ----------
     subjects : iterable of Layer or Graph
-    platforms, store, method, interval, time_limit_s, seed, retry, progress, target
+    platforms, store, method, context, interval, time_limit_s, seed, retry, progress, target
         As in :func:`sweep`.
 
     Returns
@@ -154,7 +160,7 @@ def measure(
     from nnbehave.measurement.settings import Settings
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
-    with Engine(platforms, Options(settings, method, target, retry, progress), store) as engine:
+    with Engine(platforms, Options(settings, method, context, target, retry, progress), store) as engine:
         return Results.of(engine.measure([[subject] for subject in subjects]))
 
 

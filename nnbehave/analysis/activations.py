@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _VERDICTS = ("keep", CANNOT_TELL, "drop")
 _COLUMNS = [
-    *("platform", "environment", "method", "precision", "layer", "op", "activation", "rank"),
+    *("platform", "environment", "method", "context", "precision", "layer", "op", "activation", "rank"),
     *("base_ms", "latency_ms", "ratio", "ratio_low", "ratio_high", "verdict", "reason"),
 ]
 _all_but_activation = all_fields_but("activation")
@@ -61,7 +61,7 @@ class Activations(Finding):
     def __repr__(self) -> str:
         lines = []
         for platform, rows in self.frame.groupby("platform", sort=False):
-            layers = rows.groupby(["environment", "method", "precision", "layer"], dropna=False).ngroups
+            layers = rows.groupby(["environment", "method", "context", "precision", "layer"], dropna=False).ngroups
             lines.append(f"{platform}: {layers} layer{'s' * (layers > 1)}, each with and without an activation")
             medians = rows.groupby("activation")["ratio"].median().sort_values(na_position="last")
             lines += [f"  {name}: {_in_words(rows[rows['activation'] == name])}" for name in medians.index]

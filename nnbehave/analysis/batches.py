@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = [
-    *("platform", "environment", "method", "precision", "layers", "op", "batch", "latency_ms"),
+    *("platform", "environment", "method", "context", "precision", "layers", "op", "batch", "latency_ms"),
     *("throughput", "throughput_low", "throughput_high", "gain", "gain_low", "gain_high", "best"),
 ]
 _all_but_batch = all_fields_but("batch")

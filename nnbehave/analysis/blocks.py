@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHAPE = ("height", "width", "in_channels", "kernel", "stride", "batch")
 _COLUMNS = [
-    *("platform", "environment", "method", "precision", *_SHAPE, "op", "base", "latency_ms"),
+    *("platform", "environment", "method", "context", "precision", *_SHAPE, "op", "base", "latency_ms"),
     *("relative", "relative_low", "relative_high", "relative_ops", "relative_mac"),
 ]
 

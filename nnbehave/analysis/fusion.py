@@ -35,7 +35,18 @@ _SURE = 2.58  # standard errors on each side of a 99 % interval: the standard no
 _CHEAP = 0.05  # of the first operator's time: an operator that adds less is not worth fusing
 _MOVES = ("Reorder", "Convert")  # beginnings of the names of kernels that belong to no operator
 _COLUMNS = [
-    *("platform", "environment", "method", "precision", "first", "second", "first_op", "second_op", "between"),
+    *(
+        "platform",
+        "environment",
+        "method",
+        "context",
+        "precision",
+        "first",
+        "second",
+        "first_op",
+        "second_op",
+        "between",
+    ),
     *("first_ms", "together_ms", "apart_ms", "saved_ms", "saved_share", "saved_low", "saved_high"),
     *("verdict", "told", "words"),
 ]

@@ -23,11 +23,12 @@ class Conditions(NamedTuple):
     platform: str
     environment: str
     method: str
+    context: str
 
     @classmethod
     def of(cls, one: Measurement) -> Conditions:
         """Return the conditions of a measurement."""
-        return cls(one.platform, one.environment, one.method)
+        return cls(one.platform, one.environment, one.method, one.context)
 
 
 def grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:

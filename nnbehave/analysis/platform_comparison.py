@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_WHERE = ["platform", "environment", "method"]
+_WHERE = ["platform", "environment", "method", "context"]
 _COLUMNS = [
     *("layers", "op", *_WHERE, "precision", "support", "latency_ms", "slowdown", "slowdown_low", "slowdown_high"),
     *("utilisation", "output_error", "pareto", "reason"),

@@ -184,7 +184,7 @@ def plot_scaling(points: pd.DataFrame, *, ax: Axes) -> Axes:
     """
     known = points.dropna(subset=["ratio"])
     dimensions = list(dict.fromkeys(points["dimension"]))
-    sweep_of = ["platform", "environment", "method", "precision", "layer", "dimension"]
+    sweep_of = ["platform", "environment", "method", "context", "precision", "layer", "dimension"]
     for (platform, *_, layer, dimension), rows in known.groupby(sweep_of, sort=False, dropna=False):
         x = rows["value"] / (rows["value"].iloc[0] if len(dimensions) > 1 else 1)
         bars = [rows["ratio"] - rows["ratio_low"], rows["ratio_high"] - rows["ratio"]]
@@ -207,7 +207,7 @@ def plot_batches(rows: pd.DataFrame, *, ax: Axes) -> Axes:
         ``Batches.frame``.
     ax : matplotlib Axes
     """
-    curve_of = ["platform", "environment", "method", "precision", "layers"]
+    curve_of = ["platform", "environment", "method", "context", "precision", "layers"]
     for (platform, *_, layers), some in rows.groupby(curve_of, sort=False, dropna=False):
         y = some["throughput"]
         bars = [y - some["throughput_low"], some["throughput_high"] - y]
@@ -229,7 +229,7 @@ def plot_roofs(layers: pd.DataFrame, roofs: pd.DataFrame, levels: pd.DataFrame, 
         of the largest working sets being the widest.
     ax : matplotlib Axes
     """
-    group = ["platform", "environment", "method", "precision"]
+    group = ["platform", "environment", "method", "context", "precision"]
     for i in range(len(roofs)):
         roof, colour = roofs.iloc[i], f"C{i}"
         rows = layers[(layers[group] == roof[group]).all(axis=1) & (layers["attained_gops"] > 0)]

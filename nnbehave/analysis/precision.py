@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLUMNS = [
-    *("platform", "environment", "method", "op", "base", "precision", "executed_precision", "placement"),
+    *("platform", "environment", "method", "context", "op", "base", "precision", "executed_precision", "placement"),
     *("base_ms", "latency_ms", "speedup", "speedup_low", "speedup_high", "verdict"),
     *("sqnr_db", "output_cosine", "largest_error", "reason"),
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_OF_CURVE = ("space", "slot", "dimension", "platform", "environment", "method")
+_OF_CURVE = ("space", "slot", "dimension", "platform", "environment", "method", "context")
 _OF_STEP_MAP = ("kind", "width", "phase", "outer_width", "step_share", "confidence", "low", "high")
 _WHOLE = ("width", "phase", "outer_width", "low", "high", "measured", "kept")
 
@@ -63,7 +63,7 @@ class Results(Measurements):
         Returns
         -------
         pandas.DataFrame
-            One row a curve: ``space slot dimension platform environment method kind width phase outer_width
+            One row a curve: ``space slot dimension platform environment method context kind width phase outer_width
             step_share confidence low high measured candidates kept keep note``. ``keep`` lists the values worth
             keeping among those that the space has between ``low`` and ``high``, measured or not. ``candidates`` is
             how many values the space has; in results from a CSV file, how many were measured.
@@ -97,17 +97,18 @@ class Results(Measurements):
         space: str | None = None,
         environment: str | None = None,
         method: str | None = None,
+        context: str | None = None,
     ) -> StepMap:
         """Return the step map of the one curve that the arguments leave.
 
-        Of a curve that was measured in several environments or by several methods, the newest is taken.
+        Of a curve that was measured in several environments or contexts, or by several methods, the newest is taken.
 
         Raises
         ------
         InvalidInputError
             The arguments leave no curve or several, or the curve cannot be analysed.
         """
-        curves = self._newest(platform, slot, dimension, space, environment, method)
+        curves = self._newest(platform, slot, dimension, space, environment, method, context)
         if len(curves) != 1:
             there = "; ".join(dict.fromkeys(curve.name for curve in curves or self.curves()))
             raise InvalidInputError(f"{len(curves)} curves match; name one of: {there or 'none at all'}")
@@ -130,9 +131,10 @@ class Results(Measurements):
         space: str | None = None,
         environment: str | None = None,
         method: str | None = None,
+        context: str | None = None,
     ) -> list[Curve]:
-        """Return the curves that the arguments leave; of one curve in several environments or methods the newest."""
-        asked = (space, slot, dimension, platform, environment, method)
+        """Return the curves that the arguments leave; of one curve under several conditions the newest."""
+        asked = (space, slot, dimension, platform, environment, method, context)
         wanted = dict(zip(_OF_CURVE, asked, strict=True))
         newest: dict[tuple[str, str, str, str], Curve] = {}
         for curve in self.curves():
@@ -162,6 +164,7 @@ class Results(Measurements):
         space: str | None = None,
         environment: str | None = None,
         method: str | None = None,
+        context: str | None = None,
         *,
         ax: Axes | None = None,
     ) -> Axes:
@@ -176,7 +179,7 @@ class Results(Measurements):
         """
         from nnbehave.analysis import plots
 
-        curves = self._newest(platform, slot, dimension, space, environment, method)
+        curves = self._newest(platform, slot, dimension, space, environment, method, context)
         dimensions = sorted({curve.dimension for curve in curves})
         if len(dimensions) != 1:
             raise InvalidInputError(f"a plot takes curves over one dimension; these are over {dimensions or 'none'}")
@@ -253,5 +256,7 @@ def _with_origin(found: StepMap, curve: Curve) -> StepMap:
         for n, one in zip(curve.values, curve.measurements, strict=True)
         if not one.is_usable and isinstance(n, int | float)
     )
-    origin = Origin(curve.platform, curve.environment, curve.method, curve.dimension, layer=layer, lost=lost)
+    origin = Origin(
+        curve.platform, curve.environment, curve.method, curve.dimension, layer=layer, lost=lost, context=curve.context
+    )
     return replace(found, origin=origin)

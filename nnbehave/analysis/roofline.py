@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Bound = Literal["compute", "memory", "overhead"]
 
 _BOUNDS: tuple[Bound, ...] = get_args(Bound)
-_GROUP = ["platform", "environment", "method", "precision"]
+_GROUP = ["platform", "environment", "method", "context", "precision"]
 _ATTAINED = ["attained_gops", "attained_low", "attained_high"]
 _COLUMNS = [
     *(*_GROUP, "layers", "op", "ops", "mac_bytes", "intensity", "latency_ms"),

@@ -36,7 +36,7 @@ _SWEPT = (  # a dimension, and one that may keep its ratio to it
     *(("in_channels", "out_channels"), ("in_channels", None), ("out_channels", None)),
 )
 _EXACT_POWER = 1e-9  # the most by which logarithms of OPs leave a power of the dimension that they follow
-_SWEEP = ["platform", "environment", "method", "precision", "layer", "op", "dimension"]
+_SWEEP = ["platform", "environment", "method", "context", "precision", "layer", "op", "dimension"]
 _COLUMNS = [
     *(*_SWEEP, "values", "smallest", "largest", "exponent", "exponent_low", "exponent_high", "misfit"),
     *("ops_exponent", "mac_exponent", "against_ops", "against_ops_low", "against_ops_high", "words", "reason"),

@@ -37,6 +37,14 @@ TargetName = Annotated[
         help="Where to measure: local, python:/path, ssh://[user@]host[:port], adb://serial?benchmark_model=/path.",
     ),
 ]
+ContextName = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        help="What is touched between two calls of a layer: warm, network, cold, or bytes such as 32MiB. [default: "
+        "network for stacked layers, warm for others]",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 

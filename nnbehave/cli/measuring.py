@@ -9,6 +9,7 @@ import typer
 
 from nnbehave.cli._app import Exit, app, reports
 from nnbehave.cli._options import (
+    ContextName,
     Interval,
     Platform,
     Platforms,
@@ -46,6 +47,7 @@ def sweep_command(
             help="How a layer is isolated: stacked, whole, profiled; none times nothing. [default: platform's own]"
         ),
     ] = None,
+    context: ContextName = None,
     values: Values = None,
     sampling: Sampling = "exhaustive",
     budget: Annotated[
@@ -81,6 +83,7 @@ def sweep_command(
         sampling=sampling,
         budget=budget,
         method=method,
+        context=context,
         interval=interval,
         time_limit_s=time_limit,
         seed=seed,
@@ -142,21 +145,41 @@ def lut(
     store: StoreURL = "results.db",
     sampling: Sampling = "exhaustive",
     interval: Interval = 0.02,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is touched between two calls: warm, network, cold, or bytes such as 4MiB. Give two or more to "
+            "price networks in any context. [default: network]"
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> Exit:
     """Measure every layer that a network of a space can have, and write the table that prices any of them.
 
     Layers that the store holds already are not measured again.
 
-    Example: nnbehave lut ofa_mobilenet_v3 --platform tflite --output table.json
+    Example: nnbehave lut ofa_mobilenet_v3 --platform tflite --context 8MiB --context cold --output table.json
     """
+    from nnbehave.analysis.results import Results
     from nnbehave.design.space import load_space
     from nnbehave.pruning import LatencyTable
     from nnbehave.sweep import sweep
 
     LatencyTable.check_file(output)
     layers = load_space(space).unrolled()
-    results = sweep(layers, platforms=platform, store=store, sampling=sampling, interval=interval, progress=not quiet)
+    contexts: list[str | None] = [*context] if context else [None]
+    results = Results.joined(
+        sweep(
+            layers,
+            platforms=platform,
+            store=store,
+            sampling=sampling,
+            interval=interval,
+            context=each,
+            progress=not quiet,
+        )
+        for each in contexts
+    )
     table = LatencyTable.from_results(results)
     table.save(output)
     typer.echo(f"{table!r}\nwrote {output}")
@@ -205,7 +228,8 @@ def check_composition_command(
     ] = None,
     platform: Platforms = None,
     within: Annotated[float, typer.Option(help="The error that is still good: exit code 3 past it.")] = 0.03,
-    rounds: Annotated[int, typer.Option(help="Of three calls of every layer.", min=6)] = 12,
+    context: Annotated[str, typer.Option(help="loop: called over and over; cold: with the caches emptied.")] = "loop",
+    rounds: Annotated[int, typer.Option(help="Of all layers and the network.", min=6)] = 15,
     seed: Seed = 0,
     target: TargetName = "local",
     quiet: Quiet = False,
@@ -221,7 +245,15 @@ def check_composition_command(
     graphs = {name: _network(name) for name in network or NETWORKS}
     for where in platform or ["tflite"]:
         for name, graph in graphs.items():
-            found = check_composition({name: graph}, where, rounds=rounds, seed=seed, progress=not quiet, target=target)
+            found = check_composition(
+                {name: graph},
+                where,
+                rounds=rounds,
+                seed=seed,
+                progress=not quiet,
+                target=target,
+                context=context,
+            )
             typer.echo(found)
             good = good and bool((found.frame["error"].abs() <= within).all())
     return Exit.OK if good else Exit.INCOMPLETE

@@ -17,6 +17,7 @@ from nnbehave.design.graph import Graph, as_graph
 from nnbehave.design.layer import Layer
 from nnbehave.design.space import Space
 from nnbehave.errors import ConnectionLost, InvalidInputError, WorkerError
+from nnbehave.measurement.context import context_name
 from nnbehave.measurement.converters import ArtifactCache, ConversionPool
 from nnbehave.measurement.derive import Derivation, Wanted
 from nnbehave.measurement.isolation import EXACT
@@ -66,7 +67,7 @@ class Engine:
         self._open = ExitStack()
         self._target, self._cache = get_target(self.options.target), ArtifactCache()
         self._environments: set[str] = set()
-        self._methods: set[str] = set()
+        self._hows: set[tuple[str, str]] = set()  # methods and contexts
         self._subjects: dict[str, Graph] = {}
         self._waiting: dict[int, Session | ExactSession] = {}  # by the id of a plan: started to say what is there
         self._left_out: dict[str, str] = {}  # by platform, why its runner cannot be had
@@ -158,31 +159,51 @@ class Engine:
     # ------------------------------------------------------------------ planning
 
     def plans(self, platform: Platform, curves: Curves) -> list[Plan]:
-        """Return what is to be measured on a platform, one plan a method."""
+        """Return what is to be measured on a platform, one plan for each method and context."""
         self._add(curves)
         by_curve = [[as_graph(subject) for subject in curve] for curve in curves]
-        return [self._plan(platform, method, some) for method, some in self._by_method(platform, by_curve).items()]
+        return [self._plan(platform, *how, some) for how, some in self._by_method(platform, by_curve).items()]
 
     def _add(self, curves: Curves) -> None:
         graphs = [as_graph(subject) for curve in curves for subject in curve]
         self._store.add_subjects(graphs)
         self._subjects |= {graph.id: graph for graph in graphs}
 
-    def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> dict[str, list[list[Graph]]]:
-        """Return the curves to measure by each method: networks ``whole`` by default, the rest by the platform's."""
-        default = platform.methods[0]
-        networks = "whole" if "whole" in platform.methods else default
-        split: dict[str, list[list[Graph]]] = {}
+    def _by_method(self, platform: Platform, curves: list[list[Graph]]) -> dict[tuple[str, str], list[list[Graph]]]:
+        """Return the curves to measure by each method, in each context."""
+        split: dict[tuple[str, str], list[list[Graph]]] = {}
         for curve in curves:
-            of_curve: dict[str, list[Graph]] = {}
+            of_curve: dict[tuple[str, str], list[Graph]] = {}
             for graph in curve:
-                is_whole = self.options.graphs_whole or graph.arrangement == "network"
-                of_curve.setdefault(self.options.method or (networks if is_whole else default), []).append(graph)
-            for method, some in of_curve.items():
-                split.setdefault(method, []).append(some)
+                method = self._method(platform, graph)
+                of_curve.setdefault((method, self._context(method, graph)), []).append(graph)
+            for how, some in of_curve.items():
+                split.setdefault(how, []).append(some)
         return split
 
-    def _plan(self, platform: Platform, method: str, curves: list[list[Graph]]) -> Plan:
+    def _method(self, platform: Platform, graph: Graph) -> str:
+        """Return the method for a graph: networks are measured ``whole`` by default, the rest by the platform's."""
+        default = platform.methods[0]
+        is_whole = self.options.graphs_whole or graph.arrangement == "network"
+        return self.options.method or ("whole" if is_whole and "whole" in platform.methods else default)
+
+    def _context(self, method: str, graph: Graph) -> str:
+        """Return the name of the context for a graph. A network in a loop of its own is called over and over: warm."""
+        if method in ("none", *EXACT):
+            return ""
+        is_network = graph.arrangement == "network"
+        if self.options.inside is not None:  # all in one session
+            return context_name(self.options.context or "loop")
+        if self.options.context is None:
+            return "network" if method == "stacked" and not is_network else "warm"
+        context = context_name(self.options.context)
+        if context == "loop" and not is_network:
+            raise InvalidInputError(f"context: only networks are measured in a 'loop' of their own, not {graph.id}")
+        if method == "profiled" and context != "warm":
+            raise InvalidInputError(f"context: by 'profiled', layers are 'warm', got {context!r}")
+        return "warm" if is_network and context in ("loop", "network") else context
+
+    def _plan(self, platform: Platform, method: str, context: str, curves: list[list[Graph]]) -> Plan:
         """Start a runner to learn the environment, and find what the store lacks there."""
         session = self._session(platform, method)
         with ExitStack() as opening:
@@ -190,16 +211,17 @@ class Engine:
             hello = session.start()
             environment = self._store.add_environment(Environment(hello.machine, hello.versions))
             self._environments.add(environment)
-            self._methods.add(method)
+            self._hows.add((method, context))
             names = [[graph.id for graph in curve] for curve in curves]
-            key = (str(platform), environment, method)
+            key = (str(platform), environment, method, context)
             whole = names if self._space_id is not None else [[name] for curve in names for name in curve]
             asked = (self.options.settings, self.options.retry)
             settled, measured = find_missing(self._store, self._derivation, key, whole, *asked)
             opening.pop_all()
         graphs = {graph.id: graph for curve in curves for graph in curve}
         missing = [subject for subject in graphs if subject not in settled]
-        plan = Plan(platform, method, environment, graphs, names, measured, missing, self._references(method))
+        references, inside = self._references(method), self.options.inside
+        plan = Plan(platform, method, context, environment, graphs, names, measured, missing, references, inside)
         if missing:
             self._waiting[id(plan)] = session
         else:
@@ -213,11 +235,8 @@ class Engine:
     def _session(self, platform: Platform, method: str) -> Session | ExactSession:
         if method in EXACT:
             return ExactSession(platform, self._target, self.options.settings)
-        references, evictor = list(self._references(method)), self.options.evictor
-        settings = self.options.settings
-        return Session(
-            platform, self._target, {}, {}, settings, method, references, evictor=evictor.id if evictor else None
-        )
+        references, settings = list(self._references(method)), self.options.settings
+        return Session(platform, self._target, {}, {}, settings, method, references)
 
     def _end_waiting(self, plans: Sequence[Plan] | None = None) -> None:
         """End the sessions of some plans, or of all, that nobody has gone on in."""
@@ -231,9 +250,7 @@ class Engine:
         """Return what the store has of all that was to be measured so far."""
         names = [str(platform) for platform in self.platforms]
         subjects = None if self._space_id is not None else [*self._subjects]
-        if subjects is not None and self.options.evictor:
-            subjects.append(self.options.evictor.id)
-        wanted = Wanted(names, self._environments, self._methods, self._space_id, subjects)
+        wanted = Wanted(names, self._environments, self._hows, self._space_id, subjects)
         found = self._derivation.measurements(wanted)
         if not self._left_out:
             return found

@@ -8,8 +8,8 @@
     their number. (The paper's Appendix A subtracts two depths; here the smaller depth is 0.) All copies read the output
     of one layer before them, and a tap reads each copy: a depthwise convolution that looks at one window. A tap costs
     next to nothing, keeps the layout that the runtime prefers, and frees the memory of the copy's output for the next
-    one, as in a network. So any layer can be stacked, even one that changes the shape. Calls of all models take turns
-    (:func:`nnbehave.runner.timing.rotate`), so weights come from the same level of the caches as in a network.
+    one, as in a network. So any layer can be stacked, even one that changes the shape. A network is not stacked: it is
+    called whole.
 ``profiled``
     The runtime's own clock, summed over the layer's kernels.
 ``emulated``, ``estimated``
@@ -18,10 +18,8 @@
 ``none``
     Nothing is timed: only whether the layer can be converted, loaded and run, and whether its output is right.
 
-Measured on a 2-core virtual machine whose L3 cache is shared with others, for MobileNetV1, V2, SqueezeNet and
-ResNet-18: the sum of ``whole`` layers was 3 to 19 % under the network on tflite, the sum of ``stacked`` layers 2 to 3 %
-off. The difference is warm caches: a 7×7 conv of 1024 to 1024 channels takes 443 µs when its 4 MB of weights are warm,
-489 µs after 16 MB of other reads, and 575 µs after the network that it belongs to.
+Between two uses of its weights a layer leaves the caches to as many bytes as its context says
+(:mod:`nnbehave.measurement.context`).
 """
 
 from __future__ import annotations
@@ -32,6 +30,8 @@ from dataclasses import dataclass
 
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
+from nnbehave.design.working_set import weight_bytes, working_set_bytes
+from nnbehave.measurement.context import NETWORK_BYTES
 from nnbehave.runner.kernels import Kernel
 
 METHODS = ("whole", "stacked", "profiled", "emulated", "estimated", "none")
@@ -51,13 +51,16 @@ class Term:
     weight: float
 
 
-def terms(subject: Graph, method: str) -> tuple[Term, ...]:
+def terms(subject: Graph, method: str, distance_bytes: int = NETWORK_BYTES) -> tuple[Term, ...]:
     """Return the graphs to run for a subject. Its latency is the sum of theirs, each times its weight.
 
     Parameters
     ----------
     subject : Graph
     method : {"whole", "stacked", "profiled", "emulated", "estimated", "none"}
+    distance_bytes : int
+        What may be touched between two uses of the weights (:mod:`nnbehave.measurement.context`): the copies of a stack
+        touch no more.
 
     Returns
     -------
@@ -66,9 +69,9 @@ def terms(subject: Graph, method: str) -> tuple[Term, ...]:
     """
     if method in ("profiled", "none", *EXACT):
         return (Term(subject, 1.0),)
-    if method == "whole":
+    if method == "whole" or subject.arrangement == "network":
         return Term(subject, 1.0), Term(call_alone(), -1.0)
-    copies = stack_depth(subject)
+    copies = stack_depth(subject, distance_bytes)
     return Term(stack(subject, copies), 1 / copies), Term(stack(subject, copies, without=True), -1 / copies)
 
 
@@ -101,10 +104,18 @@ def call_alone() -> Graph:
     return Graph([Layer(op="flatten", height=1, in_channels=1)])
 
 
-def stack_depth(subject: Graph) -> int:
-    """Return how many copies of a subject to stack: 3 to 12, fewer if one takes long."""
+def stack_depth(subject: Graph, distance_bytes: int = NETWORK_BYTES) -> int:
+    """Return how many copies of a subject to stack: 3 to 12, fewer if one takes long or has many weights.
+
+    Between two uses of the weights of one copy all other copies use theirs, and the activations are written. This is
+    never more than ``distance_bytes``, unless a single copy touches more.
+    """
     seconds = max(_compute_s(subject), _memory_s(subject))
-    return min(_MOST_COPIES, max(_FEWEST_COPIES, round(_STACK_S / seconds)))
+    wanted = min(_MOST_COPIES, max(_FEWEST_COPIES, round(_STACK_S / seconds)))
+    if not (weights := weight_bytes(subject)):
+        return wanted
+    activations = working_set_bytes(subject) - weights
+    return min(wanted, max(1, 1 + (distance_bytes - activations) // weights))
 
 
 def _compute_s(graph: Graph) -> float:

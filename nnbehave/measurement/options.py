@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nnbehave.design.graph import Graph
 from nnbehave.errors import InvalidInputError
+from nnbehave.measurement.context import Context, context_name
 from nnbehave.measurement.settings import Settings
 
 _SHARD_BYTES = 1 << 30
@@ -23,6 +24,9 @@ class Options:
     method : str or None
         How a layer is isolated (:mod:`nnbehave.measurement.isolation`); by default the first that its platform lists,
         and ``whole`` for networks.
+    context : str or int or None
+        What is touched between two calls (:mod:`nnbehave.measurement.context`); by default ``network`` for layers that
+        are stacked, ``warm`` for others, and ``loop`` for networks.
     target : str
         Where runners execute (:func:`nnbehave.measurement.targets.get_target`).
     retry : bool
@@ -34,9 +38,8 @@ class Options:
         has memory for that: graphs that are compared with one another.
     with_references : bool
         Measure the reference layers in every round, for ``relative_latency``.
-    evictor : Graph or None
-        A graph that runs before every call of the others, and is measured with them: they find the caches as it leaves
-        them.
+    inside : Graph or None
+        A network: in place of ``context``, layers are measured at the distances that they have in a loop of it.
     seconds : float
         End a session after so many seconds of sampling.
     shard_bytes : float
@@ -45,15 +48,18 @@ class Options:
 
     settings: Settings = field(default_factory=Settings)
     method: str | None = None
+    context: Context | None = None
     target: str = "local"
     retry: bool = False
     progress: bool = True
     graphs_whole: bool = False
     with_references: bool = True
-    evictor: Graph | None = None
+    inside: Graph | None = None
     seconds: float = math.inf
     shard_bytes: float = _SHARD_BYTES
 
     def __post_init__(self) -> None:
+        if self.context is not None:
+            context_name(self.context)
         if not self.seconds > 0:
             raise InvalidInputError(f"seconds: must be above 0, got {self.seconds!r}")

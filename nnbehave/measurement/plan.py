@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
+from nnbehave.design.working_set import weight_bytes, working_set_bytes
+from nnbehave.measurement.context import distance_bytes
 from nnbehave.measurement.derive import Derivation
 from nnbehave.measurement.derive.between_sessions import joining_order
 from nnbehave.measurement.isolation import EXACT, Term, terms
@@ -25,7 +27,7 @@ class Plan:
     Attributes
     ----------
     platform : Platform
-    method, environment : str
+    method, context, environment : str
     graphs : dict of str to Graph
         All subjects, by id.
     curves : list of list of str
@@ -35,16 +37,20 @@ class Plan:
     missing : list of str
         Subjects to measure.
     references : dict of str to Graph
+    inside : Graph or None
+        The network in whose loop layers are measured, if that is the context.
     """
 
     platform: Platform
     method: str
+    context: str
     environment: str
     graphs: dict[str, Graph]
     curves: list[list[str]]
     measured: set[str]
     missing: list[str]
     references: dict[str, Graph] = field(default_factory=dict)
+    inside: Graph | None = None
 
     def graph(self, subject: str) -> Graph:
         """Return the graph of a subject or of a reference."""
@@ -52,7 +58,18 @@ class Plan:
 
     def terms(self, subject: str) -> tuple[Term, ...]:
         """Return the parts that are run for a subject or a reference."""
-        return terms(self.graph(subject), self.method)
+        return terms(self.graph(subject), self.method, self.distance_bytes(subject))
+
+    def is_stacked(self, subject: str) -> bool:
+        """Return True if copies of a subject are run, so that it is no part itself."""
+        return self.method == "stacked" and self.graph(subject).arrangement != "network"
+
+    def distance_bytes(self, subject: str, last_cache_bytes: int = 0) -> int:
+        """Return how many bytes are to be touched between two uses of a subject's weights."""
+        graph = self.graph(subject)
+        if self.inside is not None and self.context == "loop" and graph.arrangement != "network":
+            return max(1, working_set_bytes(self.inside) - weight_bytes(graph))
+        return distance_bytes(self.context, last_cache_bytes)
 
     def anchors(self, subjects: Collection[str], preferred: Sequence[Collection[str]]) -> list[str]:
         """Return points measured before that join a session of these subjects to their curves.
@@ -111,7 +128,7 @@ class _Known:
 def find_missing(
     store: Store,
     derivation: Derivation,
-    key: tuple[str, str, str],
+    key: tuple[str, str, str, str],
     curves: Iterable[Sequence[str]],
     settings: Settings,
     retry: bool,
@@ -126,17 +143,17 @@ def find_missing(
     store : Store
     derivation : Derivation
         Of that store.
-    key : (str, str, str)
-        Platform, environment and method.
+    key : (str, str, str, str)
+        Platform, environment, method and context.
     curves : iterable of sequence of str
         The subjects; points of a curve are settled only where their sessions can be joined.
     settings : Settings
     retry : bool
     """
-    platform, environment, method = key
+    platform, environment, method, context = key
     known: dict[int, dict[str, _Known]] = {}
     for session in store.sessions([platform], with_samples=False):
-        if (session.environment, session.method) == (environment, method):
+        if (session.environment, session.method, session.context) == (environment, method, context):
             known[session.id] = _known_of(session, derivation, settings, retry)
     settled: set[str] = set()
     measured: set[str] = set()

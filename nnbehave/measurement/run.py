@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tqdm.auto import tqdm
 
 from nnbehave.design.graph import Graph
+from nnbehave.design.working_set import weight_bytes, working_set_bytes
 from nnbehave.errors import ConversionError
 from nnbehave.measurement.converters import Artifact, ConversionPool, get_converter
 from nnbehave.measurement.isolation import EXACT, bound
@@ -19,7 +20,7 @@ from nnbehave.measurement.session.exact import ExactSession
 from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.shards import memory_of, pieces_of
-from nnbehave.measurement.statistics import Estimate
+from nnbehave.measurement.statistics import Estimate, Terms
 from nnbehave.measurement.store import Store
 from nnbehave.measurement.targets import Target
 
@@ -103,8 +104,7 @@ class Run:
         self._anchors |= set(anchors)
         wanted = {*subjects, *anchors}
         new = [name for name in dict.fromkeys([*plan.references, *subjects, *anchors]) if name not in self._subjects]
-        evictor = self._options.evictor
-        artifacts, refused = self._convert(new, [evictor] if evictor and not self._artifacts else [])
+        artifacts, refused = self._convert(new)
         key = self._begin_session()
         for subject in [subject for subject in subjects if subject in refused]:
             self._store.add_event(key, Outcome(subject, refused[subject].status, refused[subject].reason))
@@ -115,13 +115,11 @@ class Run:
         self._artifacts |= artifacts
         graphs = {term.graph.id: term.graph for name in ours for term in plan.terms(name)}
         terms = {name: [(term.graph.id, term.weight) for term in plan.terms(name)] for name in ours}
-        if evictor and evictor.id in artifacts and ours:
-            graphs[evictor.id], terms[evictor.id] = evictor, [(evictor.id, 1.0)]
-        alone = {name: plan.graphs[name] for name in subjects if name in ours and plan.method == "stacked"}
+        alone = {name: plan.graphs[name] for name in subjects if name in ours and plan.is_stacked(name)}
         self._store.add_subjects(graphs.values())
-        asked = [name for name in terms if name in plan.graphs or (evictor and name == evictor.id)]
+        asked = [name for name in terms if name in plan.graphs]
         self._store.add_terms(key, terms, [name for name in terms if name in plan.references], asked)
-        self._session.add(self._parts(graphs), terms, anchors, plan.axes(self._subjects), self._parts(alone))
+        self._session.add(self._parts(graphs, terms), terms, anchors, plan.axes(self._subjects), self._parts(alone, {}))
         self._take(self._session.begin(rounds) if ours else iter(()))
         plan.measured.update(ours)
 
@@ -133,16 +131,28 @@ class Run:
         if self._key is None:
             plan, hello = self._plan, self._session.hello or self._session.start()
             self._store.add_subjects(plan.references.values())
-            where = (str(plan.platform), self._target.name, plan.environment, plan.method)
+            where = (str(plan.platform), self._target.name, plan.environment, plan.method, plan.context)
             self._key = self._store.begin_session(*where, self._options.settings, hello.cpus, hello.state)
             self._bar = tqdm(desc=f"measure {self._label}", unit="sample", disable=not self._options.progress)
         return self._key
 
-    def _parts(self, graphs: dict[str, Graph]) -> dict[str, Part]:
-        return {
-            name: Part(self._artifacts[name], self._plan.platform.runs_at(each.precision), bound(each))
-            for name, each in graphs.items()
-        }
+    def _parts(self, graphs: Mapping[str, Graph], terms: Terms) -> dict[str, Part]:
+        """Return the parts that these graphs are, each at the distance of the first subject that it belongs to."""
+        plan, hello = self._plan, self._session.hello
+        subjects: dict[str, str] = {}
+        for subject, parts in terms.items():
+            for part, _ in parts:
+                subjects.setdefault(part, subject)
+        made = {}
+        for name, each in graphs.items():
+            far = (0, 0)
+            if name in subjects:
+                subject = subjects[name]
+                distance = plan.distance_bytes(subject, hello.last_cache_bytes if hello else 0)
+                far = (weight_bytes(plan.graph(subject)), distance)
+            precision = plan.platform.runs_at(each.precision)
+            made[name] = Part(self._artifacts[name], precision, bound(each), working_set_bytes(each), *far)
+        return made
 
     def _take(self, events: Iterator[Event]) -> None:
         """Let events happen and write them down, until the seconds of the session are spent."""
@@ -165,17 +175,15 @@ class Run:
 
     # ------------------------------------------------------------------ converting
 
-    def _convert(
-        self, subjects: Collection[str], further: Sequence[Graph]
-    ) -> tuple[dict[str, Artifact], dict[str, Refusal]]:
-        """Return the artifacts of the subjects' parts and of further graphs, and why some subjects cannot be run."""
+    def _convert(self, subjects: Collection[str]) -> tuple[dict[str, Artifact], dict[str, Refusal]]:
+        """Return the artifacts of the subjects' parts, and why some subjects cannot be run."""
         plan = self._plan
         refused: dict[str, Refusal] = {}
         users: dict[str, list[str]] = {}
-        graphs = {graph.id: graph for graph in further}
+        graphs: dict[str, Graph] = {}
         for subject in subjects:
             needed = [term.graph for term in plan.terms(subject)]
-            if plan.method == "stacked" and subject in plan.graphs:
+            if plan.is_stacked(subject) and subject in plan.graphs:
                 needed.append(plan.graphs[subject])  # to check its output
             if why := next(filter(None, map(plan.platform.refuses, needed)), ""):
                 refused[subject] = Refusal("unsupported", why)
@@ -188,8 +196,6 @@ class Run:
             if isinstance(result, Artifact):
                 artifacts[name] = result
             else:
-                if name not in users:  # nothing can be measured without it
-                    raise result
                 refused |= dict.fromkeys(users[name], Refusal(result.status, f"conversion to {converter}: {result}"))
         return artifacts, refused
 

@@ -56,7 +56,7 @@ def memory_of(plan: Plan, subjects: Collection[str]) -> int:
     total = 0
     for subject in subjects:
         graph = plan.graph(subject)
-        copies = stack_depth(graph) if plan.method == "stacked" else 1
+        copies = stack_depth(graph, plan.distance_bytes(subject)) if plan.is_stacked(subject) else 1
         weights = sum(layer.operator.weights(layer) for layer in graph.layers)
         moved = sum(layer.operator.moved(layer) for layer in graph.layers)
         total += _CALL_BYTES + copies * (12 * weights + 4 * moved)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from nnbehave.analysis.results import Results
 from nnbehave.analysis.steps import StepMap
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
+from nnbehave.design.working_set import weight_bytes, working_set_bytes
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import latency_table_files
 from nnbehave.records import Environment, Measurement, Measurements
@@ -26,6 +28,17 @@ if TYPE_CHECKING:
 class Entry(NamedTuple):
     """The latency of a layer and its standard error, in ms."""
 
+    latency_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    std_error_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Placed(NamedTuple):
+    """The latency of a layer and its standard error in ms, at one distance.
+
+    The distance is what is touched between two uses of the layer's weights (:mod:`nnbehave.measurement.context`).
+    """
+
+    distance_bytes: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     latency_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     std_error_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -42,7 +55,8 @@ class LatencyTable:
 
     The latency of a network is the sum over its layers, each as it takes inside a network (method ``stacked``), without
     the call of the runtime itself. A layer includes its ``activation``, a block its shortcut. An ``add`` or ``concat``
-    between layers of a network is a layer too.
+    between layers of a network is a layer too. Layers that were measured in two contexts or more can be priced in any
+    other.
 
     Attributes
     ----------
@@ -57,6 +71,12 @@ class LatencyTable:
         Layers that were not measured are interpolated along them; :meth:`interpolated` says which.
     missing : dict of str to str
         Layers that have no latency, and the reason.
+    context : str
+        The context of ``entries``.
+    contexts : tuple of str
+        All contexts that layers were measured in.
+    places : dict of str to tuple of Placed
+        By ``Layer.id``, the latencies at each distance that it was measured at, the nearest first.
     """
 
     platform: str
@@ -66,6 +86,9 @@ class LatencyTable:
     entries: dict[str, Entry]
     maps: tuple[StepMap, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    context: str = "unknown"
+    contexts: tuple[str, ...] = ()
+    places: dict[str, tuple[Placed, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_results(
@@ -74,6 +97,7 @@ class LatencyTable:
         platform: str | None = None,
         environment: str | None = None,
         method: str | None = None,
+        context: str | None = None,
     ) -> LatencyTable:
         """Return the table of the single layers that were measured on one platform.
 
@@ -83,6 +107,9 @@ class LatencyTable:
         platform, environment, method : str, optional
             Which measurements to take; needed if the results have several. Measurements by the method ``none`` are
             left out.
+        context : str, optional
+            The context of ``entries``. By default ``network``, or where nothing was measured in it, the one of most
+            measurements.
 
         Returns
         -------
@@ -98,7 +125,10 @@ class LatencyTable:
         chosen = [one for one in results if one.subject.layer is not None and one.method != "none"]
         for name, value in wanted.items():
             chosen = _of_one(name, value, chosen, results.environments)
-        by_age = sorted(chosen, key=lambda one: one.session)  # of one layer the newest is the last, which stays
+        in_order = sorted(chosen, key=lambda one: one.session)  # of one layer the newest is the last, which stays
+        contexts = Counter(one.context for one in in_order)
+        chief = context or ("network" if "network" in contexts else max(contexts, key=contexts.__getitem__, default=""))
+        by_age = [one for one in in_order if one.context == chief]
         usable = [(one, latency) for one in by_age if (latency := one.usable)]
         if not usable:
             raise InvalidInputError("results: no layer has a latency")
@@ -111,18 +141,33 @@ class LatencyTable:
             versions=dict(facts.versions),
             machine=str(facts.machine.get("cpu", "")),
             entries=entries,
-            maps=tuple(Results(chosen, results.environments, results.choices).step_maps()),
+            maps=tuple(Results(by_age, results.environments, results.choices).step_maps()),
             missing={one.subject.id: one.reason for one in by_age if one.subject.id not in entries},
+            context=chief,
+            contexts=tuple(sorted(contexts)),
+            places=_places(in_order),
         )
 
-    def latency(self, network: Graph | Iterable[Layer]) -> float:
+    def latency(self, network: Graph | Iterable[Layer], context: str | int | None = None) -> float:
         """Return the latency of a network in ms: the sum over its layers.
+
+        Parameters
+        ----------
+        network : Graph or iterable of Layer
+        context : {"loop", "cold"} or int, optional
+            ``loop``: as where the network is called over and over; its weights and activations make the distance of
+            each layer (:func:`nnbehave.design.working_set.working_set_bytes`). ``cold``: as where the caches were
+            emptied before the call. A number: at a distance of so many bytes. By default in the table's own context.
 
         Raises
         ------
         UnknownLayerError
             The table has no latency of a layer, and no step map to interpolate it along.
+        InvalidInputError
+            A layer was measured at one distance only, or none was measured ``cold``.
         """
+        if context is not None:
+            return float(self.interpolation(network, context)["latency_ms"].sum())
         entries = self.entries
         layers = _layers(network)
         try:
@@ -181,6 +226,63 @@ class LatencyTable:
             As ``latency``.
         """
         return [layer.id for layer in _layers(network) if layer.id not in self.entries and self.of_layer(layer)]
+
+    def interpolation(self, network: Graph | Iterable[Layer], context: str | int) -> pd.DataFrame:
+        """Return how each layer of a network is priced in a context.
+
+        Between two measured distances the latency is interpolated over the logarithm of the distance. Nearer than the
+        nearest and further than the furthest it is that of the end.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a layer: ``layer latency_ms distance_bytes nearest_bytes furthest_bytes``. The last two are the
+            distances that it was measured at.
+
+        Raises
+        ------
+        UnknownLayerError, InvalidInputError
+            As ``latency``.
+        """
+        import pandas as pd
+
+        layers = _layers(network)
+        distances = self._distances(network, layers, context)
+        columns = ["layer", "latency_ms", "distance_bytes", "nearest_bytes", "furthest_bytes"]
+        rows = [self._priced(layer, distance) for layer, distance in zip(layers, distances, strict=True)]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _distances(self, network: Graph | Iterable[Layer], layers: Sequence[Layer], context: str | int) -> list[float]:
+        """Return the distance of each layer in a context."""
+        if isinstance(context, int) and not isinstance(context, bool) and context > 0:
+            return [float(context)] * len(layers)
+        if context == "cold":
+            if "cold" not in self.contexts:
+                raise InvalidInputError("context: no layer of this table was measured cold")
+            return [math.inf] * len(layers)
+        if context != "loop":
+            raise InvalidInputError(f"context: expected 'loop', 'cold' or a number of bytes, got {context!r}")
+        graphs = [Graph([layer]) for layer in layers]
+        weights = [weight_bytes(graph) for graph in graphs]
+        if isinstance(network, Graph):
+            total = working_set_bytes(network)
+        else:  # of layers in no known order: the largest layer's activations
+            alive = [working_set_bytes(graph) - own for graph, own in zip(graphs, weights, strict=True)]
+            total = sum(weights) + max(alive, default=0)
+        return [float(max(0, total - own)) for own in weights]
+
+    def _priced(self, layer: Layer, distance: float) -> tuple[str, float, float, float, float]:
+        """Return a layer's row of :meth:`interpolation`."""
+        places = self.places.get(layer.id, ())
+        if not places:
+            self.of_layer(layer)  # says why there is none
+            raise InvalidInputError(f"{layer.id} was not measured at any known distance: measure it in two contexts")
+        if len(places) == 1 and layer.operator.has_weights:
+            raise InvalidInputError(f"{layer.id} was measured at one distance only: measure it in a second context")
+        at = np.log2([max(1.0, place.distance_bytes) for place in places])
+        ms = [place.latency_ms for place in places]
+        found = float(np.interp(math.log2(max(1.0, min(distance, 2.0**60))), at, ms))
+        return layer.id, found, distance, places[0].distance_bytes, places[-1].distance_bytes
 
     # ------------------------------------------------------------------ files
 
@@ -254,6 +356,16 @@ class LatencyTable:
     def __repr__(self) -> str:
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items()) or "no versions known"
         return f"LatencyTable({len(self.entries)} layers on {self.platform}, {self.method}; {versions})"
+
+
+def _places(measurements: Iterable[Measurement]) -> dict[str, tuple[Placed, ...]]:
+    """Return the latencies of each layer at each distance, the newest of each context."""
+    newest: dict[str, dict[str, Placed]] = {}
+    for one in measurements:
+        if (latency := one.usable) and not math.isnan(one.distance_bytes):
+            place = Placed(one.distance_bytes, latency.ms, latency.std_error_ms)
+            newest.setdefault(one.subject.id, {})[one.context] = place
+    return {name: tuple(sorted(places.values())) for name, places in newest.items()}
 
 
 def _layers(network: Graph | Iterable[Layer]) -> Sequence[Layer]:

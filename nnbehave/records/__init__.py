@@ -6,6 +6,7 @@ and where the number comes from. :class:`Measurements` holds many of them, as re
 
 from nnbehave.records.columns import COLUMNS
 from nnbehave.records.measurement import (
+    CONTEXTS_BEFORE,
     FEWEST_COMMON_POINTS,
     Counts,
     Environment,
@@ -24,6 +25,7 @@ from nnbehave.records.status import Status, StopRule
 
 __all__ = [
     "COLUMNS",
+    "CONTEXTS_BEFORE",
     "FEWEST_COMMON_POINTS",
     "Counts",
     "Curve",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nnbehave.design.layer import LAYER_FIELDS, Layer
 from nnbehave.errors import InvalidInputError
 from nnbehave.records.measurement import (
+    CONTEXTS_BEFORE,
     Counts,
     Execution,
     Fidelity,
@@ -40,6 +41,7 @@ _VALUES: dict[str, Callable[[Measurement], Scalar]] = {
     "target": lambda m: m.target,
     "environment": lambda m: m.environment,
     "method": lambda m: m.method,
+    "context": lambda m: m.context,
     "session": lambda m: m.session,
     "latency_ms": lambda m: (m.latency or _UNKNOWN).ms,
     "latency_low_ms": lambda m: (m.latency or _UNKNOWN).interval_ms.low,
@@ -68,6 +70,7 @@ _VALUES: dict[str, Callable[[Measurement], Scalar]] = {
     "disturbed_samples": lambda m: m.provenance.disturbed_samples,
     "first_latency_ms": lambda m: m.provenance.first_latency_ms,
     "interval_asked": lambda m: m.provenance.interval_asked,
+    "distance_bytes": lambda m: m.distance_bytes,
     "stopped_by": lambda m: m.provenance.stopped_by.value if m.provenance.stopped_by else None,
     "session_finished": lambda m: m.provenance.session_finished,
     "join_factor": lambda m: m.provenance.join_factor,
@@ -87,8 +90,19 @@ _OF_SUBJECT: dict[str, Callable[[Subject], Scalar]] = {
 _FIRST = list(_VALUES)[: list(_VALUES).index("session") + 1]
 COLUMNS = (*_FIRST, *_OF_SUBJECT, *LAYER_FIELDS, *(name for name in _VALUES if name not in _FIRST))
 TEXT_COLUMNS = (
-    *("space", "slot", "dimension", "platform", "target", "environment", "method", "status", "reason", "subject"),
-    *("arrangement", "layers", "op", "precision", "padding", "activation", "executed_precision", "placement"),
+    *("space", "slot", "dimension", "platform", "target", "environment", "method", "context", "status"),
+    *(
+        "reason",
+        "subject",
+        "arrangement",
+        "layers",
+        "op",
+        "precision",
+        "padding",
+        "activation",
+        "executed_precision",
+        "placement",
+    ),
     *("kernels", "left_out", "counts", "stopped_by", "estimator"),
 )
 _RENAMED = {"discarded_blocks": "discarded_samples", "disturbed_blocks": "disturbed_samples"}  # since version 0.1.0
@@ -159,6 +173,7 @@ def _measurement(row: Row) -> Measurement:
         platform=str(row["platform"]),
         target=_text(row, "target") or "local",
         method=str(row["method"]),
+        context=_text(row, "context") or "" if "context" in row else CONTEXTS_BEFORE.get(str(row["method"]), ""),
         environment=str(row["environment"]),
         session=int(row["session"] or 0),
         status=Status(row["status"]),
@@ -182,6 +197,7 @@ def _measurement(row: Row) -> Measurement:
             estimator=_text(row, "estimator") or "",
         ),
         point=point,
+        distance_bytes=_number(row, "distance_bytes"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -11,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nnbehave.errors import InvalidInputError
 from nnbehave.records.columns import TEXT_COLUMNS
-from nnbehave.records.measurement import Environment, Measurement, Point, Scalar
+from nnbehave.records.measurement import CONTEXTS_BEFORE, Environment, Measurement, Point, Scalar
 
 if TYPE_CHECKING:
     from nnbehave.records.measurements import Measurements
 
-VERSION = 1  # of the JSON form
+VERSION = 2  # of the JSON form; measurements of version 1 had no context
 Kind = TypeVar("Kind", bound="Measurements")
 
 
@@ -100,4 +101,7 @@ def _read_json(kind: type[Kind], path: Path) -> Kind:
     except ValueError as error:
         raise InvalidInputError(f"not JSON: {error}") from None
     choices = {each.point: each.values for each in document.choices}
-    return kind(document.measurements, document.environments, choices)
+    records = document.measurements
+    if document.version == 1:
+        records = tuple(replace(one, context=CONTEXTS_BEFORE.get(one.method, "")) for one in records)
+    return kind(records, document.environments, choices)

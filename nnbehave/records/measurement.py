@@ -12,6 +12,8 @@ from nnbehave.design.layer import Layer
 from nnbehave.records.status import Status, StopRule
 
 Scalar = str | int | float | bool | None
+# Of results that were written before a measurement had a context, by method.
+CONTEXTS_BEFORE = {"whole": "warm", "profiled": "warm", "stacked": "unknown"}
 FEWEST_COMMON_POINTS = 8  # that two sessions share before their latencies stand in one curve
 
 
@@ -264,6 +266,12 @@ class Measurement:
     provenance : Provenance
     point : Point or None
         None where it was measured by itself.
+    context : str
+        What was to be touched between two calls (:mod:`nnbehave.measurement.context`): ``warm``, ``network``, ``cold``,
+        ``loop`` or a number of bytes; ``unknown`` of stacks that versions before 0.2 measured; empty where nothing is
+        timed.
+    distance_bytes : float
+        What was touched between two uses of the weights, the median over the samples; NaN where it is not known.
     """
 
     subject: Subject
@@ -279,6 +287,8 @@ class Measurement:
     counts: Counts | None = None
     provenance: Provenance = field(default_factory=Provenance)
     point: Point | None = None
+    context: str = ""
+    distance_bytes: float = math.nan
 
     @property
     def is_complete(self) -> bool:

@@ -18,19 +18,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SELECTABLE = (
-    *("space", "slot", "dimension", "platform", "target", "environment", "method", "session", "subject"),
-    *("arrangement", "status", *LAYER_FIELDS),
+    *("space", "slot", "dimension", "platform", "target", "environment", "method", "context", "session"),
+    *("subject", "arrangement", "status", *LAYER_FIELDS),
 )
 Self = TypeVar("Self", bound="Measurements")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The measurements of one sweep: one dimension of one slot, on one platform, in one environment, by one method.
+    """The measurements of one sweep: one dimension of one slot, on one platform, in one environment, by one method,
+    in one context.
 
     Attributes
     ----------
-    space, slot, dimension, platform, environment, method : str
+    space, slot, dimension, platform, environment, method, context : str
     measurements : tuple of Measurement
         In the order of the sweep.
     choices : tuple
@@ -43,6 +44,7 @@ class Curve:
     platform: str
     environment: str
     method: str
+    context: str
     measurements: tuple[Measurement, ...]
     choices: tuple[Scalar, ...]
 
@@ -102,6 +104,18 @@ class Measurements(Sequence[Measurement]):
         made = cls((), measurements.environments, measurements.choices)
         made._given, made._records = measurements._given, measurements._records
         return made
+
+    @classmethod
+    def joined(cls: type[Self], several: Iterable[Measurements]) -> Self:
+        """Return the measurements of several objects as one, such as those of several contexts."""
+        records: list[Measurement] = []
+        environments: dict[str, Environment] = {}
+        choices: dict[Point, Sequence[Scalar]] = {}
+        for each in several:
+            records += each.records
+            environments |= each.environments
+            choices |= each.choices
+        return cls(records, environments, choices)
 
     # ------------------------------------------------------------------ a sequence of records
 
@@ -192,16 +206,17 @@ class Measurements(Sequence[Measurement]):
         return type(self)([one for one in self if one.is_usable], self.environments, self.choices)
 
     def curves(self) -> list[Curve]:
-        """Return every curve: the measurements of each sweep, platform, environment and method."""
-        groups: dict[tuple[Point, str, str, str], list[Measurement]] = {}
+        """Return every curve: the measurements of each sweep, platform, environment, method and context."""
+        groups: dict[tuple[Point, str, str, str, str], list[Measurement]] = {}
         for one in self:
             if one.point is not None and one.point.dimension is not None:
-                groups.setdefault((one.point, one.platform, one.environment, one.method), []).append(one)
+                key = (one.point, one.platform, one.environment, one.method, one.context)
+                groups.setdefault(key, []).append(one)
         curves = []
-        for (point, platform, environment, method), some in groups.items():
+        for (point, platform, environment, method, context), some in groups.items():
             measured = tuple(one.subject.shared(point.dimension or "") for one in some)
             choices = self.choices.get(point) or measured
-            at = (point.space, point.slot, point.dimension or "", platform, environment, method)
+            at = (point.space, point.slot, point.dimension or "", platform, environment, method, context)
             curves.append(Curve(*at, tuple(some), choices))
         return curves
 

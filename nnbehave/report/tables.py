@@ -106,8 +106,8 @@ def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
     # One curve in more than one environment, or by more than one method.
     several = table.duplicated(["space", "slot", "dimension", "platform"]).any()
     for row in table.to_dict("records"):
-        what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment", "method")}
-        parts = [_file_name(v) for key, v in what.items() if several or key not in ("environment", "method")]
+        what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment", "method", "context")}
+        parts = [_file_name(v) for key, v in what.items() if several or key not in ("environment", "method", "context")]
         ax = results.plot(**what)
         ax.set_title(f"{row['space']}: {row['slot']} on {row['platform']}")
         file = folder / f"{'-'.join(parts)}.png"

@@ -11,13 +11,13 @@ from functools import partial
 from typing import Callable, Iterator
 
 from nnbehave.runner.backends.base import Backend, Model, quantised_inputs
-from nnbehave.runner.machine import Facts
+from nnbehave.runner.machine import Facts, last_cache_bytes
 from nnbehave.runner.protocol import PROTOCOL_VERSION, Message, Unsupported, decode_array, encode_array, serve
 from nnbehave.runner.reference import fidelity, load_quantisation
-from nnbehave.runner.timing import Spans, alternate, calibrate, rotate, time_sample, warm_up
+from nnbehave.runner.timing import Spans, calibrate, rotate, time_sample, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
-COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "alternate", "profile", "estimate", "unload")
+COMMANDS = ("hello", "load", "run", "warm_up", "time", "rotate", "profile", "estimate", "unload")
 
 Answers = Iterator[Message]
 
@@ -47,6 +47,7 @@ class Runner:
             "cpus": self.cpus,
             "state": self.backend.machine_state(),
             "witnesses": self.witnesses.available(),
+            "last_cache_bytes": last_cache_bytes(),
         }
 
     def load(self, request: Message) -> Answers:
@@ -102,15 +103,6 @@ class Runner:
         samples, seen = self.witnesses.around(take)
         for handle, spans in zip(request["handles"], samples):
             yield self._sample(handle, 1, spans, seen)
-
-    def alternate(self, request: Message) -> Answers:
-        evictor = request["evictor"]
-        for handle in request["handles"]:
-            models = self.models[handle].invoke, self.models[evictor].invoke
-            take = partial(alternate, *models, self.backend.clock, request["passes"])
-            (spans, others), seen = self.witnesses.around(take)
-            yield self._sample(handle, 1, spans, seen)
-            yield self._sample(evictor, 1, others, seen)
 
     def profile(self, request: Message) -> Answers:
         for handle in request["handles"]:

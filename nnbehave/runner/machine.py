@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import platform
 import time
@@ -53,6 +54,13 @@ def state() -> Facts:
         "clock_source": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
         "clock_resolution_ns": time.get_clock_info("perf_counter").resolution * 1e9,
     }
+
+
+def last_cache_bytes() -> int:
+    """Return the size of the processor's last cache; 0 where it cannot be read."""
+    sizes = [_read(path) or "" for path in glob.glob("/sys/devices/system/cpu/cpu0/cache/index*/size")]
+    units = {"K": 2**10, "M": 2**20, "G": 2**30}
+    return max((int(size[:-1]) * units[size[-1]] for size in sizes if size[-1:] in units), default=0)
 
 
 def _read(path: str) -> str | None:

@@ -4,14 +4,15 @@ A request is one line on standard input: a JSON object with ``cmd``. An answer i
 ``ok``. If ``ok`` is false, ``error`` says why and ``kind`` is a status, ``unsupported`` or ``failed``. Whatever
 libraries print goes to standard error. A worker ends when its standard input ends.
 
-The requests of the runner (``python -m nnbehave.runner``), protocol version 6:
+The requests of the runner (``python -m nnbehave.runner``), protocol version 7:
 
 =============  ===============================================  ==================================================
 ``cmd``        request                                          answer
 =============  ===============================================  ==================================================
 ``hello``                                                       ``protocol``, ``machine``, ``versions``, ``cpus``,
                                                                 ``state`` (:func:`.machine.state`), ``witnesses``
-                                                                (:meth:`.Witnesses.available`)
+                                                                (:meth:`.Witnesses.available`),
+                                                                ``last_cache_bytes``
 ``load``       ``handle``, ``path``, ``seed`` (of the inputs),  ``load_s``, ``kernels`` (the fields of each
                ``precision``                                    :class:`.Kernel`), ``fidelity``
                                                                 (:class:`.Fidelity`, or None if there is no
@@ -21,8 +22,6 @@ The requests of the runner (``python -m nnbehave.runner``), protocol version 6:
 ``time``       ``handles``, ``span_ns``, ``sample_ns``          for each handle in order a sample: ``handle``,
                                                                 ``calls_per_span``, ``spans_ns``, ``witnesses``
 ``rotate``     ``handles``, ``passes``, ``evict_bytes``         for each handle in order a sample
-``alternate``  ``handles``, ``passes``, ``evictor`` (a handle)  for each handle in order a sample, followed by a
-                                                                sample of the evictor
 ``profile``    ``handles``, ``sample_ns``                       for each handle in order a sample, by the
                                                                 runtime's own clock
 ``estimate``   ``handles``                                      for each handle in order: ``handle``, and the
@@ -47,7 +46,7 @@ from typing import Any, Callable, Dict, Iterable
 import numpy as np
 import numpy.typing as npt
 
-PROTOCOL_VERSION = 6
+PROTOCOL_VERSION = 7
 
 _MOST_REASON_CHARACTERS = 2000
 

@@ -1,14 +1,13 @@
 """The timing of calls. A *span* is the time of one or more calls in a row; a *sample* of a model is a few spans.
 
-There are three ways to take a sample:
+There are two ways to take a sample:
 
 - :func:`time_sample` calls one model over and over, so that its weights stay in the caches. Its spans are short and
   many (0.2 ms, ten a sample) rather than long and few, because a shared machine is disturbed for some hundred
   microseconds at a time, and short spans leave most of a sample undisturbed.
-- :func:`rotate` calls many models in turn. In a network a layer runs once, then all other layers run, and what it left
-  in the caches is gone when it runs again. Here each call follows the calls of all other models, and the reading of a
-  buffer.
-- :func:`alternate` calls a model and another one in turn, such as a layer and a whole network.
+- :func:`rotate` calls some models in turn, and reads a buffer before each turn. In a network a layer runs once, then
+  all other layers run, and some of what it left in the caches is gone when it runs again. Here the other models and the
+  buffer touch as many bytes as the other layers of a network would.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from itertools import repeat
 from typing import Callable, List, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from nnbehave.runner.witnesses import involuntary_switches
 
@@ -30,6 +30,8 @@ _AGREEING_SPANS = 3  # in a row that must be long enough when the number of call
 _WINDOW = 10
 _TOLERANCE = 0.02
 _MOST_WARM_UP_SPANS = 300
+
+_buffer = np.ones(0)
 
 Call = Callable[[], object]
 Clock = Callable[[], int]
@@ -101,6 +103,8 @@ def time_sample(call: Call, clock: Clock, calls_per_span: int, sample_ns: int) -
 def rotate(calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int) -> list[Spans]:
     """Return a sample of each of several models that are called in turn. A span is a single call.
 
+    The first pass is not timed: before it, more or less has been touched than between two passes.
+
     Parameters
     ----------
     calls : sequence of callable
@@ -111,47 +115,30 @@ def rotate(calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int) -
         Clean spans that are wanted of each model. An interrupted call is taken again in a further pass, of which there
         are at most as many.
     evict_bytes : int
-        Bytes that are read before each pass, so that no model finds in the caches what it left there.
+        Bytes that are read before each pass.
     """
     spans = [Spans([], []) for _ in calls]
-    waste = np.ones(evict_bytes // 8)
+    waste = _waste(evict_bytes)
     with _no_collection():
+        for call in calls:
+            call()
         for number in range(2 * passes):
-            todo = [i for i in range(len(calls)) if number < passes or len(spans[i].clean) < passes]
-            if not todo:
+            if number >= passes and all(len(each.clean) >= passes for each in spans):
                 break
             waste.sum()
-            for i in todo:
-                spans[i].add(*_watched(calls[i], clock, 1))
+            for call, each in zip(calls, spans):
+                span, clean = _watched(call, clock, 1)
+                if number < passes or len(each.clean) < passes:
+                    each.add(span, clean)
     return spans
 
 
-def alternate(call: Call, evictor: Call, clock: Clock, passes: int) -> tuple[Spans, Spans]:
-    """Return a sample of a model and one of another model, which are called in turn. A span is a single call.
-
-    The first call of each is not timed. After an interrupted call of the first model both are called again, at most
-    ``passes`` times.
-
-    Parameters
-    ----------
-    call, evictor : callable
-        One call of each model.
-    clock : callable
-        Returns the time in ns.
-    passes : int
-        Clean spans that are wanted of the first model.
-    """
-    spans, others = Spans([], []), Spans([], [])
-    with _no_collection():
-        call()
-        evictor()
-        call()
-        for _ in range(2 * passes):
-            if len(spans.clean) >= passes:
-                break
-            others.add(*_watched(evictor, clock, 1))
-            spans.add(*_watched(call, clock, 1))
-    return spans, others
+def _waste(size_bytes: int) -> npt.NDArray[np.float64]:
+    """Return a buffer to read. The largest one is kept, because making one takes longer than reading it."""
+    global _buffer
+    if _buffer.nbytes < size_bytes:
+        _buffer = np.ones(-(-size_bytes // 8))
+    return _buffer[: size_bytes // 8]
 
 
 def warm_up(call: Call, clock: Clock, calls_per_span: int) -> tuple[int, bool]:

@@ -41,6 +41,8 @@ def make_card(
 
     Activations, blocks and kernels come first, then channels (few values of them), precisions, roofs, fusion and
     support. When the minutes are spent nothing more is begun; findings that lack measurements are ``cannot tell``.
+    Layers are measured in the context of sweeps, pairs and roofs ``warm``, as :func:`nnbehave.check_fusion` and
+    :func:`nnbehave.measure_roofline` say.
 
     Parameters
     ----------

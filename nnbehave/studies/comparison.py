@@ -84,6 +84,7 @@ def compare(
     seed: int = 0,
     progress: bool = True,
     target: str = "local",
+    context: str | int | None = None,
 ) -> Comparison:
     """Measure two layers or graphs in interleaved pairs and return the ratio of their latencies.
 
@@ -102,6 +103,8 @@ def compare(
     progress : bool
     target : str
         Where it is measured, as in :func:`nnbehave.sweep`.
+    context : str or int, optional
+        As in :func:`nnbehave.sweep`; by default that of the method.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def compare(
     if graphs[0] == graphs[1]:
         raise InvalidInputError("the two are the same graph, so there is nothing to compare")
     settings = Settings(min_rounds=pairs, max_rounds=pairs, processes=processes, seed=seed)
-    options = Options(settings, how, target, progress=progress, with_references=False, shard_bytes=math.inf)
+    options = Options(settings, how, context, target, progress=progress, with_references=False, shard_bytes=math.inf)
     with Engine(platform, options) as engine:
         raise_failures(engine.measure([graphs]))
         (session,) = engine.sessions()

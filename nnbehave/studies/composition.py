@@ -12,14 +12,16 @@ import pandas as pd
 from nnbehave.design.graph import Graph
 from nnbehave.design.networks import NETWORKS, load_network
 from nnbehave.errors import InvalidInputError
+from nnbehave.measurement.derive import observations_of
 from nnbehave.measurement.engine import Engine
 from nnbehave.measurement.options import Options
 from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.measurement.settings import Settings
 from nnbehave.records import Latency, Measurement
+from nnbehave.studies.comparison import Comparison, ratio
 from nnbehave.studies.failures import raise_failures
 
-_CALLS_A_SAMPLE = 3  # a network runs before each, which takes long
+_PROCESSES = 5  # three would leave an interval of 4.3 standard errors (Student's t)
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class Composition:
     ----------
     frame : pandas.DataFrame
         One row a network: ``platform network layers whole_ms sum_ms error error_low error_high warm_error explained``.
-        ``error`` is sum / whole − 1, with its 95 % interval. ``warm_error`` is the same for layers that were run alone
-        over and over (method ``whole``): the two differ by the warmth of the caches and by the work at a graph's edges.
+        ``error`` is sum / whole − 1, the median over the rounds, with its 95 % interval. The latencies are
+        without the call of the runtime itself. ``warm_error`` is the same for layers that were run alone over and over
+        (method ``whole``): the two differ by the warmth of the caches and by the work at a graph's edges.
     layers : pandas.DataFrame
         One row a distinct layer of a network: ``platform network layer op count latency_ms std_error_ms warm_ms share
         kernels``. ``share`` is of the network's latency, all occurrences of the layer together.
@@ -91,15 +94,16 @@ def check_composition(
     networks: Sequence[str | Graph] | Mapping[str, Graph] | None = None,
     platforms: str | Sequence[str] = ("tflite",),
     *,
-    rounds: int = 12,
+    rounds: int = 15,
     seed: int = 0,
     progress: bool = True,
     target: str = "local",
+    context: str = "loop",
 ) -> Composition:
     """Measure networks whole and as the sum of their separately measured layers.
 
-    Each layer is measured ``stacked``, and the network itself runs before every call of a stack. So a layer finds the
-    caches as its network leaves them, and the two are measured within milliseconds of one another.
+    Each layer is measured ``stacked``, in the rounds of one session with the network. Between two uses of its weights
+    as many bytes are touched as in the network (:mod:`nnbehave.measurement.context`).
 
     Parameters
     ----------
@@ -107,12 +111,14 @@ def check_composition(
         Names (:data:`nnbehave.design.networks.NETWORKS`) or graphs; by default all that have a name.
     platforms : str or sequence of str
     rounds : int
-        Of three calls of each stack, spread over three processes.
+        Spread over five processes.
     seed : int
         Of weights, inputs and the order of rounds.
     progress : bool
     target : str
         Where it is measured, as in :func:`nnbehave.sweep`.
+    context : {"loop", "cold"}
+        ``loop``: the network is called over and over. ``cold``: the caches are emptied before each call.
 
     Returns
     -------
@@ -126,8 +132,12 @@ def check_composition(
         A layer or a network cannot be converted or run; the message says why.
     """
     chosen = _networks(networks)
-    settings = Settings(min_rounds=rounds, max_rounds=rounds, passes=_CALLS_A_SAMPLE, seed=seed)
-    options = Options(settings, target=target, progress=progress, with_references=False, shard_bytes=math.inf)
+    settings = Settings(min_rounds=rounds, max_rounds=rounds, processes=_PROCESSES, seed=seed)
+    options = Options(
+        settings, "stacked", context, target, progress=progress, with_references=False, shard_bytes=math.inf
+    )
+    if context not in ("loop", "cold"):
+        raise InvalidInputError(f"context: expected 'loop' or 'cold', got {context!r}")
     found = [get_platform(name) for name in ([platforms] if isinstance(platforms, str) else platforms)]
     if not found or not chosen:
         raise InvalidInputError("nothing to check: give at least one platform and one network")
@@ -158,31 +168,41 @@ def _networks(networks: Sequence[str | Graph] | Mapping[str, Graph] | None) -> d
 def _check(name: str, network: Graph, platform: Platform, options: Options) -> tuple[_Whole, list[_Layer]]:
     """Return the row of a network and those of its layers."""
     counts = Counter(Graph([layer]) for layer in network.layers)
-    cold = _measured([*counts], platform, replace(options, method="stacked", evictor=network))
-    warm = _measured([*counts, network], platform, replace(options, method="whole"))
-    total = _latency(cold[network.id])
+    found, error = _measured(counts, network, platform, replace(options, inside=network))
+    warm, warm_error = _measured(counts, network, platform, replace(options, method="whole", context=None))
+    total = _latency(found[network.id])
     layers = []
     for graph, count in counts.items():
-        latency, kernels = _latency(cold[graph.id]), list(cold[graph.id].execution.kernels)
+        latency, kernels = _latency(found[graph.id]), list(found[graph.id].execution.kernels)
         share = count * latency.ms / total.ms
         where = (str(platform), name, graph.id, graph.layers[0].op, count)
         layers.append(_Layer(*where, latency.ms, latency.std_error_ms, _latency(warm[graph.id]).ms, share, kernels))
     summed = sum(layer.count * layer.latency_ms for layer in layers)
-    error = summed / total.ms - 1
-    spread = math.sqrt(sum((layer.count * layer.std_error_ms) ** 2 for layer in layers))
-    margin = 1.96 * (1 + error) * math.hypot(spread / summed, total.std_error_ms / total.ms)
-    warm_error = sum(layer.count * layer.warm_ms for layer in layers) / _latency(warm[network.id]).ms - 1
-    errors = (error, error - margin, error + margin, warm_error)
+    errors = (error.ratio - 1, error.low - 1, error.high - 1, warm_error.ratio - 1)
     row = _Whole(str(platform), name, network.depth, total.ms, summed, *errors, [])
-    return replace(row, explained=_explain(row, layers, cold[network.id].execution.kernels)), layers
+    return replace(row, explained=_explain(row, layers, found[network.id].execution.kernels)), layers
 
 
-def _measured(graphs: list[Graph], platform: Platform, options: Options) -> dict[str, Measurement]:
-    """Measure some graphs in one session; return their measurements by id."""
+def _measured(
+    counts: Mapping[Graph, int], network: Graph, platform: Platform, options: Options
+) -> tuple[dict[str, Measurement], Comparison]:
+    """Measure layers and their network in one session.
+
+    Returns
+    -------
+    measurements : dict of str to Measurement
+        By the id of the layer or the network.
+    comparison : Comparison
+        The sum of the layers, each as often as it occurs, over the network. Each round gives a ratio, so that a machine
+        that is slower for some rounds is slower for both.
+    """
     with Engine(str(platform), options) as engine:
-        measurements = engine.measure([graphs])
-    raise_failures(measurements)
-    return {one.subject.id: one for one in measurements}
+        measurements = engine.measure([[*counts, network]])
+        raise_failures(measurements)
+        (session,) = engine.sessions()
+    layers = [(part, count * weight) for graph, count in counts.items() for part, weight in session.terms[graph.id]]
+    compared = ratio(observations_of(session, {}), layers, session.terms[network.id])
+    return {one.subject.id: one for one in measurements}, compared
 
 
 def _latency(one: Measurement) -> Latency:

@@ -110,7 +110,7 @@ def diagnose(
         options = Options(
             of_run,
             "whole",
-            target,
+            target=target,
             progress=progress,
             with_references=False,
             seconds=seconds / _PROCESSES,

@@ -45,7 +45,8 @@ def check_fusion(
     Of each pair three graphs are measured: the two together, the first alone, and the second alone. A second operator
     that computes in a layout of its own, as pools and convolutions do, is measured behind another operator instead:
     alone, it would have to change the layout twice. All graphs are measured ``whole``, in one session where it has room
-    for them. In a stack, an activation could be folded into the layer that writes its input.
+    for them. In a stack, an activation could be folded into the layer that writes its input. The context is ``warm``:
+    the second operator reads what the first has just written, in every context, and warm calls vary least.
 
     Parameters
     ----------

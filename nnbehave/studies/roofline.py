@@ -40,7 +40,7 @@ def measure_roofline(
 
     Element-wise layers, whose working sets double from 16 KiB to 64 MiB, tell the bandwidth. Convolutions of rising
     channels tell the peak. ``dense`` and ``dwconv`` lie between. All are measured ``whole``, over and over, so that a
-    working set that fits into a cache is found there.
+    working set that fits into a cache is found there: the context is ``warm``.
 
     Parameters
     ----------

@@ -29,6 +29,8 @@ def measure_scaling(
 ) -> Scaling:
     """Measure layers over kernel, input size, stride and batch, and fit how latency grows with each.
 
+    The context is that of sweeps, ``network`` for layers that are stacked: the fits are of layers inside networks.
+
     The base is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1. Each dimension that
     an operator has is varied alone.
 

@@ -28,7 +28,7 @@ DESIGN_COLUMNS = (
 def begin(store: Store, subjects: Iterable[str], references: Collection[str] = (), environment: str = "here") -> int:
     """Begin a session on the simulated platform in which each subject is its own part."""
     where = store.add_environment(Environment({"machine": environment}, {}))
-    key = store.begin_session("simulated", "local", where, "whole", Settings())
+    key = store.begin_session("simulated", "local", where, "whole", "warm", Settings())
     store.add_terms(key, {subject: [(subject, 1.0)] for subject in subjects}, references)
     return key
 

@@ -25,7 +25,7 @@ def plan_of(curves: list[list[Graph]], method: str = "stacked") -> Plan:
     """Return a plan for tflite in which every subject is missing."""
     names = [[graph.id for graph in curve] for curve in curves]
     graphs = {graph.id: graph for curve in curves for graph in curve}
-    return Plan(get_platform("tflite"), method, "here", graphs, names, set(), list(graphs))
+    return Plan(get_platform("tflite"), method, "network", "here", graphs, names, set(), list(graphs))
 
 
 def three_curves() -> list[list[Graph]]:

@@ -34,7 +34,7 @@ HERE = Environment({"machine": "here"}, {"runtime": "1"})
 
 def begin(store: Store) -> int:
     """Begin a session of one layer, from whose latency that of an empty call is taken."""
-    session = store.begin_session("simulated", "local", store.add_environment(HERE), "whole", Settings(), [1])
+    session = store.begin_session("simulated", "local", store.add_environment(HERE), "whole", "warm", Settings(), [1])
     store.add_terms(session, {"layer": [("layer", 1.0), ("call", -1.0)]})
     return session
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -188,3 +189,60 @@ def test_several_environments_need_a_choice_and_are_named_with_their_versions() 
         nb.LatencyTable.from_results(both)
     assert nb.LatencyTable.from_results(both, environment="there").versions == {"ai-edge-litert": "1.0"}
     assert nb.LatencyTable.from_results(both, environment="here").versions == {"some-runtime": "1.0"}
+
+
+# ---------------------------------------------------------------------- the price in a context
+
+MIB = 2**20
+
+
+def placed(layer: nb.Layer, ms: float, context: str, distance_bytes: float) -> Measurement:
+    return replace(row(layer, ms), context=context, distance_bytes=distance_bytes)
+
+
+@pytest.fixture
+def two_contexts() -> nb.LatencyTable:
+    """Two layers that take 1 and 2 ms at 1 MiB, and half as much again at 16 MiB."""
+    return table_of(
+        *(placed(layer, ms, str(MIB), MIB) for layer, ms in ((ONE, 1.0), (TWO, 2.0))),
+        *(placed(layer, ms, "cold", 16 * MIB) for layer, ms in ((ONE, 1.5), (TWO, 3.0))),
+    )
+
+
+@given(st.integers(0, 40))
+def test_a_price_between_two_contexts_is_between_their_prices_and_grows_with_the_distance(power: int) -> None:
+    table = table_of(placed(ONE, 1.0, str(MIB), MIB), placed(ONE, 1.5, "cold", 16 * MIB))
+    near, far = table.latency([ONE], 2**power), table.latency([ONE], 2 ** (power + 1))
+    assert 1.0 <= near <= far <= 1.5
+
+
+def test_a_network_is_priced_in_the_context_that_it_makes(two_contexts: nb.LatencyTable) -> None:
+    assert two_contexts.latency([ONE, TWO], 4 * MIB) == pytest.approx(3.75)  # half way, over the logarithm
+    assert two_contexts.latency([ONE, TWO], "cold") == pytest.approx(4.5)
+    assert two_contexts.latency([ONE, TWO], "loop") == pytest.approx(3.0)  # it touches less than 1 MiB
+    told = two_contexts.interpolation([ONE, TWO], 4 * MIB)
+    assert told[["nearest_bytes", "furthest_bytes"]].to_numpy().tolist() == [[MIB, 16 * MIB]] * 2
+    assert two_contexts.contexts == (str(MIB), "cold")
+
+
+def test_a_table_in_contexts_is_read_back(two_contexts: nb.LatencyTable, tmp_path: Path) -> None:
+    two_contexts.save(tmp_path / "table.json")
+    assert nb.LatencyTable.load(tmp_path / "table.json") == two_contexts
+
+
+def test_a_context_that_cannot_be_priced_is_refused(two_contexts: nb.LatencyTable) -> None:
+    alone = table_of(placed(ONE, 1.0, "network", 24 * MIB))
+    with pytest.raises(InvalidInputError, match="measured at one distance only"):
+        alone.latency([ONE], "loop")
+    with pytest.raises(InvalidInputError, match="no layer of this table was measured cold"):
+        alone.latency([ONE], "cold")
+    with pytest.raises(InvalidInputError, match="expected 'loop', 'cold' or a number of bytes, got 'warm'"):
+        two_contexts.latency([ONE], "warm")
+    with pytest.raises(UnknownLayerError, match="was not measured on some"):
+        two_contexts.latency(layers_of(77), "loop")
+
+
+def test_a_layer_without_weights_needs_one_context() -> None:
+    add = nb.Layer(op="add", height=8, in_channels=16)
+    table = table_of(placed(add, 1.0, "network", 24 * MIB), placed(ONE, 1.0, "cold", MIB))
+    assert table.latency([add], "loop") == 1.0

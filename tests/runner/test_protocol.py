@@ -52,8 +52,6 @@ def test_a_conversation(spec: str) -> None:
             assert sample["witnesses"] == {}  # this machine does not disturb a simulated clock
         worker.send("rotate", handles=["a", "a"], passes=2, evict_bytes=0)
         assert [worker.receive(20)["spans_ns"] for _ in range(2)] == [[100_000] * 2] * 2
-        worker.send("alternate", handles=["a"], passes=2, evictor="a")
-        assert [worker.receive(20)["spans_ns"] for _ in range(2)] == [[100_000] * 2] * 2
         assert worker.request("warm_up", 20, handle="a", span_ns=200_000)["steady"]
         assert worker.request("unload", 20, handle="a")["ok"]
 

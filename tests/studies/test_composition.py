@@ -62,10 +62,10 @@ def test_planted_layers_are_found_and_add_up_to_the_network(right: Composition) 
     assert dict(zip(right.layers["layer"], right.layers["latency_ms"], strict=True)) == pytest.approx(
         {name: ms(each) for name, each in ops.items()}, rel=0.02, abs=1e-5
     )
-    assert row["whole_ms"] == pytest.approx(CALL_MS + ms(small().ops), rel=0.01)
+    assert row["whole_ms"] == pytest.approx(ms(small().ops), rel=0.01)  # without the call, which is no layer's
     assert row["sum_ms"] == pytest.approx(ms(small().ops), rel=0.01)
-    assert row["error"] == pytest.approx(row["sum_ms"] / row["whole_ms"] - 1)
-    assert row["error_low"] < -CALL_MS / (CALL_MS + ms(small().ops)) < row["error_high"]  # the call is no layer's
+    assert row["error"] == pytest.approx(row["sum_ms"] / row["whole_ms"] - 1, abs=0.005)
+    assert row["error_low"] <= 0.0 <= row["error_high"]
 
 
 @pytest.mark.process
@@ -103,7 +103,7 @@ def test_a_layer_that_the_sum_lacks_shows(right: Composition, monkeypatch: pytes
 def test_a_layer_that_the_network_folds_away_is_the_difference() -> None:
     (row,) = check(PLANTED.replace("leaves_out=dwconv", "leaves_out=dwconv&fuses=conv+add")).frame.to_dict("records")
     add = next(layer for layer in small().layers if layer.op == "add")
-    assert row["sum_ms"] - row["whole_ms"] == pytest.approx(ms(add.ops) - CALL_MS, rel=0.1)
+    assert row["sum_ms"] - row["whole_ms"] == pytest.approx(ms(add.ops), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,7 @@ def test_a_network_on_a_real_runtime_is_set_beside_all_its_layers(platform: str,
     assert row["layers"] == found.layers["count"].sum() == 6
     assert (found.layers["latency_ms"] > 0).any()
     assert row["sum_ms"] == pytest.approx((found.layers["count"] * found.layers["latency_ms"]).sum())
-    assert row["error"] == pytest.approx(row["sum_ms"] / row["whole_ms"] - 1)
-    assert row["error_low"] < row["error"] < row["error_high"]
+    assert row["error_low"] <= row["error"] <= row["error_high"]
     assert "whole" in repr(found)
     if platform == "openvino":
         assert "the network folds add into other kernels" in repr(found)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SURE = 0.9  # confidence of a step map from which on its kind counts
 _STEPPED, _SMOOTH = ("staircase", "sloped-staircase", "zigzag", "irregular"), ("flat", "linear", "quadratic")
-_CURVE = ("space", "slot", "dimension", "environment", "method")
+_CURVE = ("space", "slot", "dimension", "environment", "method", "context")
 _MOST_LISTED = 8  # channel counts in the advice
 
 
@@ -41,8 +41,8 @@ class ChannelCurve(Finding):
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve with its steps; return the matplotlib Axes."""
-        space, slot, dimension, environment, method = self.frame[[*_CURVE]].iloc[0].tolist()
-        where = {"space": space, "environment": environment, "method": method}
+        space, slot, dimension, environment, method, context = self.frame[[*_CURVE]].iloc[0].tolist()
+        where = {"space": space, "environment": environment, "method": method, "context": context}
         return self.results.plot(slot=slot, dimension=dimension, **where, ax=ax)
 
 

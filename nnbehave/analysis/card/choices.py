@@ -55,7 +55,8 @@ def judge_kernels(claim: Claim, results: Results) -> Judged:
     }
     statements = []
     for sweep in widest.to_dict("records"):
-        same = (found.points[["layer", "method"]] == [sweep["layer"], sweep["method"]]).all(axis=1)
+        how = ["layer", "method", "context"]
+        same = (found.points[how] == [sweep[name] for name in how]).all(axis=1)
         row = found.points[same & (found.points["value"] == sweep["largest"])].to_dict("records")[0]
         power, low, high = (math.log(row[f"ratio{end}"]) / math.log(row["ops_ratio"]) for end in ("", "_low", "_high"))
         verdict = Verdict.of(high < _MUCH_LESS, low > _MUCH_LESS)

@@ -53,7 +53,7 @@ def _furthest(found: Roofline) -> Roofline:
     known = found.roofs[found.roofs["ridge"] > 0]
     if known.empty:
         raise InvalidInputError(listed(found.roofs["reason"]))
-    group = ["environment", "method", "precision"]
+    group = ["environment", "method", "context", "precision"]
     reach = found.levels.groupby(group, as_index=False)["up_to_bytes"].max()
     known = known.merge(reach, on=group).sort_values(["up_to_bytes", "layers"], ascending=False).head(1)
     return Roofline(*(table.merge(known[group]) for table in (found.frame, found.roofs, found.levels)))

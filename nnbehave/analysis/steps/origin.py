@@ -31,7 +31,7 @@ class Origin:
 
     Attributes
     ----------
-    platform, environment, method : str
+    platform, environment, method, context : str
         As in the measurements.
     dimension : str
         The field of the layer that ``n`` stands for.
@@ -47,3 +47,4 @@ class Origin:
     dimension: str
     layer: dict[str, Scalar] = field(hash=False)
     lost: tuple[Lost, ...] = ()
+    context: str = ""

@@ -19,7 +19,9 @@ class Wanted:
 
     Attributes
     ----------
-    platforms, environments, methods : collection of str or None
+    platforms, environments : collection of str or None
+    hows : collection of (str, str) or None
+        Methods with their contexts.
     space : str or None
         The id of the one space whose curves to take.
     subjects : collection of str or None
@@ -28,14 +30,14 @@ class Wanted:
 
     platforms: Collection[str] | None = None
     environments: Collection[str] | None = None
-    methods: Collection[str] | None = None
+    hows: Collection[tuple[str, str]] | None = None
     space: str | None = None
     subjects: Collection[str] | None = None
 
     def includes(self, session: SessionRecord) -> bool:
         """True if measurements of this session are wanted."""
         return (self.environments is None or session.environment in self.environments) and (
-            self.methods is None or session.method in self.methods
+            self.hows is None or (session.method, session.context) in self.hows
         )
 
 
@@ -81,12 +83,12 @@ class Derivation:
         return members, choices
 
     def _derived(self, wanted: Wanted, members: Members) -> Iterator[Measurement]:
-        groups: dict[tuple[str, str, str], dict[int, dict[str, Measurement]]] = {}
+        groups: dict[tuple[str, str, str, str], dict[int, dict[str, Measurement]]] = {}
         for session in self._store.sessions(wanted.platforms, with_samples=False):
             if wanted.includes(session):
-                key = (session.platform, session.environment, session.method)
+                key = (session.platform, session.environment, session.method, session.context)
                 groups.setdefault(key, {})[session.id] = self.of_session(session)
-        for (_, _, method), known in groups.items():
+        for (_, _, method, _), known in groups.items():
             for point, subjects in members.items():
                 drifts = point is not None and point.dimension and method not in EXACT
                 factors = join_factors(subjects, known) if drifts else dict.fromkeys(known, 1.0)

@@ -39,6 +39,7 @@ def derive_samples(store: Store, platforms: Collection[str] | None = None) -> It
         references = {part for subject in session.references for part, _ in session.terms.get(subject, ())}
         for sample in session.samples:
             row: dict[str, object] = {"session": session.id, "platform": session.platform, "method": session.method}
+            row |= {"context": session.context}
             row |= {"part": sample.part, "round": sample.round, "process": sample.process}
             row |= {"taken_at": sample.taken_at, "raw_ms": sample.ms, "normalised_ms": float("nan")}
             row |= {"exponent": float("nan"), "bound": None, "is_reference": sample.part in references}

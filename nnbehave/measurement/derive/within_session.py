@@ -13,6 +13,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.measurement.derive.noisy import why_disturbed
 from nnbehave.measurement.derive.samples import bound_of, observations_of
 from nnbehave.measurement.isolation import EXACT, own_kernels
+from nnbehave.measurement.session.events import DISTANCE
 from nnbehave.measurement.statistics import (
     ESTIMATOR,
     Estimate,
@@ -174,15 +175,23 @@ class _OwnSamples:
     taken: Counter[str]
     discarded: Counter[str]
     disturbed: Mapping[str, list[str]]
+    distances: Mapping[str, list[float]]
 
     @classmethod
     def of(cls, session: SessionRecord) -> _OwnSamples:
         disturbed: dict[str, list[str]] = {}
+        distances: dict[str, list[float]] = {}
         for sample in session.samples:
             if sample.disturbance:
                 disturbed.setdefault(sample.part, []).append(sample.disturbance)
+            if isinstance(distance := sample.witnesses.get(DISTANCE), int):
+                distances.setdefault(sample.part, []).append(distance)
         discarded = Counter(sample.part for sample in session.samples if sample.is_discarded)
-        return cls(Counter(sample.part for sample in session.samples), discarded, disturbed)
+        return cls(Counter(sample.part for sample in session.samples), discarded, disturbed, distances)
+
+    def distance_bytes(self, part: str) -> float:
+        """Return the median of what was touched between two uses of a part's weights; NaN where it is not known."""
+        return float(np.median(self.distances[part])) if part in self.distances else math.nan
 
 
 def _measurement(
@@ -214,6 +223,7 @@ def _measurement(
             status = Status.NOISY
             reasons.insert(0, why)
     count = session.counts.get(graph.id)
+    is_loop = graph.arrangement == "network" and session.context == "warm"
     return Measurement(
         subject=Subject.of(graph),
         platform=session.platform,
@@ -226,6 +236,8 @@ def _measurement(
         latency=latency,
         execution=execution,
         counts=count.counts if count else None,
+        context="loop" if is_loop else session.context,
+        distance_bytes=samples.distance_bytes(parts[0][0]) if parts and verdict else math.nan,
         provenance=Provenance(
             rounds=verdict.estimate.rounds if verdict else 0,
             processes=verdict.estimate.processes if verdict else 0,

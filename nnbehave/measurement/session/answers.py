@@ -56,6 +56,7 @@ def read_hello(answer: Answer) -> Hello:
         cpus=tuple(answer["cpus"]),
         state=answer["state"],
         witnesses=answer["witnesses"],
+        last_cache_bytes=answer["last_cache_bytes"],
     )
 
 

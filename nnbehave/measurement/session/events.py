@@ -19,6 +19,7 @@ Witnesses = dict[str, Any]
 
 DISCARDED = "discarded"
 DISTURBED = "disturbed"
+DISTANCE = "distance_bytes"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Hello:
         The settings of the machine's clocks (:func:`nnbehave.runner.machine.state`).
     witnesses : dict of str to bool
         For each witness whether the machine has it (:mod:`nnbehave.runner.witnesses`).
+    last_cache_bytes : int
+        Size of the last cache of the processor; 0 where it cannot be read.
     """
 
     protocol: int
@@ -47,6 +50,7 @@ class Hello:
     cpus: tuple[int, ...]
     state: Facts
     witnesses: dict[str, bool]
+    last_cache_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,10 @@ class Sample:
         The timed spans in order, in ns.
     witnesses : dict
         What the machine did meanwhile (:mod:`nnbehave.runner.witnesses`). This stays a dict because the set is open:
-        each machine has other witnesses, and new runners add more. The session adds one of two keys to a disturbed
-        sample, with the reason as its value: ``discarded`` if the sample was taken again, ``disturbed`` if it was used
-        because it had been taken again often enough.
+        each machine has other witnesses, and new runners add more. The session adds ``distance_bytes``, which were
+        touched between two uses of the weights (:mod:`nnbehave.measurement.context`), and one of two keys to a
+        disturbed sample, with the reason as its value: ``discarded`` if the sample was taken again, ``disturbed`` if it
+        was used because it had been taken again often enough.
     taken_at : float
         Seconds since the epoch.
     """

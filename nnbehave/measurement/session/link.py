@@ -280,8 +280,7 @@ class Link:
             request = make_request({part: self.parts[part] for part in left})
             try:
                 for part, answer in self._answers(request):
-                    if part in left:  # else it is the evictor, which has many answers
-                        left.remove(part)
+                    left.remove(part)
                     yield part, answer
             except WorkerError as error:
                 self.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.settings import Settings
+
+_LENGTHS_PER_OCTAVE = 8  # passes within 5 % of one another count as equally long
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,36 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Parts that are called in turn, or called over and over one after another.
+
+    Attributes
+    ----------
+    parts : dict of str to Part
+    in_turn : bool
+    """
+
+    parts: Mapping[str, Part]
+    in_turn: bool
+
+    @property
+    def evict_bytes(self) -> int:
+        """Bytes to read before each turn, so that the parts get the distances that they want, on the average."""
+        wanted = sum(map(_pass_bytes, self.parts.values())) / len(self.parts)
+        return max(0, round(wanted) - self._touched_bytes) if self.in_turn else 0
+
+    def distance_bytes(self, part: str) -> int:
+        """Bytes that are touched between two uses of the weights of one copy of a part's subject."""
+        if not self.in_turn:
+            return 0
+        return self._touched_bytes + self.evict_bytes - self.parts[part].weight_bytes
+
+    @property
+    def _touched_bytes(self) -> int:
+        return sum(part.touched_bytes for part in self.parts.values())
+
+
+@dataclass(frozen=True)
 class TimingMethod:
     """How a runner times parts.
 
@@ -48,42 +81,53 @@ class TimingMethod:
     ----------
     name : {"whole", "stacked", "profiled"}
     settings : Settings
-    evictor : str or None
-        By ``stacked``: a part that runs before every call of the others. Without one, the calls of all parts take
-        turns, and a buffer is read before each turn.
     wall_clock : bool
         True if caches matter to the platform: a simulated one has none to empty.
     """
 
     name: str
     settings: Settings
-    evictor: str | None
     wall_clock: bool
 
-    def request(self, parts: Mapping[str, Part], round_number: int) -> Request:
-        """Return the request for one sample of each part."""
-        settings, handles = self.settings, tuple(parts)
+    def groups(self, parts: Mapping[str, Part]) -> list[Group]:
+        """Deal parts out to groups in which each finds the distance that it wants, as near as can be.
+
+        In turn are called, in this order, parts that want passes of about the same length, until they touch as much.
+        """
+        far = {name: part for name, part in parts.items() if part.distance_bytes and self.name != "profiled"}
+        near = {name: part for name, part in parts.items() if name not in far}
+        groups = [Group(near, in_turn=False)] if near else []
+        if not self.wall_clock:
+            return groups + ([Group(far, in_turn=True)] if far else [])
+        by_length: dict[int, dict[str, Part]] = {}
+        for name, part in far.items():
+            length = round(_LENGTHS_PER_OCTAVE * math.log2(_pass_bytes(part)))
+            group = by_length.setdefault(length, {})
+            if group and sum(each.touched_bytes for each in [*group.values(), part]) > _pass_bytes(part):
+                groups.append(Group(group, in_turn=True))
+                group = by_length[length] = {}
+            group[name] = part
+        return groups + [Group(group, in_turn=True) for group in by_length.values()]
+
+    def request(self, group: Group, round_number: int) -> Request:
+        """Return the request for one sample of each part of a group."""
+        settings, handles = self.settings, tuple(group.parts)
         fields: dict[str, object] = {"handles": list(handles)}
         sample_ns = int(settings.sample_ms * 1e6)
         during = f"round {round_number + 1}"
-        if self.name == "whole":
-            fields |= {"span_ns": int(settings.span_ms * 1e6), "sample_ns": sample_ns}
-            return Request("time", fields, handles, settings.time_limit_s, during)
         if self.name == "profiled":
             return Request("profile", fields | {"sample_ns": sample_ns}, handles, settings.time_limit_s, during)
-        fields["passes"] = settings.passes
-        limit_s = settings.time_limit_s * len(parts)  # calls in turn are answered all at once
-        during = f"one of {len(parts)} layers in turn"
-        if self.evictor is not None:
-            answered = tuple(name for part in handles for name in (part, self.evictor))
-            return Request("alternate", fields | {"evictor": self.evictor}, answered, limit_s, during, one_by_one=False)
-        fields["evict_bytes"] = self._evicted_bytes(parts) if self.wall_clock else 0
-        return Request("rotate", fields, handles, limit_s, during, one_by_one=False)
+        if not group.in_turn:
+            fields |= {"span_ns": int(settings.span_ms * 1e6), "sample_ns": sample_ns}
+            return Request("time", fields, handles, settings.time_limit_s, during)
+        fields |= {"passes": settings.passes, "evict_bytes": group.evict_bytes if self.wall_clock else 0}
+        limit_s = settings.time_limit_s * len(handles)  # calls in turn are answered all at once
+        return Request("rotate", fields, handles, limit_s, f"one of {len(handles)} layers in turn", one_by_one=False)
 
-    def _evicted_bytes(self, parts: Mapping[str, Part]) -> int:
-        """Return the part of the footprint that the other parts do not fill."""
-        held = sum(part.artifact.size_bytes for part in parts.values())
-        return max(0, round(self.settings.footprint_mib * 2**20) - held)
+
+def _pass_bytes(part: Part) -> int:
+    """Return how many bytes are to be touched from one use of a part's weights to the end of the next."""
+    return part.distance_bytes + part.weight_bytes
 
 
 def cost_request(parts: Mapping[str, Part], settings: Settings) -> Request:

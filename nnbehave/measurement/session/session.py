@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from nnbehave.measurement.platforms import Platform
 from nnbehave.measurement.session.answers import Lost, Timed
 from nnbehave.measurement.session.disturbance import DisturbanceJudge
 from nnbehave.measurement.session.events import (
     DISCARDED,
+    DISTANCE,
     DISTURBED,
     Checked,
     Event,
@@ -24,7 +26,7 @@ from nnbehave.measurement.session.events import (
 from nnbehave.measurement.session.knowledge import Knowledge
 from nnbehave.measurement.session.link import Link
 from nnbehave.measurement.session.part import Part
-from nnbehave.measurement.session.requests import TimingMethod
+from nnbehave.measurement.session.requests import Group, Request, TimingMethod
 from nnbehave.measurement.session.retest import find_suspects, retested_together
 from nnbehave.measurement.session.schedule import Schedule, Turn
 from nnbehave.measurement.settings import Settings
@@ -59,8 +61,6 @@ class Session:
         Further subjects that stay in the rounds, until :meth:`finish`: points that link this session to earlier ones.
     axes : sequence of sequence of str
         Subjects in the order of a swept dimension. A subject that stands alone there is measured again.
-    evictor : str, optional
-        A part that runs before every call of the others, and is timed like them.
     checks : mapping of str to Part, optional
         For subjects that are no part themselves: the subject as a graph of its own. It is loaded, called once for its
         kernels and its output, and unloaded. A subject that fails this has no latency.
@@ -77,12 +77,11 @@ class Session:
         references: Sequence[str] = (),
         companions: Sequence[str] = (),
         axes: Sequence[Sequence[str]] = (),
-        evictor: str | None = None,
         checks: Mapping[str, Part] | None = None,
     ) -> None:
-        self._settings, self._method, self._evictor = settings, method, evictor
+        self._settings, self._method = settings, method
         self._warms_up = platform.wall_clock
-        self._timing = TimingMethod(method, settings, evictor, platform.wall_clock)
+        self._timing = TimingMethod(method, settings, platform.wall_clock)
         self._link = Link(platform, target, settings)
         self._schedule = Schedule(settings)
         self._judge = DisturbanceJudge()
@@ -205,19 +204,23 @@ class Session:
 
     def _take_turn(self, turn: Turn) -> Iterator[Sample | Outcome]:
         """Take one sample of each part of a turn, and judge it."""
-        parts = [part for part in turn.parts if part != self._evictor]
-        position = 0
-        for timed in self._link.time(parts, lambda left: self._timing.request(left, turn.round)):
-            if isinstance(timed, Lost):
-                yield from self._lose(timed)
-                continue
-            if timed.part != self._evictor:
-                position = 1 + turn.parts.index(timed.part)
-            yield self._judged(timed, turn, position)
+        loaded = {part: self._link.parts[part] for part in turn.parts if part in self._link.loaded}
+        for group in self._timing.groups(loaded):
+            ask = partial(self._request, group, turn.round)
+            for timed in self._link.time(group.parts, ask):
+                if isinstance(timed, Lost):
+                    yield from self._lose(timed)
+                else:
+                    yield self._judged(timed, turn, group.distance_bytes(timed.part))
 
-    def _judged(self, timed: Timed, turn: Turn, position: int) -> Sample:
+    def _request(self, group: Group, round_number: int, left: Mapping[str, Part]) -> Request:
+        """Return the request for those of a group that have no sample yet."""
+        return self._timing.request(Group(left, group.in_turn), round_number)
+
+    def _judged(self, timed: Timed, turn: Turn, distance_bytes: int) -> Sample:
         """Return a sample, discarded if it was disturbed and may be taken again, and take it into account."""
-        witnesses = dict(timed.witnesses)
+        witnesses = {**timed.witnesses, DISTANCE: distance_bytes}
+        position = 1 + turn.parts.index(timed.part)
         if disturbance := self._judge(witnesses):
             witnesses[DISCARDED if turn.retakes > 0 else DISTURBED] = disturbance.value
         process, spans_ns = self._link.process, timed.spans_ns
@@ -259,10 +262,6 @@ class Session:
         """Return the subjects whose parts are all loaded."""
         return [s for s, terms in self._terms.items() if all(part in self._link.loaded for part, _ in terms)]
 
-    def _with_evictor(self, parts: Iterable[str]) -> list[str]:
-        """Return parts and the evictor, which every runner needs."""
-        return list(dict.fromkeys([*parts, *([] if self._evictor is None else [self._evictor])]))
-
     # ------------------------------------------------------------------ runners
 
     def _make_room(self) -> Generator[Event, None, bool]:
@@ -275,7 +274,7 @@ class Session:
             return True
         self._update()
         keep = [s for s in self._terms if s not in self._knowledge.done or s in self._companions]
-        parts = self._with_evictor(self._parts_of(keep))
+        parts = self._parts_of(keep)
         if schedule.may_start_fresh(link.process, link.used_s, link.expected_load_s(parts)):
             yield from self._tell(link.restart(parts))
             return True
@@ -285,7 +284,7 @@ class Session:
 
     def _restart(self, parts: Iterable[str]) -> Iterator[Event]:
         """Go on in a fresh process, in which these parts are loaded."""
-        yield from self._tell(self._link.restart(self._with_evictor(parts)))
+        yield from self._tell(self._link.restart(list(parts)))
         yield from self._warm_up()
 
     def _warm_up(self) -> Iterator[Event]:
@@ -311,5 +310,5 @@ class Session:
         for subject in [s for s, terms in self._terms.items() if lost.part in (s, *dict(terms))]:
             del self._terms[subject]
             yield Outcome(subject, lost.status, lost.reason)
-        needed = self._with_evictor(self._parts_of(self._terms))
+        needed = self._parts_of(self._terms)
         self._link.forget([part for part in self._link.loaded if part not in needed])

@@ -22,7 +22,7 @@ from nnbehave.measurement.store.session_record import (
     SessionRecord,
     StopRecord,
 )
-from nnbehave.records import Counts, Fidelity, Status, StopRule
+from nnbehave.records import CONTEXTS_BEFORE, Counts, Fidelity, Status, StopRule
 from nnbehave.runner.kernels import Kernel
 
 Rows = Callable[[sa.Table, int], Iterator[dict[str, Any]]]  # of a table, those of a session
@@ -38,6 +38,7 @@ def read_session(row: Mapping[str, Any], rows: Rows, with_samples: bool) -> Sess
         row["target"],
         row["environment"],
         row["method"],
+        CONTEXTS_BEFORE.get(row["method"], "") if row.get("context") is None else row["context"],
         Settings(**row["settings"]),
         row["finished_at"] is not None,
     )

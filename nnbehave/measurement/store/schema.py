@@ -6,7 +6,7 @@ Some names are older than the words of the rest of the package: the table ``bloc
 
 import sqlalchemy as sa
 
-VERSION = 6  # raised with every change that an older nnbehave could not read
+VERSION = 7  # raised with every change that an older nnbehave could not read
 
 metadata = sa.MetaData()
 meta = sa.Table(
@@ -62,6 +62,7 @@ sessions = sa.Table(
     sa.Column("target", sa.String, nullable=False),
     sa.Column("environment", sa.String, sa.ForeignKey("environments.id"), nullable=False),
     sa.Column("method", sa.String, nullable=False),
+    sa.Column("context", sa.String),  # since version 7
     sa.Column("settings", sa.JSON, nullable=False),
     sa.Column("cpus", sa.JSON, nullable=False),
     sa.Column("state", sa.JSON),  # of the machine's clocks as it began

@@ -107,7 +107,7 @@ class SessionRecord:
     Attributes
     ----------
     id : int
-    platform, target, environment, method : str
+    platform, target, environment, method, context : str
     settings : Settings
     is_finished : bool
         False where it was interrupted.
@@ -139,6 +139,7 @@ class SessionRecord:
     target: str
     environment: str
     method: str
+    context: str
     settings: Settings
     is_finished: bool
     terms: dict[str, Parts] = field(default_factory=dict)

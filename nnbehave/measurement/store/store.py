@@ -125,6 +125,7 @@ class Store:
         target: str,
         environment: str,
         method: str,
+        context: str,
         settings: Settings,
         cpus: Sequence[int] = (),
         state: Mapping[str, object] | None = None,
@@ -135,6 +136,7 @@ class Store:
             "target": target,
             "environment": environment,
             "method": method,
+            "context": context,
             "settings": settings.model_dump(),
             "cpus": list(cpus),
             "state": dict(state or {}),
@@ -216,7 +218,7 @@ class Store:
 
         Without samples a session is read fast: what was run, what came of it, and which rule stopped it.
         """
-        chosen = sa.select(schema.sessions).order_by(schema.sessions.c.id)
+        chosen = self._select_sessions().order_by(schema.sessions.c.id)
         if platforms is not None:
             chosen = chosen.where(schema.sessions.c.platform.in_(platforms))
         with self._errors():
@@ -231,10 +233,15 @@ class Store:
     def session(self, key: int) -> SessionRecord:
         """Return one session with its samples."""
         with self._errors():
-            row = self._connection.execute(sa.select(schema.sessions).where(schema.sessions.c.id == key)).mappings()
+            row = self._connection.execute(self._select_sessions().where(schema.sessions.c.id == key)).mappings()
             record = read_session(dict(row.one()), self._of, with_samples=True)
             self._connection.rollback()
         return record
+
+    def _select_sessions(self) -> sa.Select[Any]:
+        """Return the query of the sessions; an older store lacks some of their columns."""
+        there = self._columns["sessions"]
+        return sa.select(*(column for column in schema.sessions.columns if column.name in there))
 
     def _of(self, table: sa.Table, session: int) -> Iterator[dict[str, Any]]:
         """Yield a table's rows of a session in the order written; an older store may lack the table, or columns."""

@@ -21,13 +21,14 @@ DROPPED = ConnectionLost("the connection was lost")
 Fault = WorkerError | tuple[str, str]  # an error of the link, or the kind and the words of a refusal
 
 
-def part_of(name: str, size_bytes: int = 0, bound: str = "compute") -> Part:
-    """A part whose artifact no file has to exist for."""
-    return Part(Artifact(f"/artifacts/{name}", "", name, "", "", 0, size_bytes, 0, 0), "fp32", bound)
+def part_of(name: str, touched: int = 0, weights: int = 0, distance: int = 0) -> Part:
+    """A part whose artifact no file has to exist for; of so many bytes."""
+    artifact = Artifact(f"/artifacts/{name}", "", name, "", "", 0, 0, 0, 0)
+    return Part(artifact, "fp32", "compute", touched, weights, distance)
 
 
-def parts_of(names: Iterable[str]) -> dict[str, Part]:
-    return {name: part_of(name) for name in names}
+def parts_of(names: Iterable[str], distance: int = 0) -> dict[str, Part]:
+    return {name: part_of(name, distance=distance) for name in names}
 
 
 class FakeTarget(LocalTarget):
@@ -96,6 +97,7 @@ class FakeRunner(Worker):
         self.target.fields.append(fields)
         if cmd == "hello":
             facts = {"machine": {"host": "fake"}, "versions": {"fake": "1"}, "cpus": [3], "state": {}, "witnesses": {}}
+            facts["last_cache_bytes"] = 0
             self._answers.append({"ok": True, "protocol": self.target.protocol, **facts})
             return
         if cmd == "rotate" and (fault := next(filter(None, (self.target.fault(cmd, part) for part in handles)), None)):
@@ -109,8 +111,6 @@ class FakeRunner(Worker):
                 self._fail(("failed", f"KeyError: {part!r}"))
                 return
             self._answer(cmd, part)
-            if cmd == "alternate":
-                self._answer(cmd, fields["evictor"])
 
     def receive(self, timeout_s: float) -> dict[str, Any]:
         answer = self._answers.popleft()

@@ -14,7 +14,7 @@ from nnbehave.measurement.session.answers import Lost, Timed
 from nnbehave.measurement.session.events import Counted, Loaded, Process
 from nnbehave.measurement.session.link import MOST_DEATHS, MOST_DROPS, Link
 from nnbehave.measurement.session.part import Part
-from nnbehave.measurement.session.requests import Request, TimingMethod
+from nnbehave.measurement.session.requests import Group, Request, TimingMethod
 from nnbehave.measurement.settings import Settings
 from tests.measurement.session.fake_runner import DIED, DROPPED, HUNG, FakeTarget, Fault, parts_of
 
@@ -22,11 +22,11 @@ NAMES = ["a", "b", "c", "d"]
 
 
 def request(parts: Mapping[str, Part]) -> Request:
-    return TimingMethod("whole", Settings(), None, wall_clock=True).request(parts, 3)
+    return TimingMethod("whole", Settings(), wall_clock=True).request(Group(parts, in_turn=False), 3)
 
 
 def in_turn(parts: Mapping[str, Part]) -> Request:
-    return TimingMethod("stacked", Settings(), None, wall_clock=True).request(parts, 3)
+    return TimingMethod("stacked", Settings(), wall_clock=True).request(Group(parts, in_turn=True), 3)
 
 
 def link_to(target: FakeTarget, names: list[str] = NAMES) -> Link:

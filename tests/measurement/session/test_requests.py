@@ -7,16 +7,26 @@ from hypothesis import strategies as st
 
 from nnbehave.measurement.session.answers import Lost, read_cost, read_loaded, read_timed
 from nnbehave.measurement.session.events import Checked, Counted
-from nnbehave.measurement.session.requests import TimingMethod, cost_request
+from nnbehave.measurement.session.part import Part
+from nnbehave.measurement.session.requests import Request, TimingMethod, cost_request
 from nnbehave.measurement.settings import Settings
 from nnbehave.runner.kernels import Kernel
 from tests.measurement.session.fake_runner import part_of, parts_of
 
-SETTINGS = Settings(span_ms=0.5, sample_ms=4.0, passes=7, footprint_mib=24, time_limit_s=30)
+SETTINGS = Settings(span_ms=0.5, sample_ms=4.0, passes=7, time_limit_s=30)
 
 
-def test_whole_calls_are_timed_part_by_part() -> None:
-    request = TimingMethod("whole", SETTINGS, None, True).request(parts_of("ab"), 4)
+MIB = 2**20
+
+
+def request_of(parts: dict[str, Part], name: str = "whole", wall_clock: bool = True, number: int = 0) -> Request:
+    method = TimingMethod(name, SETTINGS, wall_clock)
+    (group,) = method.groups(parts)
+    return method.request(group, number)
+
+
+def test_warm_calls_are_timed_part_by_part() -> None:
+    request = request_of(parts_of("ab"), number=4)
     assert (request.command, request.parts, request.limit_s) == ("time", ("a", "b"), 30)
     assert request.fields == {"handles": ["a", "b"], "span_ns": 500_000, "sample_ns": 4_000_000}
     assert request.one_by_one
@@ -24,39 +34,50 @@ def test_whole_calls_are_timed_part_by_part() -> None:
 
 
 def test_a_profile_has_no_spans_to_choose() -> None:
-    request = TimingMethod("profiled", SETTINGS, None, True).request(parts_of("ab"), 0)
+    request = request_of(parts_of("ab"), "profiled")
     assert request.command == "profile"
     assert request.fields == {"handles": ["a", "b"], "sample_ns": 4_000_000}
 
 
-@given(st.lists(st.integers(0, 8 * 2**20), min_size=1, max_size=6))
-def test_calls_in_turn_have_the_footprint_between_them(sizes: list[int]) -> None:
-    """The other parts are read between two calls of one, so only the rest is read from a buffer."""
-    parts = {f"part{i}": part_of(f"part{i}", size) for i, size in enumerate(sizes)}
-    request = TimingMethod("stacked", SETTINGS, None, wall_clock=True).request(parts, 0)
-    evicted = request.fields["evict_bytes"]
-    assert isinstance(evicted, int)
-    assert evicted + sum(sizes) >= 24 * 2**20
-    assert evicted == 0 or evicted + sum(sizes) == 24 * 2**20
-    assert request.limit_s == 30 * len(parts)
+def test_calls_in_turn_are_answered_together() -> None:
+    request = request_of(parts_of("ab", distance=MIB))
+    assert request.fields == {"handles": ["a", "b"], "passes": 7, "evict_bytes": MIB}
+    assert request.limit_s == 60
     assert not request.one_by_one
 
 
+sizes = st.integers(0, 8 * MIB)
+distances = st.sampled_from([0, MIB, 24 * MIB, 64 * MIB])
+
+
+@given(st.lists(st.tuples(sizes, sizes, distances), min_size=1, max_size=12))
+def test_every_part_is_in_one_group_at_the_distance_that_it_wants(drawn: list[tuple[int, int, int]]) -> None:
+    """No nearer than 10 % of a pass; further only where a part by itself touches more than a pass."""
+    parts = {
+        f"part{i}": part_of(f"part{i}", weights + others, weights, distance)
+        for i, (weights, others, distance) in enumerate(drawn)
+    }
+    groups = TimingMethod("stacked", SETTINGS, wall_clock=True).groups(parts)
+    assert sorted(name for group in groups for name in group.parts) == sorted(parts)
+    for group in groups:
+        for name, part in group.parts.items():
+            found, a_pass = group.distance_bytes(name), part.distance_bytes + part.weight_bytes
+            if not part.distance_bytes:
+                assert found == 0
+            elif len(group.parts) > 1 or part.touched_bytes <= a_pass:
+                assert abs(found - part.distance_bytes) <= 0.1 * a_pass + 2
+            else:
+                assert found == part.touched_bytes - part.weight_bytes
+
+
 def test_a_simulated_clock_has_no_caches_to_empty() -> None:
-    request = TimingMethod("stacked", SETTINGS, None, wall_clock=False).request(parts_of("ab"), 0)
+    request = request_of(parts_of("ab", distance=MIB), wall_clock=False)
     assert request.fields == {"handles": ["a", "b"], "passes": 7, "evict_bytes": 0}
-
-
-def test_an_evictor_runs_before_every_call_and_is_timed_with_it() -> None:
-    request = TimingMethod("stacked", SETTINGS, "evictor", True).request(parts_of("ab"), 0)
-    assert request.command == "alternate"
-    assert request.fields == {"handles": ["a", "b"], "passes": 7, "evictor": "evictor"}
-    assert request.parts == ("a", "evictor", "b", "evictor")
 
 
 def test_only_a_cost_can_be_refused_after_loading() -> None:
     assert cost_request(parts_of("ab"), SETTINGS).can_be_refused
-    assert not TimingMethod("whole", SETTINGS, None, True).request(parts_of("ab"), 0).can_be_refused
+    assert not request_of(parts_of("ab")).can_be_refused
 
 
 def test_a_load_says_which_kernels_run_and_how_near_the_output_is() -> None:

@@ -21,7 +21,8 @@ ALONE: Terms = {name: [(name, 1.0)] for name in NAMES}
 
 
 def session_on(target: FakeTarget, terms: Terms = ALONE, method: str = "whole", **more: Any) -> Session:
-    parts = parts_of(dict.fromkeys(part for each in terms.values() for part, _ in each))
+    names = dict.fromkeys(part for each in terms.values() for part, _ in each)
+    parts = parts_of(names, distance=2**20 if method == "stacked" else 0)
     settings = more.pop("settings", Settings())
     return Session(get_platform("simulated"), target, parts, terms, settings, method, **more)
 
@@ -97,16 +98,6 @@ def test_a_subject_that_fails_its_check_has_no_latency() -> None:
     assert not any(name in runner.loaded for runner in target.runners for name in terms)
 
 
-def test_an_evictor_is_timed_after_every_part_and_has_no_turn_of_its_own() -> None:
-    target = FakeTarget()
-    terms = ALONE | {"evictor": [("evictor", 1.0)]}
-    events = samples_of(list(session_on(target, terms, "stacked", evictor="evictor")))
-    assert [event.part for event in events[1::2]] == ["evictor"] * (len(events) // 2)
-    assert {event.part for event in events[::2]} == set(NAMES)
-    assert all(event.position == after.position for event, after in zip(events[::2], events[1::2], strict=True))
-    assert all("evictor" not in handles for _, _, handles in target.commands("alternate"))
-
-
 @pytest.mark.parametrize(("method", "command"), [("whole", "time"), ("profiled", "profile"), ("stacked", "rotate")])
 def test_each_method_makes_its_own_request(method: str, command: str) -> None:
     target = FakeTarget()
@@ -127,7 +118,7 @@ def test_disturbed_samples_are_taken_again_twice_then_used_and_marked() -> None:
     of_part = [event for event in events if event.part == NAMES[3]]
     assert not any(event.discarded for event in events if event.part != NAMES[3])
     for number in {event.round for event in of_part}:
-        marks = [set(event.witnesses) - {"preempted"} for event in of_part if event.round == number]
+        marks = [set(event.witnesses) - {"preempted", "distance_bytes"} for event in of_part if event.round == number]
         assert marks == [{"discarded"}, {"discarded"}, {"disturbed"}]
 
 
