@@ -158,7 +158,7 @@ def _facts(runs: list[SessionRecord], graphs: Mapping[str, Graph]) -> dict[str, 
 
 def _witnessed(samples: list[SampleRecord]) -> dict[str, Fact]:
     """Return the facts that the witnesses of samples tell."""
-    seen: list[Mapping[str, Any]] = [sample.witnesses for sample in samples if sample.witnesses]
+    seen: list[Mapping[str, Any]] = [sample.witnesses for sample in samples if "wall_ns" in sample.witnesses]
     wall_ms = sum(each["wall_ns"] for each in seen) / 1e6
     steal = [each["steal_ms"] for each in seen if each["steal_ms"] is not None]
     proxies = np.array([each["clock_proxy_ns"] for each in seen] or [1.0])

@@ -64,7 +64,7 @@ def _rows_of_layers(slot: Slot, findings: Sequence[Scaling]) -> list[dict[int, R
     layers: dict[tuple[Any, ...], dict[int, Row]] = {}
     for i, found in enumerate(findings):
         for row in rows_of(found.points, dimension="kernel", op=slot.base.op, precision=slot.base.precision):
-            layers.setdefault((i, row["method"], row["context"], row["layer"]), {})[int(row["value"])] = row
+            layers.setdefault((i, row["method"], row.get("context"), row["layer"]), {})[int(row["value"])] = row
     return list(layers.values())
 
 

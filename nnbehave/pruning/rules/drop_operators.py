@@ -98,7 +98,7 @@ def _shapes(base: Layer, findings: Sequence[Blocks], here: bool = False) -> Iter
         shapes: dict[tuple[Any, ...], _Shape] = {}
         for row in rows_of(found.frame, precision=base.precision):
             if not here or all(row[name] == getattr(base, name) for name in _SHAPE):
-                key = tuple(row[name] for name in (*_SHAPE, "environment", "method", "context"))
+                key = tuple(row.get(name) for name in (*_SHAPE, "environment", "method", "context"))
                 shapes.setdefault(key, {})[row["op"]] = row
         yield from shapes.values()
 
