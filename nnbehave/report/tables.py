@@ -36,6 +36,8 @@ def summary(results: Results) -> str:
 
 def steps_table(table: pd.DataFrame) -> str:
     """Lay out the steps for a terminal: a line a curve, then what to keep."""
+    if table["context"].nunique() > 1:
+        table = table.assign(platform=table["platform"] + ", " + table["context"])
     lines = []
     wide = max([18, *table["platform"].str.len()])
     for (space, slot, dimension), rows in table.groupby(["space", "slot", "dimension"], sort=False):
@@ -103,7 +105,7 @@ def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"--png {folder}: {error.strerror}") from None
-    # One curve in more than one environment, or by more than one method.
+    # One curve in more than one environment or context, or by more than one method.
     several = table.duplicated(["space", "slot", "dimension", "platform"]).any()
     for row in table.to_dict("records"):
         what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment", "method", "context")}

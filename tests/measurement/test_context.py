@@ -11,6 +11,7 @@ from nnbehave.design.working_set import weight_bytes, working_set_bytes
 from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.context import NETWORK_BYTES, context_name, distance_bytes
 from nnbehave.measurement.isolation import stack, stack_depth
+from nnbehave.report.tables import steps_table
 
 MIB = 2**20
 
@@ -67,6 +68,7 @@ def test_results_say_their_context_and_are_curves_of_their_own(tmp_path: Path, b
     again = nb.sweep(**how, **curve)
     assert set(again.frame["session"]) == set(warm.frame["session"])  # nothing was measured again
     assert len(both.steps()) == 2
+    assert "simulated?noise=0.001, warm " in steps_table(both.steps())
     assert both.step_map(context="warm").origin.context == "warm"  # type: ignore[union-attr]
 
 
