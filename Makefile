@@ -51,6 +51,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/throughput.py --layers 50
 	$(BIN)/python benchmarks/cost.py --layers 50
 	$(BIN)/python benchmarks/agreement.py
+	$(BIN)/python benchmarks/composition.py --random 1
 	$(BIN)/python benchmarks/coverage.py --runs 3 --layers 20 --hog none
 	$(BIN)/python benchmarks/disturbance.py --pairs 5
 	$(BIN)/python benchmarks/fusion.py --rounds 20
