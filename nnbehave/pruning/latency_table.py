@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import numpy as np
 from pydantic import Field
 
 from nnbehave.analysis.results import Results
 from nnbehave.analysis.steps import StepMap
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
-from nnbehave.design.working_set import weight_bytes, working_set_bytes
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import latency_table_files
+from nnbehave.pruning.places import Placed, distances_in, ends_of, places_of, price_at
 from nnbehave.records import Environment, Measurement, Measurements
 
 if TYPE_CHECKING:
@@ -28,17 +27,6 @@ if TYPE_CHECKING:
 class Entry(NamedTuple):
     """The latency of a layer and its standard error, in ms."""
 
-    latency_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    std_error_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class Placed(NamedTuple):
-    """The latency of a layer and its standard error in ms, at one distance.
-
-    The distance is what is touched between two uses of the layer's weights (:mod:`nnbehave.measurement.context`).
-    """
-
-    distance_bytes: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     latency_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     std_error_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -145,7 +133,7 @@ class LatencyTable:
             missing={one.subject.id: one.reason for one in by_age if one.subject.id not in entries},
             context=chief,
             contexts=tuple(sorted(contexts)),
-            places=_places(in_order),
+            places=places_of(in_order),
         )
 
     def latency(self, network: Graph | Iterable[Layer], context: str | int | None = None) -> float:
@@ -247,42 +235,17 @@ class LatencyTable:
         import pandas as pd
 
         layers = _layers(network)
-        distances = self._distances(network, layers, context)
+        if context == "cold" and "cold" not in self.contexts:
+            raise InvalidInputError("context: no layer of this table was measured cold")
+        distances = distances_in(network, layers, context)
         columns = ["layer", "latency_ms", "distance_bytes", "nearest_bytes", "furthest_bytes"]
-        rows = [self._priced(layer, distance) for layer, distance in zip(layers, distances, strict=True)]
+        rows = []
+        for layer, distance in zip(layers, distances, strict=True):
+            if layer.id not in self.places:
+                self.of_layer(layer)  # says why there is none
+            places = self.places.get(layer.id, ())
+            rows.append((layer.id, price_at(layer, places, distance), distance, *ends_of(places)))
         return pd.DataFrame(rows, columns=columns)
-
-    def _distances(self, network: Graph | Iterable[Layer], layers: Sequence[Layer], context: str | int) -> list[float]:
-        """Return the distance of each layer in a context."""
-        if isinstance(context, int) and not isinstance(context, bool) and context > 0:
-            return [float(context)] * len(layers)
-        if context == "cold":
-            if "cold" not in self.contexts:
-                raise InvalidInputError("context: no layer of this table was measured cold")
-            return [math.inf] * len(layers)
-        if context != "loop":
-            raise InvalidInputError(f"context: expected 'loop', 'cold' or a number of bytes, got {context!r}")
-        graphs = [Graph([layer]) for layer in layers]
-        weights = [weight_bytes(graph) for graph in graphs]
-        if isinstance(network, Graph):
-            total = working_set_bytes(network)
-        else:  # of layers in no known order: the largest layer's activations
-            alive = [working_set_bytes(graph) - own for graph, own in zip(graphs, weights, strict=True)]
-            total = sum(weights) + max(alive, default=0)
-        return [float(max(0, total - own)) for own in weights]
-
-    def _priced(self, layer: Layer, distance: float) -> tuple[str, float, float, float, float]:
-        """Return a layer's row of :meth:`interpolation`."""
-        places = self.places.get(layer.id, ())
-        if not places:
-            self.of_layer(layer)  # says why there is none
-            raise InvalidInputError(f"{layer.id} was not measured at any known distance: measure it in two contexts")
-        if len(places) == 1 and layer.operator.has_weights:
-            raise InvalidInputError(f"{layer.id} was measured at one distance only: measure it in a second context")
-        at = np.log2([max(1.0, place.distance_bytes) for place in places])
-        ms = [place.latency_ms for place in places]
-        found = float(np.interp(math.log2(max(1.0, min(distance, 2.0**60))), at, ms))
-        return layer.id, found, distance, places[0].distance_bytes, places[-1].distance_bytes
 
     # ------------------------------------------------------------------ files
 
@@ -356,16 +319,6 @@ class LatencyTable:
     def __repr__(self) -> str:
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items()) or "no versions known"
         return f"LatencyTable({len(self.entries)} layers on {self.platform}, {self.method}; {versions})"
-
-
-def _places(measurements: Iterable[Measurement]) -> dict[str, tuple[Placed, ...]]:
-    """Return the latencies of each layer at each distance, the newest of each context."""
-    newest: dict[str, dict[str, Placed]] = {}
-    for one in measurements:
-        if (latency := one.usable) and not math.isnan(one.distance_bytes):
-            place = Placed(one.distance_bytes, latency.ms, latency.std_error_ms)
-            newest.setdefault(one.subject.id, {})[one.context] = place
-    return {name: tuple(sorted(places.values())) for name, places in newest.items()}
 
 
 def _layers(network: Graph | Iterable[Layer]) -> Sequence[Layer]:
