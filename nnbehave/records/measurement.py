@@ -268,8 +268,8 @@ class Measurement:
         None where it was measured by itself.
     context : str
         What was to be touched between two calls (:mod:`nnbehave.measurement.context`): ``warm``, ``network``, ``cold``,
-        ``loop`` or a number of bytes; ``unknown`` of stacks that versions before 0.2 measured; empty where nothing is
-        timed.
+        ``loop`` or a number of bytes; ``unknown`` of stacks that were measured before contexts were stored; empty
+        where nothing is timed.
     distance_bytes : float
         What was touched between two uses of the weights, the median over the samples; NaN where it is not known.
     """

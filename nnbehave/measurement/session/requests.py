@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nnbehave.measurement.session.part import Part
 from nnbehave.measurement.settings import Settings
 
-_LENGTHS_PER_OCTAVE = 8  # passes within 5 % of one another count as equally long
+_LENGTHS_PER_OCTAVE = 8  # passes within 9 % of one another count as equally long
 
 
 @dataclass(frozen=True)
