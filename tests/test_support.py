@@ -77,9 +77,23 @@ def test_what_is_asked_for_and_what_runs(results: nb.Results) -> None:
 def test_integers_go_in_and_out_and_low_precisions_are_near(results: nb.Results) -> None:
     int8 = results.frame[results.frame["precision"] == "int8"]
     assert not int8["kernels"].str.contains("QUANTIZE").any()
-    limits = {"fp16": 0.01, "bf16": 0.01, "dynamic_int8": 0.02, "int8": 0.06, "uint8": 0.06, "int16x8": 0.02}
-    errors = results.frame[results.frame["status"] == "ok"].groupby("precision")["output_error"].max()
-    assert {precision for precision, limit in limits.items() if errors[precision] > limit} == set()
+    limits = {"fp16": 0.01, "bf16": 0.01, "dynamic_int8": 0.02, "int8": 0.04, "uint8": 0.04, "int16x8": 0.02}
+    rows = results.frame[results.frame["status"] == "ok"]
+    on_openvino = rows["platform"] == "openvino"
+    most = rows["precision"].map(limits)
+    most[on_openvino & rows["precision"].isin(["int8", "uint8"])] = 0.06 if multiplies_int8() else 0.12
+    wrong = rows[rows["output_error"] > most]
+    assert list(zip(wrong["platform"], wrong["op"], wrong["precision"], strict=True)) == []
+
+
+def multiplies_int8() -> bool:
+    """Return whether this processor has instructions that multiply and add int8.
+
+    Where it has none, oneDNN halves int8 weights so that their products fit in 16 bits, which doubles the step that
+    they are rounded to (its guide, "Nuances of int8 computations").
+    """
+    flags = Path("/proc/cpuinfo").read_text().split()
+    return not {"avx512_vnni", "avx_vnni", "asimddp"}.isdisjoint(flags)
 
 
 @pytest.mark.process
