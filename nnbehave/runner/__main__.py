@@ -10,10 +10,9 @@ import time
 from functools import partial
 from typing import Callable, Iterator
 
-from nnbehave.runner.backends.base import Backend, Model, quantised_inputs
+from nnbehave.runner.backends.base import Backend, Model
 from nnbehave.runner.machine import Facts, last_cache_bytes
-from nnbehave.runner.protocol import PROTOCOL_VERSION, Message, Unsupported, decode_array, encode_array, serve
-from nnbehave.runner.reference import fidelity, load_quantisation
+from nnbehave.runner.protocol import PROTOCOL_VERSION, Message, Unsupported, serve
 from nnbehave.runner.timing import Spans, calibrate, rotate, time_sample, warm_up
 from nnbehave.runner.witnesses import Witnesses
 
@@ -55,24 +54,17 @@ class Runner:
         path = request["path"]
         model = self.backend.load(path, request["precision"])
         load_s = time.perf_counter() - start
-        if model.invoke is None:  # nothing runs in this process
-            self.models[request["handle"]] = model
-            yield {"load_s": load_s, "fidelity": None, "kernels": model.kernels}
-            return
-        quantisation = load_quantisation(path)
-        inputs = quantised_inputs(model.input_shapes, model.input_dtypes, request["seed"], quantisation)
-        try:
-            outputs = model.run(inputs)  # this also puts the inputs in place for the calls that are timed
-        except RuntimeError as error:
-            raise Unsupported(f"the first call fails: {error}") from None
+        fidelity = None
+        if model.invoke is not None and model.input_shapes:  # it runs in this process, and has tensors
+            from nnbehave.runner.tensors import first_run
+
+            fidelity = first_run(model, path, request["seed"])
         self.models[request["handle"]] = model
-        yield {
-            "load_s": load_s,
-            "fidelity": None if quantisation is None else fidelity(path, outputs[0]),
-            "kernels": model.kernels,
-        }
+        yield {"load_s": load_s, "fidelity": fidelity, "kernels": model.kernels}
 
     def run(self, request: Message) -> Answers:
+        from nnbehave.runner.tensors import decode_array, encode_array
+
         model = self.models[request["handle"]]
         outputs = model.run([decode_array(array) for array in request["inputs"]])
         yield {"outputs": [encode_array(array) for array in outputs]}

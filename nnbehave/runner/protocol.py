@@ -35,16 +35,12 @@ An array is ``{"dtype": …, "shape": […], "data": base64 of its bytes in C or
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import queue
 import sys
 import threading
 from typing import Any, Callable, Dict, Iterable
-
-import numpy as np
-import numpy.typing as npt
 
 PROTOCOL_VERSION = 7
 
@@ -98,16 +94,3 @@ def _say(answers: Any, answer: Message) -> None:
         answers.write(json.dumps(answer) + "\n")
     except BrokenPipeError:
         os._exit(0)
-
-
-def encode_array(array: npt.NDArray[Any]) -> Message:
-    """Return an array in the form that the protocol gives it."""
-    array = np.ascontiguousarray(array)
-    data = base64.b64encode(array.tobytes()).decode("ascii")
-    return {"dtype": str(array.dtype), "shape": list(array.shape), "data": data}
-
-
-def decode_array(encoded: Message) -> npt.NDArray[Any]:
-    """Return the array that :func:`encode_array` has encoded."""
-    flat = np.frombuffer(base64.b64decode(encoded["data"]), dtype=encoded["dtype"])
-    return flat.reshape(encoded["shape"])

@@ -13,13 +13,12 @@ There are two ways to take a sample:
 from __future__ import annotations
 
 import gc
+import math
+import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from typing import Callable, List, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from nnbehave.runner.witnesses import involuntary_switches
 
@@ -31,7 +30,7 @@ _WINDOW = 10
 _TOLERANCE = 0.02
 _MOST_WARM_UP_SPANS = 300
 
-_buffer = np.ones(0)
+_buffer = bytearray()
 
 Call = Callable[[], object]
 Clock = Callable[[], int]
@@ -125,7 +124,7 @@ def rotate(calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int) -
         for number in range(2 * passes):
             if number >= passes and all(len(each.clean) >= passes for each in spans):
                 break
-            waste.sum()
+            waste.find(b"\1", 0, evict_bytes)  # which is not in it, so that all of it is read
             for call, each in zip(calls, spans):
                 span, clean = _watched(call, clock, 1)
                 if number < passes or len(each.clean) < passes:
@@ -133,12 +132,12 @@ def rotate(calls: Sequence[Call], clock: Clock, passes: int, evict_bytes: int) -
     return spans
 
 
-def _waste(size_bytes: int) -> npt.NDArray[np.float64]:
-    """Return a buffer to read. The largest one is kept, because making one takes longer than reading it."""
+def _waste(size_bytes: int) -> bytearray:
+    """Return a buffer of at least a size. The largest one is kept, because making one takes longer than reading it."""
     global _buffer
-    if _buffer.nbytes < size_bytes:
-        _buffer = np.ones(-(-size_bytes // 8))
-    return _buffer[: size_bytes // 8]
+    if len(_buffer) < size_bytes:
+        _buffer = bytearray(b"\0") * size_bytes  # written, as memory that was never written is all one page
+    return _buffer
 
 
 def warm_up(call: Call, clock: Clock, calls_per_span: int) -> tuple[int, bool]:
@@ -158,8 +157,8 @@ def warm_up(call: Call, clock: Clock, calls_per_span: int) -> tuple[int, bool]:
 
 def _agree(before: Sequence[int], after: Sequence[int]) -> bool:
     """Return True if the quartiles of two windows of spans are about the same."""
-    first, second = (np.maximum(np.quantile(window, (0.25, 0.5)), 1) for window in (before, after))
-    return bool(np.all(np.abs(np.log(second / first)) < _TOLERANCE))
+    first, second = (statistics.quantiles(window, n=4, method="inclusive")[:2] for window in (before, after))
+    return all(abs(math.log(max(b, 1) / max(a, 1))) < _TOLERANCE for a, b in zip(first, second))
 
 
 def _watched(call: Call, clock: Clock, calls: int) -> tuple[int, bool]:

@@ -25,8 +25,8 @@ from nnbehave.measurement.platforms import Platform, get_platform
 from nnbehave.measurement.targets import Target, get_target
 from nnbehave.measurement.worker import Worker
 from nnbehave.runner.kernels import Kernel, executed_precision
-from nnbehave.runner.protocol import decode_array, encode_array
 from nnbehave.runner.reference import compared
+from nnbehave.runner.tensors import decode_array, encode_array
 
 Array = npt.NDArray[Any]
 Predict = Callable[[Any], Any]

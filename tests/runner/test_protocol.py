@@ -15,7 +15,8 @@ from nnbehave.errors import WorkerDied, WorkerTimeout
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import PythonWorker, Worker
-from nnbehave.runner.protocol import PROTOCOL_VERSION, decode_array, encode_array
+from nnbehave.runner.protocol import PROTOCOL_VERSION
+from nnbehave.runner.tensors import decode_array, encode_array
 
 pytestmark = pytest.mark.process
 
@@ -108,7 +109,7 @@ def _path(folder: Path) -> str:
 
 
 def test_the_runner_imports_nothing_else_of_nnbehave(tmp_path: Path, spec: str) -> None:
-    """A copy of the runner in an empty package runs, and imports only NumPy and the standard library."""
+    """A copy of the runner in an empty package runs; without tensors it imports only the standard library."""
     package = tmp_path / "nnbehave"
     shutil.copytree(Path(nnbehave.__file__).parent / "runner", package / "runner")
     (package / "__init__.py").write_text("")
@@ -119,7 +120,7 @@ def test_the_runner_imports_nothing_else_of_nnbehave(tmp_path: Path, spec: str) 
     )
     clean = {**os.environ, "PYTHONPATH": str(tmp_path)}
     said = subprocess.check_output([sys.executable, "-c", code], env=clean, text=True, cwd=tmp_path)
-    assert set(json.loads(said.replace("'", '"'))) <= {"nnbehave", "numpy", "site", "sitecustomize", "editable"}
+    assert set(json.loads(said.replace("'", '"'))) <= {"nnbehave", "site", "sitecustomize", "editable"}
     backend = "nnbehave.runner.backends.simulated:SimulatedBackend"
     load = {"cmd": "load", "handle": "a", "path": spec, "seed": 0, "precision": "fp32"}
     talk = "\n".join(json.dumps(message) for message in ({"cmd": "hello"}, load))

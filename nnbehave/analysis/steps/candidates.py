@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
 from nnbehave.analysis.steps import thresholds
 from nnbehave.analysis.steps.columns import Array, Indices, Period
@@ -104,6 +103,8 @@ def change_points(values: Array, noise: Array, count: int, windows: tuple[int, .
     windows : tuple of int
         The scales, in points, ascending.
     """
+    from scipy.ndimage import maximum_filter1d  # it takes a third of a second to load, and only maps need it
+
     size = len(values)
     sums, squares = (np.concatenate([[0.0], np.cumsum(part)]) for part in (values, noise**2))
     strength = np.zeros(size + 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import percentile_filter
 
 from nnbehave.analysis.steps import thresholds
 from nnbehave.analysis.steps.columns import Array, Flags, Indices
@@ -43,6 +42,8 @@ class Edges:
 
     def usual_jump(self) -> Array:
         """Return the size of the jumps around each edge of a period; 0 for other edges."""
+        from scipy.ndimage import percentile_filter  # it takes a third of a second to load, and only maps need it
+
         result = np.zeros(len(self.n))
         if self.is_periodic.any():
             result[self.is_periodic] = percentile_filter(

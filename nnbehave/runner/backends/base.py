@@ -6,16 +6,12 @@ A plug-in subclasses :class:`Backend` and :class:`Model`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Dict, List, NamedTuple, Optional, Union
-
-import numpy as np
-import numpy.typing as npt
 
 from nnbehave.runner.kernels import Kernel
 from nnbehave.runner.machine import Facts, machine, state
 from nnbehave.runner.protocol import Unsupported
-from nnbehave.runner.reference import NOT_QUANTISED, Quantisation, quantise, random_inputs
 
 
 class Cost(NamedTuple):
@@ -123,31 +119,3 @@ class Backend:
         the reason.
         """
         raise NotImplementedError
-
-
-def quantised_inputs(
-    shapes: Sequence[Sequence[int]], dtypes: Sequence[npt.DTypeLike], seed: int, known: list[Quantisation] | None
-) -> list[npt.NDArray[Any]]:
-    """Return random inputs of a model.
-
-    Parameters
-    ----------
-    shapes, dtypes : sequence
-        One entry for each input.
-    seed : int
-        The inputs are drawn from it.
-    known : list of Quantisation or None
-        How the model quantises its inputs. If that is not known, an integer input covers -3 to 3, most of what standard
-        normal values are.
-    """
-    drawn = random_inputs(shapes, seed)
-    quantisations = known or [_wide(np.dtype(dtype)) for dtype in dtypes]
-    return [quantise(x, how, dtype) for x, how, dtype in zip(drawn, quantisations, dtypes)]
-
-
-def _wide(dtype: np.dtype[Any]) -> Quantisation:
-    """Return a quantisation by which all integers of a type cover -3 to 3."""
-    if dtype.kind not in "iu":
-        return NOT_QUANTISED
-    limits = np.iinfo(dtype)
-    return Quantisation(6.0 / (limits.max - limits.min), limits.max // 2 + 1 if dtype.kind == "u" else 0)

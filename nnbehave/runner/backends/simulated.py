@@ -30,11 +30,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import time
 from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from nnbehave.runner.backends.base import Backend, Cost, Model
 from nnbehave.runner.kernels import Kernel
@@ -52,23 +51,23 @@ class SharedMachine:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
+    rng : random.Random
     scale : float
         The option ``world``.
     """
 
-    def __init__(self, rng: np.random.Generator, scale: float) -> None:
+    def __init__(self, rng: random.Random, scale: float) -> None:
         self._rng, self._scale = rng, scale
         self._at_s = 0.0
-        self._drift = rng.standard_normal()
+        self._drift = rng.gauss(0, 1)
         self._burst_from_s = rng.uniform(0, _BURST_EVERY_S)
-        self._slow_clock = bool(rng.random() < 0.5)
+        self._slow_clock = rng.random() < 0.5
 
     def slowdown(self, now_s: float) -> float:
         """Return the factor by which a call at ``now_s`` takes longer. ``now_s`` must not decrease between calls."""
         past, self._at_s = now_s - self._at_s, now_s
         kept = math.exp(-past / _DRIFT_TIME_S)
-        self._drift = kept * self._drift + math.sqrt(1 - kept**2) * self._rng.standard_normal()
+        self._drift = kept * self._drift + math.sqrt(1 - kept**2) * self._rng.gauss(0, 1)
         if self._rng.random() < 1 - math.exp(-past / _CLOCK_TIME_S):
             self._slow_clock = not self._slow_clock
         factor = math.exp(_DRIFT * self._scale * self._drift)
@@ -92,7 +91,7 @@ class SimulatedModel(Model):
         """Advance the clock by the time of one call."""
         backend = self._backend
         self._fail_as_asked()
-        factor = math.exp(backend.noise * backend.rng.standard_normal()) if backend.noise else 1.0
+        factor = math.exp(backend.noise * backend.rng.gauss(0, 1)) if backend.noise else 1.0
         if backend.noise and backend.rng.random() < _SPIKE_SHARE:
             factor *= _SPIKE
         if backend.world:
@@ -112,7 +111,7 @@ class SimulatedModel(Model):
         return Cost(self._true_ns, {"cycles": self._true_ns}, self._left_out)
 
     def run(self, inputs: list[Any]) -> list[Any]:
-        return [np.array(array) for array in inputs]  # nothing is computed, and only timed calls take time
+        return inputs  # nothing is computed, and only timed calls take time
 
 
 class SimulatedBackend(Backend):
@@ -143,8 +142,8 @@ class SimulatedBackend(Backend):
         self.fuses = set(fuses.split(","))
         self.fail_at, self.crash_at, self.hang_at = fail_at, crash_at, hang_at
         self.leaves_out = set(leaves_out.split(","))
-        self.rng = np.random.default_rng(seed)
-        self.world, self.machine = world, SharedMachine(np.random.default_rng([seed, 1]), world)
+        self.rng = random.Random(seed)
+        self.world, self.machine = world, SharedMachine(random.Random(f"world {seed}"), world)
         self.now_ns = 0
 
     def clock(self) -> int:

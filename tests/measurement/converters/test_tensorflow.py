@@ -21,7 +21,7 @@ from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.targets import LocalTarget
 from nnbehave.measurement.worker import Worker
 from nnbehave.runner.kernels import Kernel, executed_precision, placement
-from nnbehave.runner.protocol import decode_array, encode_array
+from nnbehave.runner.tensors import decode_array, encode_array
 from tests.measurement.converters.counting import DECOMPOSED, count
 from tests.strategies import samples
 

@@ -16,8 +16,8 @@ from nnbehave.measurement.converters import ArtifactCache, get_converter
 from nnbehave.measurement.platforms import get_platform
 from nnbehave.measurement.platforms.preparation import Preparation
 from nnbehave.runner.backends.arm64 import Arm64Backend, Arm64Model
-from nnbehave.runner.backends.base import quantised_inputs
 from nnbehave.runner.protocol import Unsupported
+from nnbehave.runner.tensors import quantised_inputs
 
 pytestmark = pytest.mark.setup
 
