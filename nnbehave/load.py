@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nnbehave.analysis.results import Results
+from nnbehave.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,21 +14,30 @@ if TYPE_CHECKING:
 _FILES = (".csv", ".json")
 
 
-def load_results(path_or_url: str | Path) -> Results:
+def load_results(path_or_url: str | Path, statistic: str | None = None) -> Results:
     """Read results: a ``.csv`` or ``.json`` that ``Results.save`` wrote, or a store by its path or URL.
+
+    Parameters
+    ----------
+    path_or_url : str or path
+    statistic : {"mean", "median", "p1", ..., "p99"}, optional
+        As in :func:`nnbehave.sweep`; of a store, whose spans are all there.
 
     Raises
     ------
     InvalidInputError, StoreError
-        It is neither.
+        It is neither, or a file has no spans for a ``statistic``.
     """
+    if statistic is not None and Path(str(path_or_url)).suffix in _FILES:
+        raise InvalidInputError(f"statistic: {path_or_url} has no spans, only a store has them")
     if Path(str(path_or_url)).suffix in _FILES:
         return Results.load(path_or_url)
     from nnbehave.measurement.derive import Derivation
+    from nnbehave.measurement.statistics import Statistic
     from nnbehave.measurement.store import Store
 
     with Store(path_or_url, must_exist=True) as store:
-        return Results.of(Derivation(store).measurements())
+        return Results.of(Derivation(store, Statistic(statistic) if statistic else None).measurements())
 
 
 def load_samples(path_or_url: str | Path) -> pd.DataFrame:

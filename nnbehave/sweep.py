@@ -28,6 +28,7 @@ def sweep(
     budget: int | None = None,
     method: str | None = None,
     context: str | int | None = None,
+    statistic: str | None = None,
     interval: float = 0.02,
     time_limit_s: float = 60.0,
     seed: int = 0,
@@ -66,6 +67,10 @@ def sweep(
         What is touched between two calls of a layer (:mod:`nnbehave.measurement.context`): ``warm``, ``network``,
         ``cold``, or a number of bytes; for networks also ``loop``. By default ``network`` for layers that are
         ``stacked``, ``warm`` for other layers, and ``loop`` for networks.
+    statistic : {"mean", "median", "p1", ..., "p99"}, optional
+        Of all timed spans as they are, to compare with what other benchmarks report. By default latencies are medians
+        over undisturbed rounds, with the state of the machine taken out
+        (:mod:`nnbehave.measurement.statistics`). It changes what is told of what was measured, not how.
     interval : float
         Measure a layer until its 95 % interval is within this share of its latency: 0.02, or 0.05 to be quick.
     time_limit_s : float
@@ -115,8 +120,9 @@ def sweep(
         raise InvalidInputError(f"budget: a number of values from 8 up, with sampling='adaptive', got {budget!r}")
     space = _space_of(space, layer, dimension, values)
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
+    options = Options(settings, method, context, target, retry, progress, statistic=statistic)
     fixed = [[slot.base] for slot in space.slots if not slot.choices]
-    with Engine(platforms, Options(settings, method, context, target, retry, progress), store, space) as engine:
+    with Engine(platforms, options, store, space) as engine:
         if sampling == "adaptive":
             return Results.of(measure_adaptively(engine, space, fixed, budget))
         return Results.of(engine.measure([*([*curve.layers] for curve in space.sweeps()), *fixed]))
@@ -129,6 +135,7 @@ def measure(
     *,
     method: str | None = None,
     context: str | int | None = None,
+    statistic: str | None = None,
     interval: float = 0.02,
     time_limit_s: float = 60.0,
     seed: int = 0,
@@ -141,7 +148,7 @@ def measure(
     Parameters
     ----------
     subjects : iterable of Layer or Graph
-    platforms, store, method, context, interval, time_limit_s, seed, retry, progress, target
+    platforms, store, method, context, statistic, interval, time_limit_s, seed, retry, progress, target
         As in :func:`sweep`.
 
     Returns
@@ -160,7 +167,8 @@ def measure(
     from nnbehave.measurement.settings import Settings
 
     settings = Settings(interval=interval, time_limit_s=time_limit_s, seed=seed)
-    with Engine(platforms, Options(settings, method, context, target, retry, progress), store) as engine:
+    options = Options(settings, method, context, target, retry, progress, statistic=statistic)
+    with Engine(platforms, options, store) as engine:
         return Results.of(engine.measure([[subject] for subject in subjects]))
 
 

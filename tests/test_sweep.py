@@ -390,3 +390,26 @@ def test_sweeps_that_take_wall_clock_wait_for_one_another() -> None:
         with LocalTarget().exclusive(release):
             assert holder.wait() == 0
     assert told == ["another sweep is measuring on this machine; waiting for it"]
+
+
+@pytest.mark.process
+def test_a_statistic_is_told_of_what_was_measured(tmp_path: Path) -> None:
+    """The simulated platform takes its law times a log-normal factor, and half as long again once in fifty calls."""
+    store, layer = tmp_path / "s.db", nb.Layer(op="conv", height=8, in_channels=8, out_channels=8, kernel=3)
+    simulated = "simulated?law=flat&step_us=1000&noise=0.05"  # so long that a span is one call
+    told = {
+        name: nb.measure([layer], simulated, store, method="whole", statistic=name, progress=False)
+        for name in (None, "median", "mean", "p90")
+    }
+    ms = {name: results.frame["latency_ms"].item() for name, results in told.items()}
+    assert ms["median"] == pytest.approx(1.0, rel=0.02)
+    assert ms["mean"] == pytest.approx(1.011, rel=0.02)
+    assert ms["p90"] == pytest.approx(1.07, rel=0.03)
+    assert told[None].frame["session"].item() == told["p90"].frame["session"].item()  # it was not measured again
+    assert nb.load_results(store, statistic="p90").frame["latency_ms"].item() == ms["p90"]
+    assert set(told["mean"].frame["estimator"]) == {"mean of spans"}
+    told["mean"].save(tmp_path / "r.csv")
+    with pytest.raises(InvalidInputError, match=r"statistic: .*r\.csv has no spans, only a store has them"):
+        nb.load_results(tmp_path / "r.csv", statistic="mean")
+    with pytest.raises(InvalidInputError, match=r"statistic: expected"):
+        nb.measure([layer], simulated, statistic="mode", progress=False)

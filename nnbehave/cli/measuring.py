@@ -48,6 +48,13 @@ def sweep_command(
         ),
     ] = None,
     context: ContextName = None,
+    statistic: Annotated[
+        str | None,
+        typer.Option(
+            help="Of all timed spans: mean, median, p90 and so on, as other benchmarks report them. [default: the "
+            "median over undisturbed rounds, with the state of the machine taken out]"
+        ),
+    ] = None,
     values: Values = None,
     sampling: Sampling = "exhaustive",
     budget: Annotated[
@@ -84,6 +91,7 @@ def sweep_command(
         budget=budget,
         method=method,
         context=context,
+        statistic=statistic,
         interval=interval,
         time_limit_s=time_limit,
         seed=seed,

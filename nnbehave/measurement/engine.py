@@ -28,6 +28,7 @@ from nnbehave.measurement.run import Run
 from nnbehave.measurement.session.exact import ExactSession
 from nnbehave.measurement.session.session import Session
 from nnbehave.measurement.shards import LAYERS_PER_SHARD, shards_of
+from nnbehave.measurement.statistics import Statistic
 from nnbehave.measurement.store import SessionRecord, Store
 from nnbehave.measurement.targets import get_target
 from nnbehave.records import Environment, Measurement, Measurements, Status, Subject
@@ -79,7 +80,9 @@ class Engine:
             for platform in self.platforms:
                 _check_method(platform, self.options.method)
             self._store = opening.enter_context(Store(self._where))
-            self._derivation = Derivation(self._store)
+            self._derivation = self._told = Derivation(self._store)
+            if self.options.statistic is not None:
+                self._told = Derivation(self._store, Statistic(self.options.statistic))
             if any(platform.wall_clock for platform in self.platforms):  # converting takes all cores, so for that too
                 opening.enter_context(self._target.exclusive(_LOG.warning))
             self._pool = opening.enter_context(ConversionPool(self.options.settings.seed, self._cache))
@@ -251,7 +254,7 @@ class Engine:
         names = [str(platform) for platform in self.platforms]
         subjects = None if self._space_id is not None else [*self._subjects]
         wanted = Wanted(names, self._environments, self._hows, self._space_id, subjects)
-        found = self._derivation.measurements(wanted)
+        found = self._told.measurements(wanted)
         if not self._left_out:
             return found
         return Measurements([*found, *self._failures(found)], found.environments, found.choices)

@@ -9,6 +9,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.context import Context, context_name
 from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.statistics import Statistic
 
 _SHARD_BYTES = 1 << 30
 
@@ -42,6 +43,9 @@ class Options:
         A network: in place of ``context``, layers are measured at the distances that they have in a loop of it.
     seconds : float
         End a session after so many seconds of sampling.
+    statistic : str or None
+        The statistic of the spans that latencies are (:class:`~nnbehave.measurement.statistics.Statistic`); by default
+        that of the library's own estimator. It changes what is told, not what is measured.
     shard_bytes : float
         Memory that the graphs of one session may take in a runner; infinite to keep all in one session.
     """
@@ -56,10 +60,13 @@ class Options:
     with_references: bool = True
     inside: Graph | None = None
     seconds: float = math.inf
+    statistic: str | None = None
     shard_bytes: float = _SHARD_BYTES
 
     def __post_init__(self) -> None:
         if self.context is not None:
             context_name(self.context)
+        if self.statistic is not None:
+            Statistic(self.statistic)
         if not self.seconds > 0:
             raise InvalidInputError(f"seconds: must be above 0, got {self.seconds!r}")

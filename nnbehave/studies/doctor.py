@@ -163,7 +163,7 @@ def _witnessed(samples: list[SampleRecord]) -> dict[str, Fact]:
     steal = [each["steal_ms"] for each in seen if each["steal_ms"] is not None]
     proxies = np.array([each["clock_proxy_ns"] for each in seen] or [1.0])
     interrupted = sum(each["interrupted_spans"] for each in seen)
-    spans = interrupted + sum(sample.spans for sample in samples)
+    spans = interrupted + sum(len(sample.spans_ns) for sample in samples)
     return {
         "steal_share": sum(steal) / wall_ms if steal else None,
         "interrupted_share": interrupted / spans,

@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nnbehave.errors import InvalidInputError
 from nnbehave.measurement.statistics import (
     Observation,
+    RawSample,
+    Statistic,
     estimate,
+    estimate_plainly,
     estimate_session,
     normalise,
     process_share,
@@ -188,3 +192,38 @@ def test_the_latency_of_a_subject_is_the_weighted_sum_of_its_parts() -> None:
     assert found.latency_ms == pytest.approx(3.0, rel=0.01)
     assert found.low_ms < 3.0 < found.high_ms
     assert (found.rounds, found.processes) == (6, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("mean", 4.0), ("median", 2.5), ("p50", 2.5), ("p90", 7.9), ("p1", 1.03)]
+)
+def test_a_plain_statistic_is_of_all_spans(name: str, expected: float) -> None:
+    found = estimate_plainly(
+        [RawSample("a", (1.0, 2.0), 0, 0), RawSample("a", (3.0, 10.0), 1, 0)], {"a": [("a", 1.0)]}, Statistic(name)
+    )["a"]
+    assert found.latency_ms == pytest.approx(expected)
+    assert (found.rounds, found.processes) == (2, 1)
+
+
+@pytest.mark.parametrize("name", ["", "p0", "p100", "p9.5", "mode", "Median"])
+def test_an_unknown_statistic_is_named(name: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"statistic: expected 'mean', 'median' or 'p1' to 'p99', got"):
+        Statistic(name)
+
+
+def test_the_interval_of_a_plain_statistic_holds_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    names = ("mean", "median", "p90")
+    truths = dict(zip(names, (math.exp(0.005), 1.0, math.exp(0.1 * 1.2816)), strict=True))
+    held = dict.fromkeys(names, 0)
+    for _ in range(100):
+        samples = [RawSample("a", rng.lognormal(0, 0.1, 8).tolist(), i, i % 3) for i in range(15)]
+        for name in names:
+            found = estimate_plainly(samples, {"a": [("a", 1.0)]}, Statistic(name))["a"]
+            held[name] += found.low_ms <= truths[name] <= found.high_ms
+    assert all(count >= 88 for count in held.values()), held  # 95 expected, of which fewer than 88 are one in 250
+
+
+def test_one_round_gives_a_plain_statistic_no_interval() -> None:
+    found = estimate_plainly([RawSample("a", (1.0, 2.0), 0, 0)], {"a": [("a", 1.0)]}, Statistic("mean"))["a"]
+    assert (found.low_ms, found.high_ms) == (-math.inf, math.inf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -20,6 +21,8 @@ from nnbehave.measurement.converters._base import Converter
 
 _DRAFT = "draft-"  # begins the name of a folder in which an artifact is being made
 _DRAFT_S = 3600.0  # no conversion takes longer, so an older draft was left by a killed process
+_NOTE = "held.json"  # names the file that says how much the cache holds
+_NOTE_S = 86400.0  # how long it is believed
 
 
 @dataclass(frozen=True)
@@ -107,10 +110,27 @@ class ArtifactCache:
         except (OSError, ValueError, TypeError):  # missing or damaged, so it will be made again
             return None
 
-    def trim(self) -> None:
+    def trim_where_due(self, made_bytes: int) -> None:
+        """Trim the cache if it is full, counting artifacts of so many bytes that were made since; and once a day.
+
+        To look through a cache of ten thousand artifacts takes a second, so that a note in it says what it holds.
+        """
+        note = self.root / _NOTE
+        try:
+            known = json.loads(note.read_text(encoding="utf-8"))
+            held, since = float(known["held_bytes"]) + made_bytes, float(known["since"])
+        except (OSError, ValueError, TypeError, KeyError):
+            held, since = math.inf, 0.0
+        if held > self._most_bytes or time.time() - since > _NOTE_S:
+            held, since = self.trim(), time.time()
+        with suppress(OSError), tempfile.NamedTemporaryFile("w", dir=self.root, prefix=_NOTE, delete=False) as file:
+            json.dump({"held_bytes": held, "since": since}, file)
+            os.replace(file.name, note)
+
+    def trim(self) -> float:
         """Delete the least recently used artifacts until the rest fits into ``$NNBEHAVE_CACHE_GB`` (default 10).
 
-        Drafts that killed conversions have left are deleted too.
+        Drafts that killed conversions have left are deleted too. Return how many bytes are left.
         """
         for draft in self.root.glob(f"*/{_DRAFT}*"):
             with suppress(OSError):
@@ -127,6 +147,7 @@ class ArtifactCache:
                 break
             shutil.rmtree(folder, ignore_errors=True)
             held -= size
+        return held
 
     def make(self, converter: Converter, graph: Graph, seed: int) -> Artifact:
         """Convert a graph, keep the artifact in the cache and return it.

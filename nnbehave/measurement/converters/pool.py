@@ -19,13 +19,12 @@ Job = tuple[Converter, Graph]
 _GRAPHS_PER_PROCESS = 32  # for fewer graphs, starting TensorFlow in one more process costs more than it saves
 # A process whose memory has ever been larger is replaced, because converters keep some memory of every graph.
 _LARGEST_BYTES = 850 * 2**20
-_TRIM_AFTER = 1000  # artifacts; to look through a cache of ten thousand takes a second
 
 
 class ConversionPool:
     """Converts graphs in worker processes. Each imports TensorFlow once and waits between calls.
 
-    Use it in a ``with`` statement, which ends the processes and trims the cache.
+    Use it in a ``with`` statement, which ends the processes.
 
     Parameters
     ----------
@@ -40,7 +39,6 @@ class ConversionPool:
     def __init__(self, seed: int, cache: ArtifactCache, time_limit_s: float = 120.0) -> None:
         self._processes = [_Process(seed, cache, time_limit_s) for _ in range(_cores())]
         self._seed, self._cache = seed, cache
-        self._made = 0  # artifacts since the cache was last trimmed
 
     def convert(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Artifact | ConversionError]]:
         """Yield each job with its artifact, or with the error that explains why it has none.
@@ -79,24 +77,20 @@ class ConversionPool:
         for thread in threads:
             todo.put(None)
             thread.start()
+        made_bytes = 0
         try:
             for _ in missing:
-                yield done.get()
+                job, result = done.get()
+                made_bytes += result.size_bytes if isinstance(result, Artifact) else 0
+                yield job, result
         except BaseException:  # the caller wants no more results
             self.close()
             raise
         finally:
             for thread in threads:
                 thread.join()
-        self._made += len(missing)
-        if self._made >= _TRIM_AFTER:
-            self._trim()
-
-    def _trim(self) -> None:
-        """Trim the cache if artifacts were added."""
-        if self._made:
-            self._made = 0
-            self._cache.trim()
+            if made_bytes:
+                self._cache.trim_where_due(made_bytes)
 
     def close(self) -> None:
         """End the processes at once, even in the middle of a conversion."""
@@ -110,7 +104,6 @@ class ConversionPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        self._trim()
 
 
 class _Process:

@@ -9,6 +9,7 @@ from nnbehave.design.graph import Graph
 from nnbehave.measurement.derive.between_sessions import best_of, join_factors
 from nnbehave.measurement.derive.within_session import measurements_of
 from nnbehave.measurement.isolation import EXACT
+from nnbehave.measurement.statistics import Statistic
 from nnbehave.measurement.store import SessionRecord, Store
 from nnbehave.records import Measurement, Measurements, Point, Scalar
 
@@ -50,10 +51,12 @@ class Derivation:
     Parameters
     ----------
     store : Store
+    statistic : Statistic, optional
+        Of the spans; by default latencies are those of the library's own estimator.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, statistic: Statistic | None = None) -> None:
+        self._store, self._statistic = store, statistic
         self._finished: dict[int, dict[str, Measurement]] = {}
         self._graphs: dict[str, Graph] = {}
 
@@ -100,7 +103,8 @@ class Derivation:
         """Return the measurement of each subject of one session, by id."""
         if session.id not in self._finished:
             self._graphs |= self._store.subjects(known=self._graphs)
-            found = measurements_of(self._store.session(session.id), self._graphs)  # one session in memory at a time
+            one = self._store.session(session.id)  # one session in memory at a time
+            found = measurements_of(one, self._graphs, self._statistic)
             if not session.is_finished:
                 return found
             self._finished[session.id] = found

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.isolation import bound
-from nnbehave.measurement.statistics import Observation, normalise
+from nnbehave.measurement.statistics import Observation, RawSample, normalise
 from nnbehave.measurement.store import SessionRecord, Store
 
 
@@ -23,6 +23,13 @@ def observations_of(session: SessionRecord, graphs: Mapping[str, Graph]) -> list
         for sample in session.samples
         if not sample.is_discarded
     ]
+
+
+def raw_samples_of(session: SessionRecord) -> Iterator[RawSample]:
+    """Yield all samples of a session as they were taken, those that were taken again too."""
+    for sample in session.samples:
+        calls_ms = [span / sample.calls_per_span / 1e6 for span in sample.spans_ns]
+        yield RawSample(sample.part, calls_ms, sample.round, sample.process)
 
 
 def derive_samples(store: Store, platforms: Collection[str] | None = None) -> Iterator[dict[str, object]]:

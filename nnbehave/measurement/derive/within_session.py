@@ -11,14 +11,16 @@ import numpy as np
 
 from nnbehave.design.graph import Graph
 from nnbehave.measurement.derive.noisy import why_disturbed
-from nnbehave.measurement.derive.samples import bound_of, observations_of
+from nnbehave.measurement.derive.samples import bound_of, observations_of, raw_samples_of
 from nnbehave.measurement.isolation import EXACT, own_kernels
 from nnbehave.measurement.session.events import DISTANCE
 from nnbehave.measurement.statistics import (
     ESTIMATOR,
     Estimate,
     Observation,
+    Statistic,
     agree,
+    estimate_plainly,
     estimate_session,
     exact,
     response_share,
@@ -66,16 +68,18 @@ class _Reference:
     response_shares: Mapping[str, float]
 
 
-def measurements_of(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[str, Measurement]:
+def measurements_of(
+    session: SessionRecord, graphs: Mapping[str, Graph], statistic: Statistic | None = None
+) -> dict[str, Measurement]:
     """Return the measurement of each subject that was asked of a session and that it has something to say of."""
-    verdicts = _exact_verdicts(session) if session.method in EXACT else _verdicts(session, graphs)
+    verdicts = _exact_verdicts(session) if session.method in EXACT else _verdicts(session, graphs, statistic)
     reference = _reference(session, graphs, verdicts)
     loaded = [s for s, parts in session.terms.items() if session.method == "none" and parts[0][0] in session.loads]
     there = dict.fromkeys([*session.outcomes, *verdicts, *session.counts, *loaded])
     asked = session.asked | (session.outcomes.keys() - session.references)
     own = _OwnSamples.of(session)
     return {
-        subject: _measurement(session, graphs, subject, verdicts.get(subject), reference, own)
+        subject: _measurement(session, graphs, subject, verdicts.get(subject), reference, own, statistic)
         for subject in there
         if subject in asked
     }
@@ -95,15 +99,19 @@ def _exact_verdicts(session: SessionRecord) -> dict[str, _Verdict]:
     return verdicts
 
 
-def _verdicts(session: SessionRecord, graphs: Mapping[str, Graph]) -> dict[str, _Verdict]:
+def _verdicts(session: SessionRecord, graphs: Mapping[str, Graph], statistic: Statistic | None) -> dict[str, _Verdict]:
     """Return the latencies of a session that timed its parts."""
+    if statistic:
+        plain = estimate_plainly(raw_samples_of(session), session.terms, statistic)
+        return {subject: _Verdict(found) for subject, found in plain.items() if _is_enough(session, subject, found)}
     observations = observations_of(session, graphs)
-    known = {
-        subject: found
-        for subject, found in estimate_session(observations, session.terms).items()
-        if found.rounds >= session.settings.min_rounds and subject not in session.outcomes
-    }
+    found = estimate_session(observations, session.terms)
+    known = {subject: one for subject, one in found.items() if _is_enough(session, subject, one)}
     return {subject: _Verdict(found) for subject, found in known.items()} | _retested(session, observations, known)
+
+
+def _is_enough(session: SessionRecord, subject: str, found: Estimate) -> bool:
+    return found.rounds >= session.settings.min_rounds and subject not in session.outcomes
 
 
 def _retested(
@@ -201,6 +209,7 @@ def _measurement(
     verdict: _Verdict | None,
     reference: _Reference,
     samples: _OwnSamples,
+    statistic: Statistic | None,
 ) -> Measurement:
     """Return the measurement of one subject."""
     graph, parts = graphs[subject], session.terms.get(subject, [])
@@ -248,7 +257,7 @@ def _measurement(
             stopped_by=session.stops[subject].rule if subject in session.stops else None,
             session_finished=session.is_finished,
             seed=session.settings.seed,
-            estimator=ESTIMATOR,
+            estimator=f"{statistic.name} of spans" if statistic else ESTIMATOR,
         ),
     )
 

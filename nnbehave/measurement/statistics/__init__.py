@@ -13,15 +13,19 @@ from nnbehave.measurement.statistics.estimates import (
 )
 from nnbehave.measurement.statistics.normalising import Normalised, normalise, response_share
 from nnbehave.measurement.statistics.observation import Observation, sample_ms
+from nnbehave.measurement.statistics.plain import RawSample, Statistic, estimate_plainly
 
 __all__ = [
     "ESTIMATOR",
     "Estimate",
     "Normalised",
     "Observation",
+    "RawSample",
+    "Statistic",
     "Terms",
     "agree",
     "estimate",
+    "estimate_plainly",
     "estimate_session",
     "exact",
     "normalise",

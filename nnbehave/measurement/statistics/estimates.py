@@ -130,7 +130,7 @@ def estimate_session(
             by_process[subject] = rounds
             found[subject] = _with_terms(estimate(flat), weights[1:], [list(each.values()) for each in known[1:]])
     share = process_share(list(by_process.values()))
-    return {subject: _with_processes(one, share, len(by_process[subject])) for subject, one in found.items()}
+    return {subject: with_processes(one, share, len(by_process[subject])) for subject, one in found.items()}
 
 
 def process_share(subjects: Sequence[Mapping[int, Sequence[float]]]) -> float:
@@ -202,7 +202,7 @@ def _with_terms(one: Estimate, weights: Sequence[float], rounds: Sequence[Sequen
     return _wider(one, squares)
 
 
-def _with_processes(one: Estimate, share: float, processes: int) -> Estimate:
+def with_processes(one: Estimate, share: float, processes: int) -> Estimate:
     """Add to an interval the differences between processes."""
     square = (TWO_SIDED * share * one.latency_ms) ** 2 / processes
     return replace(_wider(one, square), processes=processes, process_share=share)

@@ -81,13 +81,15 @@ def _read_terms(found: SessionRecord, rows: Rows) -> None:
 
 def _read_samples(found: SessionRecord, rows: Rows) -> None:
     for each in rows(schema.blocks, found.id):
-        ms, part = sample_ms(each["times_ns"], each["inner"]), each["subject"]
+        part, spans_ns = each["subject"], tuple(each["times_ns"])
         if found.method in EXACT:  # up to version 5
             said = each["witnesses"]
-            found.counts[part] = CountRecord(ms, Counts(said["counts"], tuple(said["left_out"])))
+            found.counts[part] = CountRecord(
+                sample_ms(spans_ns, each["inner"]), Counts(said["counts"], tuple(said["left_out"]))
+            )
         else:
-            where, spans = (each["round"], each["process"]), len(each["times_ns"])
-            found.samples.append(SampleRecord(part, *where, ms, spans, each["witnesses"], each["taken_at"]))
+            where, timed = (each["round"], each["process"]), (each["inner"], spans_ns)
+            found.samples.append(SampleRecord(part, *where, *timed, each["witnesses"], each["taken_at"]))
     if not found.terms:  # version 1 had no terms: each subject was its own part
         parts = dict.fromkeys([*(sample.part for sample in found.samples), *found.counts])
         found.terms = {part: [(part, 1.0)] for part in parts}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nnbehave.measurement.settings import Settings
+from nnbehave.measurement.statistics import sample_ms
 from nnbehave.records import Counts, Fidelity, Status, StopRule
 from nnbehave.runner.kernels import Kernel
 
@@ -20,10 +21,9 @@ class SampleRecord:
     ----------
     part : str
     round, process : int
-    ms : float
-        Latency of one call (:func:`nnbehave.measurement.statistics.sample_ms`).
-    spans : int
-        How many spans were timed.
+    calls_per_span : int
+    spans_ns : tuple of int
+        The timed spans in order, in ns.
     witnesses : mapping
         What was seen meanwhile (:mod:`nnbehave.runner.witnesses`). ``discarded`` says why the sample was taken again,
         ``disturbed`` why it should have been.
@@ -34,10 +34,15 @@ class SampleRecord:
     part: str
     round: int
     process: int
-    ms: float
-    spans: int
+    calls_per_span: int
+    spans_ns: tuple[int, ...]
     witnesses: Mapping[str, object]
     taken_at: float
+
+    @property
+    def ms(self) -> float:
+        """Latency of one call (:func:`nnbehave.measurement.statistics.sample_ms`)."""
+        return sample_ms(self.spans_ns, self.calls_per_span)
 
     @property
     def is_discarded(self) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -113,9 +114,29 @@ def test_the_least_recently_used_artifacts_are_deleted_first(
     ArtifactCache(tmp_path).trim()
     assert [folder.name for folder in tmp_path.rglob("draft-*")] == ["draft-new"]
     assert [cache.get(SPEC, graph, 0) is not None for graph in made] == [True, False, False, True]
+    assert ArtifactCache(tmp_path).trim() == sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
     monkeypatch.setenv("NNBEHAVE_CACHE_GB", "lots")
     with pytest.raises(InvalidInputError, match="NNBEHAVE_CACHE_GB must be a number of gigabytes, got 'lots'"):
         ArtifactCache(tmp_path)
+
+
+def test_a_cache_is_looked_through_only_when_it_is_full_and_once_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trimmed = []
+    monkeypatch.setattr(ArtifactCache, "trim", lambda cache: trimmed.append(cache) or 600)
+    monkeypatch.setenv("NNBEHAVE_CACHE_GB", "1e-6")  # 1000 bytes
+    for made_bytes, times in ((100, 1), (100, 1), (300, 1), (1, 2), (0, 2)):
+        ArtifactCache(tmp_path).trim_where_due(made_bytes)
+        assert len(trimmed) == times
+    assert [file.name for file in tmp_path.iterdir()] == ["held.json"]
+    tomorrow = time.time() + 90_000
+    monkeypatch.setattr("time.time", lambda: tomorrow)
+    ArtifactCache(tmp_path).trim_where_due(0)
+    assert len(trimmed) == 3
+    (tmp_path / "held.json").write_text("{")
+    ArtifactCache(tmp_path).trim_where_due(0)
+    assert len(trimmed) == 4
 
 
 @pytest.mark.process

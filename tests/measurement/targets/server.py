@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -89,14 +90,23 @@ class Server:
         if self._process.poll() is not None:
             return []
         children = psutil.Process(self._process.pid).children(recursive=True)
-        return [child for child in children if child.name().startswith("sshd")]
+        return [child for child in children if _name(child).startswith("sshd")]
 
     def cut(self) -> int:
         """Kill all connections. Return the number of processes that were killed."""
         found = self.connections()
         for process in found:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it may end by itself
+                process.kill()
         return len(found)
+
+
+def _name(process: psutil.Process) -> str:
+    """Return the name of a process; empty if it has ended."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def needed() -> str:
