@@ -257,7 +257,7 @@ def until(path: Path, blocks: int) -> None:
 
 
 @pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
-@pytest.mark.parametrize("platform", ["tflite", "openvino"])
+@pytest.mark.parametrize("platform", ["tflite", pytest.param("openvino", marks=pytest.mark.setup)])  # it takes long
 def test_a_stacked_layer_is_checked_alone(platform: str) -> None:
     for module in ("tensorflow", "ai_edge_litert" if platform == "tflite" else "openvino"):
         pytest.importorskip(module, reason="needs nnbehave[all]")
@@ -303,6 +303,7 @@ def test_nothing_is_left_running_after_a_kill(tmp_path: Path) -> None:
     assert not alive
 
 
+@pytest.mark.setup  # it takes long
 @pytest.mark.usefixtures("own_pool")
 @pytest.mark.runtime("tensorflow", "ai_edge_litert", "openvino")
 def test_nothing_is_left_running_after_a_sweep_on_real_runtimes(

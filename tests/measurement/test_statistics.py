@@ -216,12 +216,12 @@ def test_the_interval_of_a_plain_statistic_holds_the_truth() -> None:
     names = ("mean", "median", "p90")
     truths = dict(zip(names, (math.exp(0.005), 1.0, math.exp(0.1 * 1.2816)), strict=True))
     held = dict.fromkeys(names, 0)
-    for _ in range(100):
+    for _ in range(40):
         samples = [RawSample("a", rng.lognormal(0, 0.1, 8).tolist(), i, i % 3) for i in range(15)]
         for name in names:
             found = estimate_plainly(samples, {"a": [("a", 1.0)]}, Statistic(name))["a"]
             held[name] += found.low_ms <= truths[name] <= found.high_ms
-    assert all(count >= 88 for count in held.values()), held  # 95 expected, of which fewer than 88 are one in 250
+    assert all(count >= 34 for count in held.values()), held  # 38 expected; fewer than 34 are one in 300
 
 
 def test_one_round_gives_a_plain_statistic_no_interval() -> None:

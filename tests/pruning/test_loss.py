@@ -124,7 +124,7 @@ def test_the_fastest_network_stays_if_the_smallest_widths_are_kept(candidates: l
     assert (lost.frame["pruned"] > 0).all()
 
 
-@pytest.mark.parametrize("width", [8, 64])
+@pytest.mark.parametrize("width", [pytest.param(8, marks=pytest.mark.setup), 64])  # the first takes long
 def test_a_large_space_keeps_nearly_all_channels_if_the_smallest_widths_are_kept(width: int) -> None:
     def latency(layer: nb.Layer) -> float:
         reads = 1 if layer.op == "dwconv" else layer.in_channels

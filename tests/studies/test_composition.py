@@ -107,7 +107,11 @@ def test_a_layer_that_the_network_folds_away_is_the_difference() -> None:
 
 
 @pytest.mark.parametrize(
-    ("platform", "module"), [("tflite", "ai_edge_litert"), ("openvino", "openvino")], ids=["tflite", "openvino"]
+    ("platform", "module"),
+    [
+        pytest.param("tflite", "ai_edge_litert", id="tflite"),
+        pytest.param("openvino", "openvino", id="openvino", marks=pytest.mark.setup),  # it takes long
+    ],
 )
 @pytest.mark.pins_kernels
 @pytest.mark.runtime("tensorflow")

@@ -19,7 +19,12 @@ GROUPED = nb.Layer(op="group_conv", height=8, in_channels=8, out_channels=12, ke
 
 
 @pytest.mark.parametrize(
-    ("platform", "package"), [("tflite", "ai_edge_litert"), ("openvino", "openvino"), ("onnxruntime", "onnxruntime")]
+    ("platform", "package"),
+    [
+        ("tflite", "ai_edge_litert"),
+        pytest.param("openvino", "openvino", marks=pytest.mark.setup),  # these two take long
+        pytest.param("onnxruntime", "onnxruntime", marks=pytest.mark.setup),
+    ],
 )
 def test_convolutions_with_groups_have_a_right_reference_without_onednn(
     platform: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
