@@ -378,6 +378,10 @@ def test_the_doctor_says_what_a_machine_is_good_for() -> None:
     assert done.exit_code == 0, done.output
     assert "smallest fusion saving" in done.output
     assert "advice:" in done.output
+    assert "weights" not in done.output  # a simulated machine has no caches
+    done = CliRunner().invoke(app, ["doctor", "--platform", platform, "--seconds", "1", "--quiet", "--png", "x.png"])
+    assert done.exit_code == 2
+    assert "--png: platform 'simulated?dimension=in_channels' has no caches to draw" in done.output
 
 
 def test_a_network_that_cannot_be_made_is_told() -> None:

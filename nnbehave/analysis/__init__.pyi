@@ -20,6 +20,8 @@ from .platform_comparison import compare_platforms as compare_platforms
 from .precision import Precisions as Precisions
 from .precision import compare_precisions as compare_precisions
 from .results import Results as Results
+from .reuse_curve import ReuseCurve as ReuseCurve
+from .reuse_curve import find_reuse_curve as find_reuse_curve
 from .roofline import Roofline as Roofline
 from .roofline import fit_roofline as fit_roofline
 from .scaling import Scaling as Scaling

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import ColorType
 
     from nnbehave.analysis.card import Card
+    from nnbehave.analysis.reuse_curve import ReuseCurve
 
 Points = Sequence[tuple[int, float]]
 
@@ -215,6 +216,15 @@ def plot_batches(rows: pd.DataFrame, *, ax: Axes) -> Axes:
         best = some[some["best"]]
         ax.plot(best["batch"], best["throughput"], "v", color=points[0].get_color())
     ax.set(xscale="log", yscale="log", xlabel="batch", ylabel="throughput (inferences/s)")
+    ax.legend(loc="best", fontsize="small")
+    return ax
+
+
+def plot_reuse_curve(curve: ReuseCurve, *, ax: Axes) -> Axes:
+    """Draw the cost of weights against their reuse distance, in MiB by its logarithm; return the axes."""
+    ax.plot([each / 2**20 for each in curve.reuse_bytes], curve.cost_us_per_mib, ".-", label=curve.platform)
+    ax.set(xscale="log", xlabel="touched since the last use (MiB)", ylabel="cost of weights (µs/MiB)")
+    ax.set_ylim(bottom=0)
     ax.legend(loc="best", fontsize="small")
     return ax
 

@@ -24,7 +24,7 @@ from nnbehave.cli._options import (
 )
 from nnbehave.errors import InvalidInputError
 from nnbehave.records import Status
-from nnbehave.report.tables import draw_platforms, steps_table, summary
+from nnbehave.report.tables import draw_platforms, save_picture, steps_table, summary
 
 if TYPE_CHECKING:
     from nnbehave.design.graph import Graph
@@ -271,17 +271,31 @@ def check_composition_command(
 @reports
 def doctor(
     platform: Annotated[str, typer.Option(help="Whose layers to run.")] = "tflite",
-    seconds: Annotated[float, typer.Option(help="Of measuring; starting and converting come on top.", min=1)] = 30.0,
+    seconds: Annotated[
+        float, typer.Option(help="Of measuring the noise; starting, converting and the caches come on top.", min=1)
+    ] = 30.0,
+    store: Annotated[
+        str | None, typer.Option(help="A store for what is measured of the caches. [default: none]")
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="A file for the curve of the caches. [default: none]")] = None,
     target: TargetName = "local",
     quiet: Quiet = False,
 ) -> Exit:
-    """Say how noisy this machine is, what can be witnessed and resolved on it, and what would help. Takes a minute.
+    """Say how noisy this machine is, what can be resolved on it, what its caches really give, and what would help.
 
-    Example: nnbehave doctor --platform openvino
+    Takes about a minute.
+
+    Example: nnbehave doctor --platform openvino --png caches.png
     """
     from nnbehave.studies import diagnose
 
-    typer.echo(diagnose(platform, seconds=seconds, progress=not quiet, target=target))
+    found = diagnose(platform, seconds=seconds, store=store, progress=not quiet, target=target)
+    typer.echo(found)
+    if png is not None:
+        if found.curve is None:
+            raise InvalidInputError(f"--png: platform {platform!r} has no caches to draw")
+        save_picture(found.curve.plot(), png)
+        typer.echo(f"wrote {png}")
     return Exit.OK
 
 

@@ -179,7 +179,7 @@ class Engine:
             of_curve: dict[tuple[str, str], list[Graph]] = {}
             for graph in curve:
                 method = self._method(platform, graph)
-                of_curve.setdefault((method, self._context(method, graph)), []).append(graph)
+                of_curve.setdefault((method, self._context(platform, method, graph)), []).append(graph)
             for how, some in of_curve.items():
                 split.setdefault(how, []).append(some)
         return split
@@ -190,7 +190,7 @@ class Engine:
         is_whole = self.options.graphs_whole or graph.arrangement == "network"
         return self.options.method or ("whole" if is_whole and "whole" in platform.methods else default)
 
-    def _context(self, method: str, graph: Graph) -> str:
+    def _context(self, platform: Platform, method: str, graph: Graph) -> str:
         """Return the name of the context for a graph. A network in a loop of its own is called over and over: warm."""
         if method in ("none", *EXACT):
             return ""
@@ -202,8 +202,9 @@ class Engine:
         context = context_name(self.options.context)
         if context == "loop" and not is_network:
             raise InvalidInputError(f"context: only networks are measured in a 'loop' of their own, not {graph.id}")
-        if method == "profiled" and context != "warm":
-            raise InvalidInputError(f"context: by 'profiled', layers are 'warm', got {context!r}")
+        if context not in ("warm", "loop") and (method == "profiled" or not platform.has_contexts):
+            where = "by 'profiled'" if method == "profiled" else f"on platform {str(platform)!r}"
+            raise InvalidInputError(f"context: {where}, layers are 'warm', got {context!r}")
         return "warm" if is_network and context in ("loop", "network") else context
 
     def _plan(self, platform: Platform, method: str, context: str, curves: list[list[Graph]]) -> Plan:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import Field
 
 from nnbehave.analysis.results import Results
+from nnbehave.analysis.reuse_curve import ReuseCurve, find_reuse_curve
 from nnbehave.analysis.steps import StepMap
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
@@ -65,6 +66,8 @@ class LatencyTable:
         All contexts that layers were measured in.
     places : dict of str to tuple of Placed
         By ``Layer.id``, the latencies at each distance that it was measured at, the nearest first.
+    curve : ReuseCurve or None
+        What weights cost on this machine by their distance. Layers are priced between and past their distances by it.
     """
 
     platform: str
@@ -77,6 +80,7 @@ class LatencyTable:
     context: str = "unknown"
     contexts: tuple[str, ...] = ()
     places: dict[str, tuple[Placed, ...]] = field(default_factory=dict)
+    curve: ReuseCurve | None = None
 
     @classmethod
     def from_results(
@@ -86,6 +90,7 @@ class LatencyTable:
         environment: str | None = None,
         method: str | None = None,
         context: str | None = None,
+        curve: ReuseCurve | None = None,
     ) -> LatencyTable:
         """Return the table of the single layers that were measured on one platform.
 
@@ -98,6 +103,9 @@ class LatencyTable:
         context : str, optional
             The context of ``entries``. By default ``network``, or where nothing was measured in it, the one of most
             measurements.
+        curve : ReuseCurve, optional
+            Of this machine and platform (:func:`nnbehave.studies.measure_reuse_curve`). By default it is found from
+            the results, if layers were measured at three distances or more.
 
         Returns
         -------
@@ -134,6 +142,7 @@ class LatencyTable:
             context=chief,
             contexts=tuple(sorted(contexts)),
             places=places_of(in_order),
+            curve=curve or _curve_of(in_order, results.environments),
         )
 
     def latency(self, network: Graph | Iterable[Layer], context: str | int | None = None) -> float:
@@ -152,7 +161,7 @@ class LatencyTable:
         UnknownLayerError
             The table has no latency of a layer, and no step map to interpolate it along.
         InvalidInputError
-            A layer was measured at one distance only, or none was measured ``cold``.
+            There is no ``curve``, and a layer was measured at one distance only or none was measured ``cold``.
         """
         if context is not None:
             return float(self.interpolation(network, context)["latency_ms"].sum())
@@ -218,8 +227,8 @@ class LatencyTable:
     def interpolation(self, network: Graph | Iterable[Layer], context: str | int) -> pd.DataFrame:
         """Return how each layer of a network is priced in a context.
 
-        Between two measured distances the latency is interpolated over the logarithm of the distance. Nearer than the
-        nearest and further than the furthest it is that of the end.
+        With a ``curve`` the latency follows the cost of weights. Without one it is interpolated over the logarithm of
+        the distance; nearer than the nearest and further than the furthest it is that of the end.
 
         Returns
         -------
@@ -235,7 +244,7 @@ class LatencyTable:
         import pandas as pd
 
         layers = _layers(network)
-        if context == "cold" and "cold" not in self.contexts:
+        if context == "cold" and "cold" not in self.contexts and self.curve is None:
             raise InvalidInputError("context: no layer of this table was measured cold")
         distances = distances_in(network, layers, context)
         columns = ["layer", "latency_ms", "distance_bytes", "nearest_bytes", "furthest_bytes"]
@@ -244,7 +253,8 @@ class LatencyTable:
             if layer.id not in self.places:
                 self.of_layer(layer)  # says why there is none
             places = self.places.get(layer.id, ())
-            rows.append((layer.id, price_at(layer, places, distance), distance, *ends_of(places)))
+            price = price_at(layer, places, distance, self.curve)
+            rows.append((layer.id, price, distance, *ends_of(places)))
         return pd.DataFrame(rows, columns=columns)
 
     # ------------------------------------------------------------------ files
@@ -319,6 +329,14 @@ class LatencyTable:
     def __repr__(self) -> str:
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items()) or "no versions known"
         return f"LatencyTable({len(self.entries)} layers on {self.platform}, {self.method}; {versions})"
+
+
+def _curve_of(measurements: list[Measurement], environments: dict[str, Environment]) -> ReuseCurve | None:
+    """Return the machine's curve, if the layers of a table tell one."""
+    try:
+        return find_reuse_curve(Measurements(measurements, environments))
+    except InvalidInputError:
+        return None
 
 
 def _layers(network: Graph | Iterable[Layer]) -> Sequence[Layer]:

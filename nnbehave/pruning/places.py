@@ -9,11 +9,14 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from nnbehave.analysis.reuse_curve import MIB, ReuseCurve
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
 from nnbehave.design.working_set import weight_bytes, working_set_bytes
 from nnbehave.errors import InvalidInputError
 from nnbehave.records import Measurement
+
+_LEAST_SPREAD = 0.1  # of the highest cost: latencies whose costs lie nearer together tell no slope
 
 
 class Placed(NamedTuple):
@@ -61,16 +64,29 @@ def distances_in(network: Graph | Iterable[Layer], layers: Sequence[Layer], cont
     return [float(max(0, total - own)) for own in weights]
 
 
-def price_at(layer: Layer, places: Sequence[Placed], distance_bytes: float) -> float:
-    """Return the latency of a layer in ms at a distance, interpolated over the logarithm of the distance.
+def price_at(layer: Layer, places: Sequence[Placed], distance_bytes: float, curve: ReuseCurve | None = None) -> float:
+    """Return the latency of a layer in ms at a distance.
+
+    With the machine's curve the latency follows the cost of weights: it is the line through the latencies measured,
+    over that cost at their distances. Where they tell no slope, each MiB of weights costs what the curve says. Without
+    a curve the latency is interpolated over the logarithm of the distance.
 
     Raises
     ------
     InvalidInputError
-        It was measured at no distance, or has weights and was measured at one only.
+        It was measured at no distance; or there is no curve, and it has weights and was measured at one distance only.
     """
     if not places:
         raise InvalidInputError(f"{layer.id} was not measured at any known distance: measure it in two contexts")
+    if curve is not None:
+        weights = weight_bytes(Graph([layer]))
+        costs = np.array([curve.cost(place.distance_bytes + weights) for place in places])
+        latencies = np.array([place.latency_ms for place in places])
+        spread = costs - costs.mean()
+        slope = weights / MIB / 1e3  # ms for a µs of cost
+        if np.ptp(costs) > _LEAST_SPREAD * curve.cost_us_per_mib[-1]:
+            slope = max(0.0, float(spread @ latencies / (spread @ spread)))
+        return float(latencies.mean() + slope * (curve.cost(distance_bytes + weights) - costs.mean()))
     if len(places) == 1 and layer.operator.has_weights:
         raise InvalidInputError(f"{layer.id} was measured at one distance only: measure it in a second context")
     at = np.log2([max(1.0, place.distance_bytes) for place in places])

@@ -127,8 +127,13 @@ def draw_platforms(results: Results, table: pd.DataFrame, file: Path) -> None:
     axes = panels(len(curves))
     for (platform, dimension), ax in zip(curves, axes, strict=True):
         results.plot(platform, dimension=dimension, ax=ax).set_title(platform)
+    save_picture(axes[0], file)
+
+
+def save_picture(ax: Axes, file: Path) -> None:
+    """Write the figure that axes stand in. Raises InvalidInputError if the file cannot be written."""
     try:
-        _figure_of(axes[0]).savefig(file, dpi=120)
+        _figure_of(ax).savefig(file, dpi=120)
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"--png {file}: {error}") from None
 

@@ -7,5 +7,6 @@ from .composition import check_composition as check_composition
 from .doctor import Diagnosis as Diagnosis
 from .doctor import diagnose as diagnose
 from .fusion import check_fusion as check_fusion
+from .reuse_curve import measure_reuse_curve as measure_reuse_curve
 from .roofline import measure_roofline as measure_roofline
 from .scaling import measure_scaling as measure_scaling

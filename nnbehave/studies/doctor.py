@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nnbehave.analysis.reuse_curve import ReuseCurve
 from nnbehave.design.graph import Graph, as_graph
 from nnbehave.design.layer import Layer
 from nnbehave.measurement.derive import observations_of
@@ -22,6 +23,7 @@ from nnbehave.measurement.options import Options
 from nnbehave.measurement.settings import Settings
 from nnbehave.measurement.statistics import Observation, normalise, process_share
 from nnbehave.measurement.store import SampleRecord, SessionRecord
+from nnbehave.studies.reuse_curve import measure_reuse_curve
 
 Fact = str | int | float | None
 _PROCESSES, _ROUNDS = 3, 600  # more rounds than there is time for
@@ -45,11 +47,14 @@ class Diagnosis:
         By name, whether it can be read on the machine.
     advice : list of str
         What to change to do better.
+    curve : ReuseCurve or None
+        What weights cost by how long ago they were used; None on a platform without caches.
     """
 
     facts: dict[str, Fact]
     witnesses: dict[str, bool]
     advice: list[str]
+    curve: ReuseCurve | None = None
 
     def __repr__(self) -> str:
         f = self.facts
@@ -69,20 +74,28 @@ class Diagnosis:
             f"a layer reaches         ±{f['half_width']:.1%} in sixty rounds",
             f"smallest step           {f['smallest_step']:.1%} of the latency",
             f"smallest fusion saving  {f['smallest_saving']:.0%} of the smaller of two equal operators",
+            *([f"caches                  {self.curve}"] if self.curve else []),
         ]
         return "\n".join([*lines, *(f"advice: {text}" for text in self.advice)])
 
 
 def diagnose(
-    platform: str = "tflite", *, seconds: float = 30.0, progress: bool = True, target: str = "local"
+    platform: str = "tflite",
+    *,
+    seconds: float = 30.0,
+    store: str | Path | None = None,
+    progress: bool = True,
+    target: str = "local",
 ) -> Diagnosis:
-    """Measure a few layers for half a minute and say what this machine is good for.
+    """Measure a few layers for a minute and say what this machine is good for.
 
     Parameters
     ----------
     platform : str
     seconds : float
-        Of measuring; starting and converting come on top.
+        Of measuring the noise; starting, converting and half a minute for the caches come on top.
+    store : str or path, optional
+        A database URL, or the path of a SQLite file, for what was measured of the caches. By default nothing is kept.
     progress : bool
     target : str
         The machine to diagnose, as in :func:`nnbehave.sweep`.
@@ -119,12 +132,14 @@ def diagnose(
         with Engine(platform, options) as engine:
             engine.measure([layers])
             runs += engine.sessions()
-            name = str(engine.platforms[0])
+            (found,) = engine.platforms
     graphs = {graph.id: graph for graph in [call_alone(), *map(as_graph, layers)]}
-    facts = _facts(runs, graphs) | {"platform": name, "layers": len(layers), "seconds": seconds}
+    facts = _facts(runs, graphs) | {"platform": str(found), "layers": len(layers), "seconds": seconds}
     witnesses = dict(runs[0].processes[0].witnesses)
     advice = _advice(facts, witnesses) + (_advice_of_this_machine() if target == "local" else [])
-    return Diagnosis(facts, witnesses, advice or ["nothing: this machine is quiet"])
+    has_caches = found.wall_clock and found.has_contexts
+    curve = measure_reuse_curve(platform, store, progress=progress, target=target) if has_caches else None
+    return Diagnosis(facts, witnesses, advice or ["nothing: this machine is quiet"], curve)
 
 
 def _facts(runs: list[SessionRecord], graphs: Mapping[str, Graph]) -> dict[str, Fact]:

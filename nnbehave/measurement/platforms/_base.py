@@ -67,6 +67,9 @@ class Platform:
         leaves out.
     wall_clock : bool
         True if its latencies are times of this machine, so that two sweeps must not measure at once.
+    has_contexts : bool
+        True if what is touched between two calls can be chosen (:mod:`nnbehave.measurement.context`): the runner makes
+        the calls, and shares its caches with them. A device that times itself, or has memory of its own, is ``warm``.
     """
 
     name: ClassVar[str]
@@ -83,6 +86,7 @@ class Platform:
     substitutes: ClassVar[dict[str, str]] = {}
     complete: ClassVar[bool] = True
     wall_clock: ClassVar[bool] = True
+    has_contexts: ClassVar[bool] = True
 
     def __init__(self, variant: str = "", options: Mapping[str, str] | None = None) -> None:
         if variant not in self.variants:

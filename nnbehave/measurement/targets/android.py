@@ -25,6 +25,7 @@ class AndroidTFLite(TFLite):
     """
 
     methods = ("whole", "profiled")
+    has_contexts = False
     backend = "nnbehave.runner.backends.adb:AdbBackend"
     package = ""
     extra = ""

@@ -74,6 +74,11 @@ def test_the_machine_is_the_device_and_files_are_pushed_once(device: Device, par
     assert len(device.calls(" push ")) == 4
 
 
+def test_a_device_that_times_itself_knows_no_context_but_warm(device: Device, base: nb.Layer) -> None:
+    with pytest.raises(InvalidInputError, match="context: on platform 'tflite', layers are 'warm', got 'cold'"):
+        nb.measure([base], "tflite", context="cold", target=device.target, progress=False)
+
+
 def test_threads_and_variants_become_options_of_the_tool(device: Device, parts: dict[str, Part]) -> None:
     loads = [e for e in session(device, parts, platform="tflite:builtin?threads=4") if isinstance(e, Loaded)]
     assert {load.kernels[0].name for load in loads} == {"builtin:CONV_2D"}
