@@ -1,4 +1,4 @@
-"""The command ``nnbehave``: a module a kind of command, in the order that its help lists them."""
+"""The command ``nnbehave``. Each module holds one kind of command; the help lists them in the order of import."""
 
 from nnbehave.cli import measuring, analysing, pruning, preparing  # noqa: I001
 from nnbehave.cli._app import Exit, app

@@ -1,4 +1,4 @@
-"""``python -m nnbehave.cli``."""
+"""Runs the command as ``python -m nnbehave.cli``."""
 
 from nnbehave.cli import app
 

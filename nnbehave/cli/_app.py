@@ -1,4 +1,4 @@
-"""The application: what every command shares."""
+"""The application, its exit codes, and the wrapper around every command."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nnbehave.errors import InvalidInputError, MissingExtraError, NNBehaveError,
 
 
 class Exit(IntEnum):
-    """What an exit code means."""
+    """The exit codes."""
 
-    OK = 0  # all is done
-    FAILED = 1  # something broke on the way; what was measured until then is in the store
-    USAGE = 2  # the input cannot be used; nothing was measured
-    INCOMPLETE = 3  # done, but some layers have no latency; the table says how many and why
+    OK = 0  # done
+    FAILED = 1  # something broke on the way; the store keeps the measurements made before
+    USAGE = 2  # an argument, the store or the target cannot be used, or a package is missing
+    INCOMPLETE = 3  # done, but some layers have no latency (the output says why), or an error is above --within
     INTERRUPTED = 130  # Ctrl-C
 
 
@@ -35,14 +35,14 @@ app = typer.Typer(
 
 
 def reports(command: Callable[..., Exit]) -> Callable[..., None]:
-    """Turn what a command returns or raises into an exit code, and an error of ours into one message."""
+    """Wrap a command so that it ends with an exit code. An error of nnbehave becomes one message and a code."""
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
             code = command(*arguments, **options)
         except KeyboardInterrupt:
-            typer.echo("\nStopped. What was measured is in the store; run the same command again to go on.", err=True)
+            typer.echo("\nStopped. The store keeps the measurements; run the same command again to go on.", err=True)
             code = Exit.INTERRUPTED
         except NNBehaveError as error:
             typer.echo(f"nnbehave: {error}", err=True)

@@ -9,11 +9,12 @@ import typer
 from nnbehave.errors import InvalidInputError
 
 SpaceName = Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")]
-Platform = Annotated[str, typer.Option(help="Such as tflite, tflite:builtin or 'openvino?threads=2'.")]
+Platform = Annotated[str, typer.Option(help="The platform, such as tflite, tflite:builtin or 'openvino?threads=2'.")]
 Platforms = Annotated[
     list[str] | None,
     typer.Option(
-        "--platform", help="Such as tflite, tflite:builtin or 'openvino?threads=2'; may be repeated. [default: tflite]"
+        "--platform",
+        help="A platform, such as tflite, tflite:builtin or 'openvino?threads=2'; may be repeated. [default: tflite]",
     ),
 ]
 StoreURL = Annotated[
@@ -21,15 +22,16 @@ StoreURL = Annotated[
 ]
 Values = Annotated[
     str | None,
-    typer.Option(help="Of every dimension over numbers take those from LOW to HIGH: 8:64, or 8:64:8."),
+    typer.Option(help="Of every numeric dimension measure only LOW:HIGH or LOW:HIGH:STEP, such as 8:64 or 8:64:8."),
 ]
 Sampling = Annotated[
-    str, typer.Option(help="exhaustive: every value; adaptive: of each long curve as few as show its steps.")
+    str, typer.Option(help="exhaustive: every value; adaptive: as few values of each curve as show its steps.")
 ]
 Interval = Annotated[
-    float, typer.Option(help="Measure a layer until its 95 % interval is within this share of it; 0.05 is quick.")
+    float,
+    typer.Option(help="Measure a layer until its 95 % interval is within this share of its latency; 0.05 is quick."),
 ]
-Seed = Annotated[int, typer.Option(help="Of weights, inputs and the order of rounds.")]
+Seed = Annotated[int, typer.Option(help="Seed of weights, inputs and the order of rounds.")]
 TargetName = Annotated[
     str,
     typer.Option(
@@ -41,20 +43,20 @@ ContextName = Annotated[
     str | None,
     typer.Option(
         "--context",
-        help="What is touched between two calls of a layer: warm, network, cold, or bytes such as 32MiB. [default: "
-        "network for stacked layers, warm for others]",
+        help="How much memory is touched between two calls of a layer: warm (none), network (24 MiB), cold (more than "
+        "the caches hold), or bytes such as 32MiB. [default: network for stacked layers, warm for others]",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 
 def numbers(text: str | None) -> range | None:
-    """Return the numbers that LOW:HIGH[:STEP] means, with HIGH among them.
+    """Return the numbers of LOW:HIGH[:STEP], HIGH included; None for None.
 
     Raises
     ------
     InvalidInputError
-        It means none.
+        The text is not of this form, or its range is empty.
     """
     if text is None:
         return None

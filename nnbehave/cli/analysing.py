@@ -1,4 +1,4 @@
-"""Commands that read what was measured: steps, support, compare-cards."""
+"""Commands that read measurements or cards: steps, support, compare-cards."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from nnbehave.report.tables import draw, steps_table, support_table
 @app.command()
 @reports
 def steps(
-    store: Annotated[str, typer.Argument(help="What 'nnbehave sweep' wrote: a store, or a saved .csv.")],
+    store: Annotated[str, typer.Argument(help="A store that 'nnbehave sweep' wrote, or saved results (.csv, .json).")],
     png: Annotated[
         Path | None, typer.Option(help="A folder for a picture of each curve with its steps. [default: none]")
     ] = None,
     tolerance: Annotated[
         float,
-        typer.Option(help="A larger value also counts as fast when it takes up to this share more time."),
+        typer.Option(help="Also drop a value if a larger one takes up to this share more time, such as 0.02."),
     ] = 0.0,
 ) -> Exit:
     """Find the steps of every curve in a store, and print which values are worth keeping.
 
-    A value is worth keeping when no larger one is as fast.
+    A value is worth keeping if no larger value is as fast.
 
     Example: nnbehave steps results.db --png pictures
     """
@@ -46,11 +46,11 @@ def steps(
 @app.command()
 @reports
 def support(
-    store: Annotated[str, typer.Argument(help="What 'nnbehave sweep' wrote: a store, or a saved .csv.")],
+    store: Annotated[str, typer.Argument(help="A store that 'nnbehave sweep' wrote, or saved results (.csv, .json).")],
 ) -> Exit:
-    """Say which operators run at which precisions on which platforms: full, partial or none, and why.
+    """Print how far each platform supports each operator at each precision: full, partial or none, and why.
 
-    A cell shows what really ran where that is not what was asked for.
+    If layers ran in another precision than asked for, or on a fallback, their cell says so.
 
     Example: nnbehave sweep support --method none --platform tflite --store s.db && nnbehave support s.db
     """
@@ -67,9 +67,9 @@ def support(
 @reports
 def compare_cards_command(
     first: Annotated[Path, typer.Argument(help="A card that 'nnbehave card --json' wrote.")],
-    second: Annotated[Path, typer.Argument(help="Another: of another machine, platform or version.")],
+    second: Annotated[Path, typer.Argument(help="The card of another machine, platform or version.")],
 ) -> Exit:
-    """Say what differs between two cards.
+    """Print the findings of two cards side by side, and which of them certainly differ.
 
     Example: nnbehave compare-cards old.json new.json
     """

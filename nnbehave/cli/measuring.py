@@ -29,7 +29,7 @@ from nnbehave.report.tables import draw_platforms, save_picture, steps_table, su
 if TYPE_CHECKING:
     from nnbehave.design.graph import Graph
 
-_WITHOUT = (Status.UNSUPPORTED, Status.FAILED, Status.TIMEOUT)  # no latency, and no hope of one by more rounds
+_WITHOUT = (Status.UNSUPPORTED, Status.FAILED, Status.TIMEOUT)  # no latency, and more rounds would give none
 
 
 @app.command("sweep")
@@ -37,40 +37,42 @@ _WITHOUT = (Status.UNSUPPORTED, Status.FAILED, Status.TIMEOUT)  # no latency, an
 def sweep_command(
     space: Annotated[
         str,
-        typer.Argument(help="A shipped space ('nnbehave spaces' lists them), a YAML file, or a model: its layers."),
+        typer.Argument(help="A shipped space ('nnbehave spaces' lists them), a YAML file, or a model file."),
     ],
     store: StoreURL = "results.db",
     platform: Platforms = None,
     method: Annotated[
         str | None,
         typer.Option(
-            help="How a layer is isolated: stacked, whole, profiled; none times nothing. [default: platform's own]"
+            help="How a layer is isolated: stacked, whole, profiled; none times nothing. [default: platform's first]"
         ),
     ] = None,
     context: ContextName = None,
     statistic: Annotated[
         str | None,
         typer.Option(
-            help="Of all timed spans: mean, median, p90 and so on, as other benchmarks report them. [default: the "
-            "median over undisturbed rounds, with the state of the machine taken out]"
+            help="The statistic of all timed spans to report, as other benchmarks do: mean, median, p90 and so on. "
+            "[default: the median over undisturbed rounds, with the state of the machine taken out]"
         ),
     ] = None,
     values: Values = None,
     sampling: Sampling = "exhaustive",
     budget: Annotated[
         int | None,
-        typer.Option(help="The most values of a curve to measure, if adaptive. [default: all it takes]"),
+        typer.Option(help="The most values of a curve that adaptive sampling measures. [default: as many as it takes]"),
     ] = None,
     interval: Interval = 0.02,
-    time_limit: Annotated[float, typer.Option(help="Seconds for loading a layer, and for one sample of it.")] = 60.0,
+    time_limit: Annotated[
+        float, typer.Option(help="Time limit in seconds for loading a layer, and for one sample of it.")
+    ] = 60.0,
     seed: Seed = 0,
     retry: Annotated[
         bool, typer.Option("--retry", help="Measure again what failed, timed out or stayed noisy.")
     ] = False,
     target: TargetName = "local",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no closing line.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars and no summary.")] = False,
 ) -> Exit:
-    """Measure every layer of a space, one dimension at a time, on some platforms; or the layers of a model.
+    """Measure the layers of a space, one dimension at a time, or the layers of a model, on some platforms.
 
     A model is a .tflite, .keras, .h5 or .onnx file.
 
@@ -114,18 +116,19 @@ def compare_platforms_command(
     platform: Annotated[
         list[str] | None,
         typer.Option(
-            help="May be repeated. [default: every platform that is available here, see 'nnbehave platforms']"
+            help="A platform; may be repeated. [default: all available here except simulated, one variant of each]"
         ),
     ] = None,
     values: Values = None,
     sampling: Sampling = "adaptive",
     store: StoreURL = "results.db",
-    png: Annotated[Path | None, typer.Option(help="A file for the curves, a panel a platform. [default: none]")] = None,
+    png: Annotated[Path | None, typer.Option(help="A file for a picture of the curves. [default: none]")] = None,
     quiet: Quiet = False,
 ) -> Exit:
-    """Sweep a space on several platforms, and set the steps of each side by side.
+    """Sweep a space on several platforms, and print the steps of each curve, one line a platform.
 
-    How a platform's numbers came about stands beside its name: measured, emulated or estimated.
+    The method stands beside the platform's name: stacked, whole or profiled if latencies were timed, otherwise
+    emulated or estimated.
 
     Example: nnbehave compare-platforms fig4_conv_cout --values 3:256 --png platforms.png
     """
@@ -156,15 +159,16 @@ def lut(
     context: Annotated[
         list[str] | None,
         typer.Option(
-            help="What is touched between two calls: warm, network, cold, or bytes such as 4MiB. Give two or more to "
-            "price networks in any context. [default: network]"
+            help="How much memory is touched between two calls: warm (none), network (24 MiB), cold (more than the "
+            "caches hold), or bytes such as 4MiB. With two or more contexts, the table prices networks in any context. "
+            "[default: network for stacked layers, warm for others]"
         ),
     ] = None,
     quiet: Quiet = False,
 ) -> Exit:
-    """Measure every layer that a network of a space can have, and write the table that prices any of them.
+    """Measure every layer that a network of a space can have, and write a table of their latencies.
 
-    Layers that the store holds already are not measured again.
+    The table prices any network of the space. Layers that the store holds already are not measured again.
 
     Example: nnbehave lut ofa_mobilenet_v3 --platform tflite --context 8MiB --context cold --output table.json
     """
@@ -201,16 +205,21 @@ def lut(
 def card(
     platform: Platform = "tflite",
     store: Annotated[
-        str | None, typer.Option(help="Where to keep the measurements; layers that it holds are not measured again.")
+        str | None,
+        typer.Option(help="Where to keep the measurements; layers in it are not measured again. [default: nowhere]"),
     ] = None,
-    minutes: Annotated[float, typer.Option(help="To measure what is missing; 0 measures nothing.", min=0)] = 12.0,
-    json: Annotated[Path | None, typer.Option(help="A file for the card, for 'nnbehave compare-cards'.")] = None,
-    png: Annotated[Path | None, typer.Option(help="A file for a picture of it. [default: none]")] = None,
+    minutes: Annotated[
+        float, typer.Option(help="Minutes for measuring what the store lacks; 0 measures nothing.", min=0)
+    ] = 12.0,
+    json: Annotated[
+        Path | None, typer.Option(help="A file for the card, which 'nnbehave compare-cards' reads. [default: none]")
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="A file for a picture of the card. [default: none]")] = None,
     seed: Seed = 0,
     target: TargetName = "local",
     quiet: Quiet = False,
 ) -> Exit:
-    """State which of the nine findings of the paper hold on this platform, and what to do in a search space.
+    """Print which of the paper's nine findings hold on a platform, with advice for a search space.
 
     Example: nnbehave card --platform openvino --json card.json --png card.png
     """
@@ -235,9 +244,11 @@ def check_composition_command(
         typer.Argument(help="Networks by name, or MODULE:FUNCTION that returns a nnbehave.Graph. [default: all known]"),
     ] = None,
     platform: Platforms = None,
-    within: Annotated[float, typer.Option(help="The error that is still good: exit code 3 past it.")] = 0.03,
-    context: Annotated[str, typer.Option(help="loop: called over and over; cold: with the caches emptied.")] = "loop",
-    rounds: Annotated[int, typer.Option(help="Of all layers and the network.", min=6)] = 15,
+    within: Annotated[float, typer.Option(help="The largest error that passes; beyond it the exit code is 3.")] = 0.03,
+    context: Annotated[
+        str, typer.Option(help="loop: call the network over and over; cold: empty the caches before each call.")
+    ] = "loop",
+    rounds: Annotated[int, typer.Option(help="Rounds of each layer and of the network.", min=6)] = 15,
     seed: Seed = 0,
     target: TargetName = "local",
     quiet: Quiet = False,
@@ -270,18 +281,17 @@ def check_composition_command(
 @app.command()
 @reports
 def doctor(
-    platform: Annotated[str, typer.Option(help="Whose layers to run.")] = "tflite",
+    platform: Annotated[str, typer.Option(help="The platform to run some layers on.")] = "tflite",
     seconds: Annotated[
-        float, typer.Option(help="Of measuring the noise; starting, converting and the caches come on top.", min=1)
+        float,
+        typer.Option(help="Seconds of measuring the noise; the rest comes on top.", min=1),
     ] = 30.0,
-    store: Annotated[
-        str | None, typer.Option(help="A store for what is measured of the caches. [default: none]")
-    ] = None,
+    store: Annotated[str | None, typer.Option(help="A store for the latencies of the caches. [default: none]")] = None,
     png: Annotated[Path | None, typer.Option(help="A file for the curve of the caches. [default: none]")] = None,
     target: TargetName = "local",
     quiet: Quiet = False,
 ) -> Exit:
-    """Say how noisy this machine is, what can be resolved on it, what its caches really give, and what would help.
+    """Print how noisy this machine is, how small a step can be seen on it, what its caches give, and what would help.
 
     Takes about a minute.
 
@@ -300,7 +310,7 @@ def doctor(
 
 
 def _network(name: str) -> Graph:
-    """Return a network by name, or what a function makes."""
+    """Return the network with this name, or the graph that ``MODULE:FUNCTION`` makes."""
     from importlib import import_module
 
     from nnbehave.design.graph import Graph

@@ -1,4 +1,4 @@
-"""Commands that say what there is and make what is needed: platforms, setup, spaces."""
+"""Commands that list platforms and spaces, and set platforms up: platforms, setup, spaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnbehave.cli._app import Exit, app, reports
 @app.command("platforms")
 @reports
 def platforms_command() -> Exit:
-    """List the platforms: available here or why not, versions, options."""
+    """List the platforms: whether each is available here, or why not; its version, methods, precisions and options."""
     from nnbehave.measurement.platforms import platforms
 
     table = platforms()
@@ -27,13 +27,15 @@ def platforms_command() -> Exit:
 @app.command()
 @reports
 def setup(
-    platform: Annotated[str, typer.Argument(help="Such as arm64; 'nnbehave platforms' says which need it.")],
+    platform: Annotated[
+        str, typer.Argument(help="The platform, such as arm64; 'nnbehave platforms' says which need setup.")
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    remove: Annotated[bool, typer.Option("--remove", help="Delete what was made.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Delete what the setup made.")] = False,
 ) -> Exit:
-    """Fetch and make what a platform needs beside Python packages, in your cache directory and without root.
+    """Fetch and make what a platform needs besides Python packages, in your cache directory and without root.
 
-    What is fetched, its size and its licence are shown first. Stopped, it goes on when run again.
+    The downloads, their sizes and their licences are shown first. A setup that was stopped goes on when run again.
 
     Example: nnbehave setup tflite-runtime
     """

@@ -17,29 +17,35 @@ if TYPE_CHECKING:
 @reports
 def prune(
     space: Annotated[str, typer.Argument(help="A shipped space ('nnbehave spaces' lists them) or a YAML file.")],
-    stores: Annotated[list[str], typer.Argument(help="What 'nnbehave sweep' wrote: stores, saved .csv or step maps.")],
+    stores: Annotated[list[str], typer.Argument(help="Stores, saved results (.csv) or saved step maps (.json).")],
     platform: Annotated[
-        list[str] | None, typer.Option(help="Prune for this one alone; may be repeated. [default: all that are there]")
+        list[str] | None,
+        typer.Option(help="Prune for this platform alone; may be repeated. [default: all that were measured]"),
     ] = None,
-    combine: Annotated[str, typer.Option(help="Of several platforms, keep what is good on all, or on any.")] = "all",
+    combine: Annotated[
+        str, typer.Option(help="all: keep values worth keeping on every platform; any: on at least one of them.")
+    ] = "all",
     dimension: Annotated[
-        str | None, typer.Option(help="What a step map from arrays speaks of. [default: out_channels, with a warning]")
+        str | None,
+        typer.Option(help="The dimension of step maps made from arrays. [default: out_channels, with a warning]"),
     ] = None,
     transfer: Annotated[
-        bool, typer.Option("--transfer", help="Let step maps speak of layers unlike those they were measured on.")
+        bool, typer.Option("--transfer", help="Apply step maps also to layers unlike the measured ones.")
     ] = False,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="A larger width also counts as fast if it takes up to this share more time.")
+        float,
+        typer.Option(min=0, help="Also drop a width if a larger one takes up to this share more time, such as 0.02."),
     ] = 0.0,
     keep_smallest: Annotated[
-        bool, typer.Option("--keep-smallest", help="Keep the smallest width too, for the layer that reads it.")
+        bool,
+        typer.Option("--keep-smallest", help="Also keep the smallest width, with which the next layer is fastest."),
     ] = False,
     export: Annotated[
-        str | None, typer.Option(help="A tool's format for --output, such as optuna, nni, yaml. [default: none]")
+        str | None, typer.Option(help="The format of --output, such as optuna, nni or yaml. [default: none]")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to export to.")] = None,
 ) -> Exit:
-    """Remove from a search space what findings say is not worth searching, and say why of each value.
+    """Remove the values of a search space that are not worth searching, and print the reason for each.
 
     Example: nnbehave prune metapruning_mobilenet_v1 results.db --transfer --export optuna -o space.json
     """

@@ -21,7 +21,7 @@ _WITHOUT = tuple(status.value for status in (Status.UNSUPPORTED, Status.FAILED, 
 
 
 def summary(results: Results) -> str:
-    """Return how many measurements there are by platform and status, and the reasons where there is no latency."""
+    """Return as text how many measurements of each status a platform has, and why some have no latency."""
     frame = results.frame
     lines = []
     for platform, rows in frame.groupby("platform", sort=False):
@@ -35,7 +35,7 @@ def summary(results: Results) -> str:
 
 
 def steps_table(table: pd.DataFrame) -> str:
-    """Lay out the steps for a terminal: a line a curve, then what to keep."""
+    """Return the steps as text: one line a curve, with the values worth keeping at its end."""
     if table["context"].nunique() > 1:
         table = table.assign(platform=table["platform"] + ", " + table["context"])
     lines = []
@@ -63,7 +63,7 @@ def _steps_line(row: dict[Any, Any], wide: int) -> str:
 
 
 def support_table(table: pd.DataFrame) -> str:
-    """Return a support matrix as text: operators by precisions, with the reasons as notes below."""
+    """Return a support matrix as text: a row an operator, a column a precision, and the reasons as notes below."""
     lines = []
     several = table.groupby("platform")["environment"].nunique().max() > 1
     for (platform, environment), cells in table.groupby(["platform", "environment"], sort=False):
@@ -76,7 +76,7 @@ def support_table(table: pd.DataFrame) -> str:
         errors = cells.groupby("precision", sort=False)["output_error"].max().dropna()
         if len(errors):
             told = ", ".join(f"{precision} {error:.2g}" for precision, error in errors.items())
-            lines.append(f"  outputs differ from TensorFlow's in fp32 by at most: {told}")
+            lines.append(f"  outputs differ from TensorFlow's fp32 outputs by at most: {told}")
         lines += [f"  [{number}] {reason}" for reason, number in notes.items()]
     return "\n".join(lines)
 
@@ -97,7 +97,7 @@ def _support_cell(cell: dict[Any, Any], notes: dict[str, int]) -> str:
 
 
 def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
-    """Draw a picture of each curve of the table."""
+    """Draw each curve of the table into a file of its own; yield the files."""
     from nnbehave.analysis.plots import pyplot
 
     plt = pyplot()
@@ -105,7 +105,7 @@ def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidInputError(f"--png {folder}: {error.strerror}") from None
-    # One curve in more than one environment or context, or by more than one method.
+    # True if a curve has rows from several environments, contexts or methods.
     several = table.duplicated(["space", "slot", "dimension", "platform"]).any()
     for row in table.to_dict("records"):
         what = {key: row[key] for key in ("space", "slot", "dimension", "platform", "environment", "method", "context")}
@@ -120,7 +120,7 @@ def draw(results: Results, table: pd.DataFrame, folder: Path) -> Iterator[Path]:
 
 
 def draw_platforms(results: Results, table: pd.DataFrame, file: Path) -> None:
-    """Draw each platform's curves of the table in a panel of its own."""
+    """Draw the curves of the table into one file, with a panel for each platform and dimension."""
     from nnbehave.analysis.plots import panels
 
     curves = list(dict.fromkeys(zip(table["platform"], table["dimension"], strict=True)))

@@ -1,4 +1,4 @@
-"""Questions, one file each: a study plans what must be measured, measures it, and returns a finding.
+"""Studies, one file for each question. A study plans what must be measured, measures it, and returns a finding.
 
 A name is loaded when it is first used; the names are listed once, in ``__init__.pyi``.
 """

@@ -1,6 +1,6 @@
-"""What does a model's accuracy lose by precision? A user's own model and score, at each precision on each platform.
+"""How much accuracy does a model lose at each precision? The user gives the model and the function that scores it.
 
-Nothing is timed here, so integer models take and give floats.
+Nothing is timed here, so models of integer precision may keep float inputs and outputs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Predict = Callable[[Any], Any]
 
 _TIME_LIMIT_S = 120.0
 _AS_IT_IS = "as it is"
-_SAMPLES = 100  # of ``representative`` that ranges are found with, and outputs compared on
+_SAMPLES = 100  # the most examples of ``representative`` that are used
 
 
 def accuracy_by_precision(
@@ -52,18 +52,20 @@ def accuracy_by_precision(
     Parameters
     ----------
     model : keras.Model, str or Path
-        A model of one input and one output. A ``.keras`` or ``.h5`` file is loaded. A ``.tflite`` file is scored as it
-        is, since it cannot be converted again.
+        A model of one input and one output. A ``.keras`` or ``.h5`` file is loaded. A ``.tflite`` file cannot be
+        converted again: it is scored as it is, and compared with its own scores on the first platform that runs it.
     evaluate : callable
-        Called with ``predict``, which takes an array of examples, batch first, and returns the outputs. It returns a
-        score for each example, such as 1 for a correct class, or one score for all. More is better.
+        A function of ``predict``, which takes an array of examples, batch first, and returns their outputs. The
+        function returns one score for each example, such as 1 for a correct class, or one score for all. A higher score
+        is better.
     platforms : str or sequence of str
     precisions : sequence of str, optional
-        By default all precisions of a platform.
+        By default all precisions of each platform.
     representative : array_like, shape (examples, …), optional
-        Typical inputs. Integer precisions find their ranges with the first hundred, and outputs are compared on them.
+        Typical inputs, of which the first hundred are used: to find the ranges of integer precisions, and to compare
+        outputs. Without them integer precisions are not scored.
     tolerance : float
-        The largest fall of the mean score that still counts as kept.
+        The largest drop of the mean score at which accuracy still counts as kept.
     progress : bool
     target : str
         Where the model runs, as in :func:`nnbehave.sweep`.
@@ -89,7 +91,7 @@ def accuracy_by_precision(
     given_platforms = [get_platform(name) for name in names]
     examples = None if representative is None else np.asarray(representative, dtype=np.float32)[:_SAMPLES]
     with tempfile.TemporaryDirectory(prefix="nnbehave-") as folder, get_target(target) as where:
-        there = [where.adapt(platform) for platform in given_platforms]  # a missing runtime shows
+        there = [where.adapt(platform) for platform in given_platforms]  # raises if a runtime is missing
         runs = [(platform, each) for platform in there for each in _asked(platform, precisions)]
         given = _Given(model, examples, Path(folder))
         if given.keras is None:
@@ -106,7 +108,7 @@ def accuracy_by_precision(
             except (WorkerError, _Refused) as error:
                 row = replace(row, reason=str(error))
             rows.append(row)
-    if base is None:  # nothing to compare with but the first that runs
+    if base is None:  # a .tflite file: only its scores on the first platform that runs it can be the base
         base = next((row.scores for row in rows if row.scores is not None), math.nan)
     return judge_accuracy(base, rows, tolerance)
 
@@ -124,7 +126,7 @@ def _asked(platform: Platform, precisions: Sequence[str] | None) -> Sequence[str
 
 
 class _Given:
-    """The model as it was given, and its files at each precision."""
+    """The given model, and its files at each precision."""
 
     def __init__(self, model: Any, examples: Array | None, folder: Path) -> None:
         self._examples, self._folder = examples, folder
@@ -148,22 +150,22 @@ class _Given:
         if len(model.inputs) != 1 or len(model.outputs) != 1:
             raise InvalidInputError("model: expected one input and one output")
         if None in model.inputs[0].shape[1:]:
-            raise InvalidInputError(f"model: the shape of its input is open: {model.inputs[0].shape}")
+            raise InvalidInputError(f"model: the shape of its input is not fixed: {model.inputs[0].shape}")
         self.keras = model
 
     def predict(self, x: Any) -> Array:
-        """Return the outputs of the model as it was given."""
+        """Return the outputs of the given model."""
         return np.asarray(self.keras.predict(np.asarray(x), verbose=0))
 
     def artifact(self, platform: Platform, precision: str) -> Path:
-        """Return the file of the model at a precision for a platform; it takes and gives floats."""
+        """Return the file of the model at a precision for a platform. A converted model takes and gives floats."""
         if self.keras is None:
             return self._file
         integer = precision not in (*FLOAT_ENDS, "bf16")
         if integer and self._examples is None:
             raise _Refused("representative: integer precisions need some typical inputs to find their ranges")
         if platform.converter_for("fp32") != "tflite" and precision in ("fp16", "bf16"):
-            precision = "fp32"  # the runtime computes in it by itself
+            precision = "fp32"  # this runtime takes an fp32 model and lowers its precision itself
         file = self._folder / f"{precision}.tflite"
         if not file.exists():
             file.write_bytes(self._converted(precision))
@@ -177,11 +179,11 @@ class _Given:
         converter = tf.lite.TFLiteConverter.from_keras_model(tf.keras.Model(one, self.keras(one)))
         ask_for_precision(converter, precision, self._samples, integer_ends=False)
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # it prints where it keeps what it deletes again
+            with contextlib.redirect_stdout(io.StringIO()):  # it prints the path of a temporary folder
                 content: bytes = converter.convert()
         except Exception as error:
             if type(error).__name__ != "ConverterError" and not isinstance(error, RuntimeError | ValueError):
-                raise  # not the converter's word on the model
+                raise  # a fault of the converter, no refusal of the model
             raise _Refused("; ".join(dict.fromkeys(str(error).strip().splitlines()))[:300]) from None
         return content
 
@@ -193,7 +195,7 @@ class _Given:
 
 @contextlib.contextmanager
 def _loaded(target: Target, platform: Platform, file: Path, precision: str) -> Iterator[tuple[Predict, str]]:
-    """Load a file in a runner; give a function that predicts with it, and the precision that its kernels compute in."""
+    """Load a file in a runner. Yield a function that predicts with it, and the precision of its kernels."""
     hint = "fp32" if precision == _AS_IT_IS else precision
     with target.start(platform) as worker:
         answer = _ask(worker, "load", handle="model", path=worker.put(str(file)), seed=0, precision=hint)
@@ -217,7 +219,7 @@ def _ask(worker: Worker, command: str, **fields: Any) -> dict[str, Any]:
 
 
 def _compared(row: Scored, found: Array, expected: Array) -> Scored:
-    """Return a row with the outputs compared: the signal over the noise that quantisation made, in dB, and others."""
+    """Return a row with the comparison of outputs: signal over error (in dB), cosine and largest error."""
     error, cosine, largest, _ = compared(found.astype(float).ravel(), expected.astype(float).ravel())
     sqnr_db = math.inf if not error else -20 * math.log10(error) if error < math.inf else math.nan
     return replace(row, sqnr_db=sqnr_db, output_cosine=cosine, largest_error=largest)

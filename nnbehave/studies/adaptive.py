@@ -1,4 +1,4 @@
-"""Sweeping a space by few measurements: each batch goes where most is left to learn."""
+"""Adaptive sweeps: find the steps of each curve with few measurements, each batch chosen from the results so far."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from nnbehave.measurement.statistics import Estimate
 from nnbehave.records import FEWEST_COMMON_POINTS, Measurements
 
 _LOG = logging.getLogger("nnbehave")
-_CURVES_AT_A_TIME = 4  # as many points as a session of an exhaustive sweep has
-_ROUNDS = 10  # of a point before the search is told of it; in the end it has as many as any other
+_CURVES_AT_A_TIME = 4  # a session then has about as many points as in an exhaustive sweep
+_ROUNDS = 10  # rounds of a new point before its search is told; in the end it gets as many as in any sweep
 
-Known = dict[int, tuple[float, float]]  # by value: latency and its standard error, in ms
+Known = dict[int, tuple[float, float]]  # by value: the latency and its standard error, in ms
 
 
 def measure_adaptively(engine: Engine, space: Space, fixed: Sequence[list[Layer]], budget: int | None) -> Measurements:
-    """Measure the values of each curve over whole numbers that its search asks for; measure other curves whole."""
+    """Measure a space with few values of each curve, and return the measurements.
+
+    A curve over positive whole numbers is measured only at the values that its search asks for. Other curves, and the
+    layers in ``fixed``, are measured completely.
+    """
     sweeps = space.sweeps()
     numeric = [sweep for sweep in sweeps if all(type(value) is int and value > 0 for value in sweep.values)]
     whole = [*fixed, *(list(sweep.layers) for sweep in sweeps if sweep not in numeric)]
@@ -44,7 +48,8 @@ def measure_adaptively(engine: Engine, space: Space, fixed: Sequence[list[Layer]
 def _search(engine: Engine, platform: Platform, searches: list[_Search]) -> None:
     """Measure batch after batch of some curves in one session, until no search asks for more.
 
-    A search is told of its points after a few rounds. They go on with the next batch until they are known well enough.
+    Searches are told the latencies of a batch after a few rounds. Its points stay in the rounds of the next batches
+    until they are known well enough.
     """
     (plan,) = engine.plans(platform, [search.sweep.layers for search in searches])
     with engine.run(plan) as run:
@@ -68,7 +73,7 @@ def _search(engine: Engine, platform: Platform, searches: list[_Search]) -> None
 
 
 class _Search:
-    """The search of one curve on one platform, and the values that it has asked for so far."""
+    """The search for the steps of one curve on one platform, and the values that it has asked for so far."""
 
     def __init__(self, sweep: Sweep, platform: Platform, budget: int | None) -> None:
         self.sweep, self._platform = sweep, str(platform)
@@ -79,12 +84,12 @@ class _Search:
         self._stored: Known = {}
 
     def ask(self) -> list[str]:
-        """Return all subjects that were wanted so far, and those wanted now."""
+        """Return the ids of all layers that the search has asked for, those of this call included."""
         self._asked |= set(self.steps.ask())
         return [self._subjects[value] for value in sorted(self._asked)]
 
     def recall(self, measurements: Measurements) -> None:
-        """Tell the search of the points that the store has; a value that has no usable latency is lost."""
+        """Tell the search the latencies that the store has. A value asked for without a usable latency is lost."""
         values = {subject: value for value, subject in self._subjects.items()}
         self._stored = {
             values[one.subject.id]: (found.ms, found.std_error_ms)
@@ -98,7 +103,10 @@ class _Search:
         self._tell(self._stored)
 
     def tell(self, estimates: dict[str, Estimate]) -> None:
-        """Tell the search what a session knows by now, with the points of the store brought to its scale."""
+        """Tell the search the latencies of the session so far, and those of the store scaled to this session.
+
+        Those of the store are left out if fewer than ``FEWEST_COMMON_POINTS`` values are in both.
+        """
         here = {
             value: (found.latency_ms, found.std_error_ms)
             for value, subject in self._subjects.items()

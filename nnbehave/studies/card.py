@@ -1,4 +1,4 @@
-"""Which of the paper's findings hold on this platform? Missing measurements are taken, within a budget of minutes."""
+"""Which of the paper's findings hold on a platform? The study measures what the store lacks, for some minutes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from nnbehave.studies.roofline import measure_roofline
 from nnbehave.sweep import sweep
 
 _LOG = logging.getLogger("nnbehave")
-_SHAPE = (28, 96)  # of pairs, as that of the paper's Fig. 7
-_MOST_VALUES = 200  # of a curve over channels
+_SHAPE = (28, 96)  # height and channels between the operators of a pair, as in the paper's Fig. 7
+_MOST_VALUES = 200  # measured values of a curve over channels
 
 
 def make_card(
@@ -37,12 +37,12 @@ def make_card(
     progress: bool = True,
     target: str = "local",
 ) -> Card:
-    """Measure what a platform's behaviour card needs and the store lacks, and fill the card.
+    """Return a platform's behaviour card; measure first what the card needs and the store lacks.
 
     Activations, blocks and kernels come first, then channels (few values of them), precisions, roofs, fusion and
-    support. When the minutes are spent nothing more is begun; findings that lack measurements are ``cannot tell``.
-    Layers are measured in the context of sweeps, pairs and roofs ``warm``, as :func:`nnbehave.check_fusion` and
-    :func:`nnbehave.measure_roofline` say.
+    support. No part is begun after the minutes are spent. The verdict of a finding that lacks measurements is ``cannot
+    tell``. Layers are measured in the default context of sweeps. Pairs and the layers for the roofs are measured
+    ``warm``, for the reasons in :func:`nnbehave.check_fusion` and :func:`nnbehave.measure_roofline`.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def make_card(
     store : str or path, optional
         As in :func:`nnbehave.sweep`. What it holds is not measured again.
     minutes : float
-        What measuring may take; the part under way is finished, a minute or two. 0 measures nothing.
+        Minutes for measuring. A part that has begun is finished, which takes a minute or two more. 0 measures nothing.
     accuracy : Accuracy, optional
         As in :func:`nnbehave.analysis.fill_card`.
     seed : int
     progress : bool
     target : str
-        Where it is measured, as in :func:`nnbehave.sweep`.
+        Where to measure, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -83,21 +83,21 @@ def make_card(
                 break
             try:
                 part.measure()
-            except InvalidInputError as error:  # such as no pair that can be judged; the other findings do without
+            except InvalidInputError as error:  # such as no pair to judge: the other findings need none
                 _LOG.info("%s: %s", part.title, error)
         return _filled(name, store, accuracy)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """A part of what a card needs, and how it is measured."""
+    """A part of the measurements of a card: its title, and the function that makes it."""
 
     title: str
     measure: Callable[[], object]
 
 
 def _parts(platform: str, asked: dict[str, Any]) -> Iterator[_Part]:
-    """Yield the parts of a card, the most telling first; ``asked`` are arguments that all of them take."""
+    """Yield the parts of a card, the most informative first. All of them get the arguments in ``asked``."""
     space = load_space("card")
 
     def swept(*dimensions: str, sampling: str = "exhaustive") -> None:
@@ -117,13 +117,13 @@ def _parts(platform: str, asked: dict[str, Any]) -> Iterator[_Part]:
 
 
 def _over(space: Space, dimensions: Collection[str]) -> Space:
-    """Return a space of the same name with the slots that have a choice over some dimensions."""
+    """Return a space of the same name, with only the slots that have choices of one of these dimensions."""
     slots = tuple(slot for slot in space.slots if not slot.choices.keys().isdisjoint(dimensions))
     return Space(space.name, (Stage(space.name, slots),), space.source)
 
 
 def _filled(platform: str, where: str | Path, accuracy: Accuracy | None) -> Card:
-    """Return the card of the newest environment that a store has of a platform."""
+    """Return the card of a platform, from the measurements of its newest environment in a store."""
     with Store(where, must_exist=True) as store:
         found = Derivation(store).measurements(Wanted(platforms=[platform]))
     if not found:

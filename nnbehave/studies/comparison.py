@@ -1,4 +1,4 @@
-"""Is one faster than the other? Interleaved pairs, their ratio, and a verdict that may be "cannot tell"."""
+"""Is one layer or graph faster than another? Interleaved pairs, their ratio, and a verdict (perhaps "cannot tell")."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from nnbehave.measurement.statistics import Observation, estimate
 from nnbehave.studies.failures import raise_failures
 
 Verdict = Literal["yes", "no", "cannot tell"]
-Parts = Sequence[tuple[str, float]]
+Parts = Sequence[tuple[str, float]]  # the graphs that are run for a subject, each with its weight in the latency
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The ratio of two latencies that were measured in interleaved pairs.
+    """The ratio of two latencies, measured in interleaved pairs.
 
     Attributes
     ----------
     ratio, low, high : float
-        Latency of the first over that of the second: the median over the pairs, and its 95 % interval.
+        Latency of the first over latency of the second: the median over the pairs, and its 95 % interval.
     pairs : tuple of float
         The ratio of each pair.
     processes : int
-        Fresh processes that the pairs were taken in.
+        Number of fresh processes that the pairs were measured in.
     """
 
     ratio: float
@@ -45,9 +45,10 @@ class Comparison:
     processes: int
 
     def differs(self, by: float = 0.03) -> Verdict:
-        """Return whether the two differ by more than a share.
+        """Return ``yes`` if the two latencies differ by more than a share.
 
-        ``yes`` where the whole interval lies beyond that share, ``no`` where it lies within, otherwise ``cannot tell``.
+        ``yes`` means that the whole interval lies outside ``1 / (1 + by)`` to ``1 + by``, ``no`` that it lies inside.
+        Otherwise the verdict is ``cannot tell``.
         """
         return judge(self.low, self.high, 1 / (1 + by), 1 + by)
 
@@ -59,7 +60,7 @@ class Comparison:
 
 
 def judge(low: float, high: float, least: float, most: float) -> Verdict:
-    """Return whether a quantity lies outside ``least`` to ``most``, by its interval ``low`` to ``high``.
+    """Return ``yes`` if a quantity whose interval is ``low`` to ``high`` lies outside ``least`` to ``most``.
 
     Examples
     --------
@@ -89,22 +90,23 @@ def compare(
     """Measure two layers or graphs in interleaved pairs and return the ratio of their latencies.
 
     The two of a pair are measured within milliseconds of one another, in random order, so that the state of the machine
-    cancels. Pairs are spread over fresh processes, whose luck does not cancel and is part of the interval.
+    cancels. The pairs are spread over fresh processes. How a process lays out memory does not cancel; the interval
+    includes the differences between processes.
 
     Parameters
     ----------
     first, second : Layer or Graph
     platform : str
     method : str, optional
-        As in :func:`nnbehave.sweep`; by default the platform's first.
+        As in :func:`nnbehave.sweep`; by default the first that the platform lists.
     pairs, processes : int
     seed : int
-        Of weights, inputs and the order in pairs.
+        Seed of weights, inputs and the order in pairs.
     progress : bool
     target : str
-        Where it is measured, as in :func:`nnbehave.sweep`.
+        Where to measure, as in :func:`nnbehave.sweep`.
     context : str or int, optional
-        As in :func:`nnbehave.sweep`; by default that of the method.
+        As in :func:`nnbehave.sweep`; by default the context of the method.
 
     Returns
     -------
@@ -134,10 +136,10 @@ def compare(
 
 
 def ratio(observations: Sequence[Observation], first: Parts, second: Parts) -> Comparison:
-    """Return the ratio of two subjects over the rounds of a session, each round a pair.
+    """Return the ratio of the latencies of two subjects in a session. Each round gives one pair.
 
-    The interval is the wider of two: the spread of the pairs (order statistics), and that of the processes' medians
-    (Student's t, with one degree of freedom less than there are processes).
+    Each end of the interval is the outer end of two intervals: of the median over the pairs (order statistics), and of
+    the processes' medians (Student's t, with one degree of freedom less than there are processes).
     """
     values: dict[tuple[int, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for each in observations:
@@ -161,7 +163,7 @@ def ratio(observations: Sequence[Observation], first: Parts, second: Parts) -> C
 
 
 def student_t(degrees_of_freedom: int) -> float:
-    """Return the 97.5 % quantile of Student's t: half a 95 % interval in standard errors."""
+    """Return the 97.5 % quantile of Student's t: half the width of a 95 % interval, in standard errors."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees_of_freedom, 0.975))

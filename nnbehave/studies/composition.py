@@ -1,4 +1,4 @@
-"""Does a network cost what its layers cost? The proof of how single layers are isolated."""
+"""Does a network take as long as its layers together? This tests the method by which single layers are isolated."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ from nnbehave.records import Latency, Measurement
 from nnbehave.studies.comparison import Comparison, ratio
 from nnbehave.studies.failures import raise_failures
 
-_PROCESSES = 5  # three would leave an interval of 4.3 standard errors (Student's t)
+_PROCESSES = 5  # with three, half of a 95 % interval would be 4.3 standard errors (Student's t)
 
 
 @dataclass(frozen=True)
 class Composition:
-    """What networks cost whole, and as the sum of their separately measured layers.
+    """The latencies of networks, whole and as the sum of their separately measured layers.
 
     Attributes
     ----------
     frame : pandas.DataFrame
         One row a network: ``platform network layers whole_ms sum_ms error error_low error_high warm_error explained``.
-        ``error`` is sum / whole − 1, the median over the rounds, with its 95 % interval. The latencies are
-        without the call of the runtime itself. ``warm_error`` is the same for layers that were run alone over and over
-        (method ``whole``): the two differ by the warmth of the caches and by the work at a graph's edges.
+        ``error`` is sum / whole − 1, the median over the rounds, with its 95 % interval. The latencies exclude the call
+        of the runtime itself. ``warm_error`` is the error if each layer is run alone over and over (method ``whole``).
+        It differs from ``error`` because the caches are warm then, and because of work at the edges of a graph.
+        ``explained`` puts into words the shares of the operators, the kernels that differ, and the warm error.
     layers : pandas.DataFrame
         One row a distinct layer of a network: ``platform network layer op count latency_ms std_error_ms warm_ms share
-        kernels``. ``share`` is of the network's latency, all occurrences of the layer together.
+        kernels``. ``share`` is the share of the network's latency that all ``count`` occurrences of the layer take.
+        ``warm_ms`` is the latency by the method ``whole``.
     """
 
     frame: pd.DataFrame
@@ -100,7 +102,7 @@ def check_composition(
     target: str = "local",
     context: str = "loop",
 ) -> Composition:
-    """Measure networks whole and as the sum of their separately measured layers.
+    """Compare the latencies of networks with the sums of their separately measured layers.
 
     Each layer is measured ``stacked``, in the rounds of one session with the network. Between two uses of its weights
     as many bytes are touched as in the network (:mod:`nnbehave.measurement.context`).
@@ -111,12 +113,12 @@ def check_composition(
         Names (:data:`nnbehave.design.networks.NETWORKS`) or graphs; by default all that have a name.
     platforms : str or sequence of str
     rounds : int
-        Spread over five processes.
+        Rounds of each layer and of the network, spread over five processes.
     seed : int
-        Of weights, inputs and the order of rounds.
+        Seed of weights, inputs and the order of rounds.
     progress : bool
     target : str
-        Where it is measured, as in :func:`nnbehave.sweep`.
+        Where to measure, as in :func:`nnbehave.sweep`.
     context : {"loop", "cold"}
         ``loop``: the network is called over and over. ``cold``: the caches are emptied before each call.
 
@@ -155,7 +157,7 @@ def check_composition(
 
 
 def _networks(networks: Sequence[str | Graph] | Mapping[str, Graph] | None) -> dict[str, Graph]:
-    """Return the networks to check by name."""
+    """Return the networks to check, by their names."""
     if networks is None:
         networks = list(NETWORKS)
     if isinstance(networks, Mapping):
@@ -166,7 +168,7 @@ def _networks(networks: Sequence[str | Graph] | Mapping[str, Graph] | None) -> d
 
 
 def _check(name: str, network: Graph, platform: Platform, options: Options) -> tuple[_Whole, list[_Layer]]:
-    """Return the row of a network and those of its layers."""
+    """Measure a network and its layers; return the row of the network and the rows of its layers."""
     counts = Counter(Graph([layer]) for layer in network.layers)
     found, error = _measured(counts, network, platform, replace(options, inside=network))
     warm, warm_error = _measured(counts, network, platform, replace(options, method="whole", context=None))
@@ -186,15 +188,15 @@ def _check(name: str, network: Graph, platform: Platform, options: Options) -> t
 def _measured(
     counts: Mapping[Graph, int], network: Graph, platform: Platform, options: Options
 ) -> tuple[dict[str, Measurement], Comparison]:
-    """Measure layers and their network in one session.
+    """Return the measurements of a network and its layers from one session, and their comparison.
 
     Returns
     -------
     measurements : dict of str to Measurement
         By the id of the layer or the network.
     comparison : Comparison
-        The sum of the layers, each as often as it occurs, over the network. Each round gives a ratio, so that a machine
-        that is slower for some rounds is slower for both.
+        The sum of the layers, each as often as it occurs, over the network. Each round gives a ratio: if the machine is
+        slower for some rounds, it is slower for both sides.
     """
     with Engine(str(platform), options) as engine:
         measurements = engine.measure([[*counts, network]])
@@ -211,7 +213,7 @@ def _latency(one: Measurement) -> Latency:
 
 
 def _explain(row: _Whole, layers: Sequence[_Layer], in_network: Sequence[str]) -> list[str]:
-    """Return in words what the sum is made of, which kernels differ in the network, and what warm caches would hide."""
+    """Return in words the shares of the operators, the kernels that differ in the network, and the warm error."""
     by_op: dict[str, float] = {}
     alone: Counter[str] = Counter()
     for layer in layers:
@@ -231,7 +233,7 @@ def _explain(row: _Whole, layers: Sequence[_Layer], in_network: Sequence[str]) -
         without = (row.sum_ms - saved) / row.whole_ms - 1
         lines.append(f"the network folds {ops} into other kernels; without them the sum is {without:+.1%} off")
     lines.append(
-        f"layers that run alone, over and over, with warm caches, add up to {row.warm_error:+.1%}: the rest is the "
-        "time that weights and activations take to come from further away"
+        f"with each layer alone, over and over, in warm caches, the sum is {row.warm_error:+.1%} off: in the network, "
+        "weights and activations come from further away"
     )
     return lines

@@ -1,4 +1,4 @@
-"""How noisy a machine is, what can be witnessed and resolved on it, and what would help."""
+"""How noisy is a machine? Which witnesses does it have, how small a step can be seen on it, and what would help?"""
 
 from __future__ import annotations
 
@@ -26,27 +26,31 @@ from nnbehave.measurement.store import SampleRecord, SessionRecord
 from nnbehave.studies.reuse_curve import measure_reuse_curve
 
 Fact = str | int | float | None
-_PROCESSES, _ROUNDS = 3, 600  # more rounds than there is time for
-# A step between two layers is seen when it is four standard errors of their difference: one in some ten thousand
-# pairs of equal layers looks like that.
+_PROCESSES, _ROUNDS = 3, 600  # more rounds than the seconds allow
+# A step between two layers is seen if it is at least four standard errors of their difference. Of equal layers, about
+# one pair in ten thousand differs by so much.
 _SIGMAS = 4.0
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a machine is good for.
+    """How noisy a machine is, and how small a difference can be measured on it.
 
     Attributes
     ----------
     facts : dict of str to value
-        Shares are of the latency: ``spread_raw`` and ``spread_normalised`` (standard deviation between rounds, median
-        over layers), ``process_share``, ``half_width`` (what sixty rounds in three processes would reach),
-        ``smallest_step`` (between neighbours on an axis), ``smallest_saving`` (of the smaller of two equal operators,
-        by fusing them), ``steal_share``, ``interrupted_share``, ``clock_spread``, ``clock_states``.
+        As shares of the latency: ``spread_raw`` and ``spread_normalised`` (standard deviation between rounds, median
+        over layers and processes), ``process_share`` (standard deviation between processes), ``half_width`` (half of a
+        95 % interval after sixty rounds in three processes) and ``smallest_step`` (between neighbours on an axis).
+        ``smallest_saving`` is the smallest saving by fusing two equal operators that can be seen, as a share of one
+        operator's latency. ``steal_share`` is a share of the time (None if unknown), ``interrupted_share`` of the timed
+        spans. ``clock_spread`` is the 90 % quantile of the clock's proxy over its 10 % quantile, minus 1;
+        ``clock_states`` is the number of speeds that the clock keeps to, 1 or 2. Also ``platform``, ``layers``,
+        ``rounds``, ``processes`` and ``seconds``.
     witnesses : dict of str to bool
-        By name, whether it can be read on the machine.
+        By name: True if the witness can be read on the machine (:mod:`nnbehave.runner.witnesses`).
     advice : list of str
-        What to change to do better.
+        What to change for less noise.
     curve : ReuseCurve or None
         What weights cost by how long ago they were used; None on a platform without caches.
     """
@@ -71,9 +75,9 @@ class Diagnosis:
             f"{f['interrupted_share']:.1%} of spans interrupted",
             f"can be witnessed        {seen}",
             f"cannot be witnessed     {unseen}",
-            f"a layer reaches         ±{f['half_width']:.1%} in sixty rounds",
+            f"interval of a layer     ±{f['half_width']:.1%} after sixty rounds",
             f"smallest step           {f['smallest_step']:.1%} of the latency",
-            f"smallest fusion saving  {f['smallest_saving']:.0%} of the smaller of two equal operators",
+            f"smallest fusion saving  {f['smallest_saving']:.0%} of the latency of one of two equal operators",
             *([f"caches                  {self.curve}"] if self.curve else []),
         ]
         return "\n".join([*lines, *(f"advice: {text}" for text in self.advice)])
@@ -87,15 +91,15 @@ def diagnose(
     progress: bool = True,
     target: str = "local",
 ) -> Diagnosis:
-    """Measure a few layers for a minute and say what this machine is good for.
+    """Measure a few layers for a minute; return how noisy the machine is, what its caches give, and what would help.
 
     Parameters
     ----------
     platform : str
     seconds : float
-        Of measuring the noise; starting, converting and half a minute for the caches come on top.
+        Seconds of measuring the noise; starting, converting and half a minute for the caches come on top.
     store : str or path, optional
-        A database URL, or the path of a SQLite file, for what was measured of the caches. By default nothing is kept.
+        A database URL, or the path of a SQLite file, for the latencies of the caches. By default nothing is kept.
     progress : bool
     target : str
         The machine to diagnose, as in :func:`nnbehave.sweep`.
@@ -139,7 +143,7 @@ def diagnose(
     advice = _advice(facts, witnesses) + (_advice_of_this_machine() if target == "local" else [])
     has_caches = found.wall_clock and found.has_contexts
     curve = measure_reuse_curve(platform, store, progress=progress, target=target) if has_caches else None
-    return Diagnosis(facts, witnesses, advice or ["nothing: this machine is quiet"], curve)
+    return Diagnosis(facts, witnesses, advice or ["nothing to change: this machine is quiet"], curve)
 
 
 def _facts(runs: list[SessionRecord], graphs: Mapping[str, Graph]) -> dict[str, Fact]:
@@ -172,13 +176,15 @@ def _facts(runs: list[SessionRecord], graphs: Mapping[str, Graph]) -> dict[str, 
 
 
 def _witnessed(samples: list[SampleRecord]) -> dict[str, Fact]:
-    """Return the facts that the witnesses of samples tell."""
+    """Return the facts that follow from the witnesses of samples."""
     seen: list[Mapping[str, Any]] = [sample.witnesses for sample in samples if "wall_ns" in sample.witnesses]
     wall_ms = sum(each["wall_ns"] for each in seen) / 1e6
     steal = [each["steal_ms"] for each in seen if each["steal_ms"] is not None]
     proxies = np.array([each["clock_proxy_ns"] for each in seen] or [1.0])
     interrupted = sum(each["interrupted_spans"] for each in seen)
-    spans = interrupted + sum(len(sample.spans_ns) for sample in samples)
+    # The spans of a preempted sample are all there, those that were interrupted too.
+    left_out = sum(each["interrupted_spans"] for each in seen if not each["preempted"])
+    spans = left_out + sum(len(sample.spans_ns) for sample in samples)
     return {
         "steal_share": sum(steal) / wall_ms if steal else None,
         "interrupted_share": interrupted / spans,
@@ -188,7 +194,7 @@ def _witnessed(samples: list[SampleRecord]) -> dict[str, Fact]:
 
 
 def _spread(values: list[float], samples: list[Observation]) -> float:
-    """Return the standard deviation of a layer's blocks in a process, as a share; the median over layers."""
+    """Return the spread between samples: their standard deviation as a share, the median over layers and processes."""
     groups: dict[tuple[str, int], list[float]] = defaultdict(list)
     for sample, value in zip(samples, values, strict=True):
         groups[sample.part, sample.process].append(value)
@@ -197,7 +203,7 @@ def _spread(values: list[float], samples: list[Observation]) -> float:
 
 
 def _states(proxies: npt.NDArray[np.float64]) -> int:
-    """Return 2 where the clock keeps to two speeds: a split in two explains most of the proxy's spread."""
+    """Return 2 if the clock keeps to two speeds (a split in two explains most of the proxy's variance), otherwise 1."""
     ordered = np.sort(np.log(proxies))
     if len(ordered) < 20 or np.var(ordered) == 0 or np.quantile(ordered, 0.9) - np.quantile(ordered, 0.1) < 0.05:
         return 1
@@ -213,7 +219,7 @@ def _share(value: Fact) -> str:
 
 
 def _advice(facts: Mapping[str, Any], witnesses: Mapping[str, bool]) -> list[str]:
-    """Return what to change, by what was measured."""
+    """Return the advice that follows from the measured facts."""
     advice = []
     if facts["steal_share"] and facts["steal_share"] > 0.01:
         advice.append("the hypervisor gives this core to others: measure at another hour, or on a dedicated host")
@@ -221,31 +227,34 @@ def _advice(facts: Mapping[str, Any], witnesses: Mapping[str, bool]) -> list[str
         advice.append("other programs run on the measuring core: stop them, or leave it to nnbehave (isolcpus=, cset)")
     if facts["clock_states"] == 2:
         advice.append(
-            "the clock keeps to two speeds, as where the other half of a core is in use: take whole cores, or SMT off"
+            "the clock keeps to two speeds, perhaps as a core's other thread is busy: use whole cores, or turn SMT off"
         )
     if facts["spread_normalised"] > 0.03:
-        advice.append("rounds differ much even so: expect many rounds, or ask for less with --interval 0.05")
+        advice.append(
+            "rounds differ much even with the machine's state taken out: expect many rounds, or allow wider intervals "
+            "by --interval 0.05"
+        )
     if facts["process_share"] > 0.01:
-        advice.append("fresh processes differ: more of them help more than more rounds")
+        advice.append("fresh processes differ: more processes help more than more rounds")
     if not witnesses.get("frequency_mhz") and not witnesses.get("temperature_c"):
-        advice.append("neither frequency nor temperature can be read (a virtual machine?): a loop's time must do")
+        advice.append("frequency and temperature cannot be read (a virtual machine?): a timed loop shows the clock")
     return advice
 
 
 def _advice_of_this_machine() -> list[str]:
-    """Return what to change, by what this machine's system says of itself."""
+    """Return the advice that follows from the load, the cores and the settings of this machine."""
     advice = []
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if hasattr(os, "getloadavg") and os.getloadavg()[1] > max(1.0, cores - 0.5):
         advice.append(f"the load is {os.getloadavg()[1]:.1f} on {cores} cores: stop what else is running")
     if cores < 2:
-        advice.append("there is a single core, which everything shares: use two or more")
+        advice.append("there is a single core, which all programs share: use two or more")
     governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     if governor and governor != "performance":
         advice.append(f"the frequency governor is {governor!r}: sudo cpupower frequency-set -g performance")
     no_turbo, boost = "/sys/devices/system/cpu/intel_pstate/no_turbo", "/sys/devices/system/cpu/cpufreq/boost"
     if _read(no_turbo) == "0" or _read(boost) == "1":
-        advice.append("the clock may boost: switch turbo off for latencies that repeat")
+        advice.append("the clock may boost: switch turbo off for repeatable latencies")
     return advice
 
 

@@ -1,4 +1,4 @@
-"""Which operators does a platform fuse? Pairs, measured together, apart, and with another operator between them."""
+"""Which operators does a platform fuse? Pairs are measured together, apart, and with another operator between."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAIRS: tuple[Pair, ...] = (
 )
 SIZES = ((56, 32), (28, 96), (14, 384))  # height and channels of the tensor between the two operators
 _PROCESSES = 15
-_FEW = 8  # input channels of an operator that computes much, so that the one behind it is no trifle beside it
+_FEW = 8  # input channels of a first operator such as conv, so that the second one's time is not small beside its own
 _GIVEN = {"kernel": 3, "groups": 4, "dilation": 2, "stride": 1}  # for operators that need them
 
 
@@ -40,13 +40,16 @@ def check_fusion(
     progress: bool = True,
     target: str = "local",
 ) -> Fusion:
-    """Measure pairs of operators and tell which of them a platform fuses.
+    """Measure pairs of operators and return which of them a platform fuses.
 
-    Of each pair three graphs are measured: the two together, the first alone, and the second alone. A second operator
-    that computes in a layout of its own, as pools and convolutions do, is measured behind another operator instead:
-    alone, it would have to change the layout twice. All graphs are measured ``whole``, in one session where it has room
-    for them. In a stack, an activation could be folded into the layer that writes its input. The context is ``warm``:
-    the second operator reads what the first has just written, in every context, and warm calls vary least.
+    Three graphs are measured for each pair: the two together, the first alone, and the second alone. A second operator
+    that is not element-wise, such as a pool or a convolution, may compute in a layout of its own. Alone, it would have
+    to change the layout twice. So it is measured behind the first with a max-pool between the two, and the first with
+    the max-pool is subtracted.
+
+    All graphs are measured ``whole``, in one session if a runner has memory for them. They are not stacked, because the
+    runtime could fold an activation into the layer of a stack that writes its input. The context is ``warm``: in every
+    context the second operator reads what the first has just written, and warm calls vary least.
 
     Parameters
     ----------
@@ -56,15 +59,15 @@ def check_fusion(
     store : str or path, optional
         As in :func:`nnbehave.sweep`.
     shapes : sequence of (int, int)
-        Height and channels of the first's output, where an operator is given by its name.
+        Height and channels of the first operator's output, for pairs whose first operator is given by name.
     rounds : int
-        Rounds of each graph, spread over fifteen processes, whose luck with memory is much of the error. On a noisy
-        machine it takes a hundred rounds to judge an operator that takes a tenth of the one before it, since that means
-        telling differences of a twentieth.
+        Rounds of each graph. They are spread over fifteen processes, because much of the error comes from how each
+        process lays out memory. To judge a second operator that takes a tenth of the first's time, differences of
+        a twentieth must be seen; on a noisy machine that takes a hundred rounds.
     seed : int
     progress : bool
     target : str
-        Where it is measured, as in :func:`nnbehave.sweep`.
+        Where to measure, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -89,7 +92,7 @@ def check_fusion(
 
 
 def _first(name: str, height: int, channels: int) -> Layer:
-    """Return a layer of an operator whose output has some height and channels, or is a vector of as many elements."""
+    """Return a layer of the operator whose output has this height and these channels, or for dense as many elements."""
     few = min(_FEW, channels)
     if name == "dense":
         return _layer(name, 1, few, height**2 * channels)
@@ -97,7 +100,7 @@ def _first(name: str, height: int, channels: int) -> Layer:
 
 
 def _graphs(first: Layer, second: str | Layer) -> list[Graph]:
-    """Return the pair, and the graphs that tell the second operator's own time."""
+    """Return the pair, and the graphs that give the time of the second operator apart from the first."""
     shape = first.output_shape
     if isinstance(second, str):
         second = _layer(second, shape[1] if len(shape) == 4 else 1, shape[-1], shape[-1])

@@ -18,12 +18,12 @@ from nnbehave.measurement.engine import Engine
 from nnbehave.measurement.options import Options
 from nnbehave.measurement.settings import Settings
 
-_SMALLEST, _LARGEST = 16 * 2**10, 64 * 2**20  # working sets in bytes, of layers that compute next to nothing
-_ACCESSES = {"relu": 2, "add": 3, "multiply": 3}  # to memory for each element of the output
-_CHANNELS = 64  # of these
+_SMALLEST, _LARGEST = 16 * 2**10, 64 * 2**20  # working sets of the element-wise layers, in bytes
+_ACCESSES = {"relu": 2, "add": 3, "multiply": 3}  # memory accesses of these layers for each element of the output
+_CHANNELS = 64  # of these layers
 _POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-_SIDE = 1024  # of the matrices: 12 MiB in all, and long enough a product (20 ms) to reach the peak
-_COPIED = 128 * 2**20  # bytes: larger than caches are
+_SIDE = 1024  # of the matrices: 12 MiB in all; their product takes 20 ms, long enough to reach the peak
+_COPIED = 128 * 2**20  # bytes, more than caches hold
 
 
 def measure_roofline(
@@ -36,11 +36,11 @@ def measure_roofline(
     progress: bool = True,
     target: str = "local",
 ) -> Roofline:
-    """Measure layers of rising intensity and size, and find the roofs above them.
+    """Measure layers of rising intensity and size, and return the roofs above them.
 
-    Element-wise layers, whose working sets double from 16 KiB to 64 MiB, tell the bandwidth. Convolutions of rising
-    channels tell the peak. ``dense`` and ``dwconv`` lie between. All are measured ``whole``, over and over, so that a
-    working set that fits into a cache is found there: the context is ``warm``.
+    Element-wise layers, whose working sets double between 16 KiB and 64 MiB, give the bandwidth. Convolutions with more
+    and more channels give the peak. ``dense`` and ``dwconv`` lie between. All are measured ``whole``, over and over, in
+    the context ``warm``: a working set that fits into a cache is read from there.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ def measure_roofline(
     store : str or path, optional
         As in :func:`nnbehave.sweep`.
     precision : str
-        Of all layers.
+        Precision of all layers.
     interval : float
         As in :func:`nnbehave.sweep`.
     seed : int
     progress : bool
     target : str
-        Where it is measured, as in :func:`nnbehave.sweep`.
+        Where to measure, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -98,19 +98,21 @@ def _conv(height: int, channels: int, kernel: int, precision: str) -> Layer:
     )
 
 
-# ---------------------------------------------------------------------- the machine's own
+# ---------------------------------------------------------------------- the peaks of the machine
 
 
 def machine_peaks(seconds: float = 1.0, threads: int = 1) -> dict[str, float]:
-    """Measure the peaks of this machine without an inference platform: the fastest call of a product and of a copy.
+    """Return the peaks of this machine without an inference platform: those of a matrix product and of a copy.
+
+    Both are repeated, and the fastest call counts.
 
     Parameters
     ----------
     seconds : float
         Seconds to spend, half on each.
     threads : int
-        Threads of the matrix product: as many as the platform to compare with uses. A new Python process gets the
-        number before it loads NumPy, since BLAS asks for it only then. The copy always has one thread.
+        Threads of the matrix product; give as many as the platform to compare with uses. A new Python process gets the
+        number before it loads NumPy, since BLAS reads it only then. The copy always has one thread.
 
     Returns
     -------
@@ -134,7 +136,7 @@ def machine_peaks(seconds: float = 1.0, threads: int = 1) -> dict[str, float]:
 
 
 def _peaks(seconds: float) -> None:
-    """Print the peaks of this process as JSON."""
+    """Measure the peaks in this process, and print them as JSON."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -150,7 +152,7 @@ def _peaks(seconds: float) -> None:
 
 
 def _fastest_ns(call: Callable[[], object], seconds: float) -> int:
-    """Return the shortest of the calls that fit into some seconds, and of three at least."""
+    """Return the time of the fastest call, in ns. Calls are repeated for some seconds, at least three times."""
     end = time.perf_counter() + seconds
     spans: list[int] = []
     while len(spans) < 3 or time.perf_counter() < end:

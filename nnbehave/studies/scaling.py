@@ -1,4 +1,4 @@
-"""How does latency scale with kernel, input size, stride and batch? The layers of the paper's Fig. 8, and around."""
+"""How does latency scale with kernel, input size, stride and batch? The base layers are those of the paper's Fig. 8."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def measure_scaling(
     progress: bool = True,
     target: str = "local",
 ) -> Scaling:
-    """Measure layers over kernel, input size, stride and batch, and fit how latency grows with each.
+    """Measure layers over kernel, input size, stride and batch, and return how latency grows with each.
 
-    The context is that of sweeps, ``network`` for layers that are stacked: the fits are of layers inside networks.
+    The base layer is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1. Each dimension
+    that an operator has is varied alone.
 
-    The base is that of Tang et al., MLSys 2021, Fig. 8: H = W = 56, Cin = Cout = 32, K = 3, S = 1. Each dimension that
-    an operator has is varied alone.
+    The context is the default of sweeps (``network`` for stacked layers), so that the fits hold for layers inside
+    networks.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def measure_scaling(
     seed : int
     progress : bool
     target : str
-        Where it is measured, as in :func:`nnbehave.sweep`.
+        Where to measure, as in :func:`nnbehave.sweep`.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def measure_scaling(
 
 
 def _sweeps(op: str) -> Iterator[list[Layer]]:
-    """Yield the layers of an operator over each dimension that it has."""
+    """Yield, for each dimension that an operator has, the layers over it."""
     if op not in OPERATORS:
         raise InvalidInputError(f"unknown operator {op!r}; one of {', '.join(sorted(OPERATORS))}")
     needed = OPERATORS[op].required
@@ -82,5 +83,5 @@ def _possible(base: Layer, dimension: str, values: Sequence[int]) -> Iterator[La
     for value in values:
         try:
             yield base.replace(**{dimension: value})
-        except InvalidLayerError:  # such as a stride beside a dilation
+        except InvalidLayerError:  # such as a stride of a dilated convolution
             continue
