@@ -19,6 +19,41 @@ def peer_of(platform: Platform) -> Callable[[str, int, Path], float]:
     return openvino_ms if platform.name == "openvino" else litert_ms
 
 
+_LOOPS = {
+    "tflite": """
+from ai_edge_litert.interpreter import Interpreter
+interpreter = Interpreter(model, num_threads=1)
+interpreter.allocate_tensors()
+call = interpreter.invoke
+""",
+    "openvino": """
+import openvino
+hints = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+call = openvino.Core().compile_model(model, "CPU", hints).create_infer_request().infer
+""",
+}
+_LOOP = """
+import json, sys, time
+model = sys.argv[1]
+{load}
+times_ns = []
+end = time.perf_counter() + 1
+while time.perf_counter() < end:
+    start = time.perf_counter_ns()
+    call()
+    times_ns.append(time.perf_counter_ns() - start)
+print(json.dumps(times_ns[len(times_ns) // 10:]))
+"""
+
+
+def plain_loop_ms(platform: Platform, model: str, core: int) -> list[float]:
+    """Return the times of the calls of a model in a loop as a user would write it, for a second, in ms."""
+    program = _LOOP.format(load=_LOOPS[platform.name])
+    command = ["taskset", "-c", str(core), sys.executable, "-c", program, model]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [time_ns / 1e6 for time_ns in json.loads(said.splitlines()[-1])]
+
+
 def litert_ms(model: str, core: int, folder: Path) -> float:
     """Return the median of litert-benchmark in ms."""
     out = folder / "litert.json"
