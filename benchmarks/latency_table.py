@@ -2,7 +2,8 @@
 
     python benchmarks/latency_table.py [--platform tflite] [--space ofa_mobilenet_v3] [--networks 100]    # some minutes
 
-Every layer that a network of the space can have is measured in isolation, then random networks whole, twice, in other
+Every layer that a network of the space can have is measured in isolation in two contexts, ``network`` and ``cold``,
+and the machine's curve beside them. Then random networks are measured whole, in a loop and cold, each twice, in other
 sessions, minutes apart: what a machine drifts meanwhile is in the errors, and in those of the networks measured again.
 Beside the table, trained on the same measured layers and summed over a network: latency as a line over OPs, and a
 random forest over a layer's shape (nn-Meter's kind of predictor, which its paper says is within 10 % for 99 % of
@@ -13,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 import timeit
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
 
 import nnbehave as nb
+from nnbehave.studies import measure_reuse_curve
 
 FEATURES = ("height", "in_channels", "out_channels", "kernel", "stride", "expansion", "ops", "mac")
 
@@ -36,17 +40,32 @@ def main() -> None:
     networks = [space.sample(seed) for seed in range(given.networks)]
     with tempfile.TemporaryDirectory() as scratch:
         store = str(Path(scratch) / "layers.db")
-        layers = nb.sweep(space.unrolled(), platforms=given.platform, store=store)
-        first, second = (nb.measure(networks, given.platform, method="whole").frame for _ in range(2))
-    table = nb.LatencyTable.from_results(layers)
+        seconds = []
+        for context in ("network", "cold"):
+            start = time.perf_counter()
+            nb.sweep(space.unrolled(), platforms=given.platform, store=store, context=context)
+            seconds.append(time.perf_counter() - start)
+        curve = measure_reuse_curve(given.platform)
+        table = nb.LatencyTable.from_results(nb.load_results(store), curve=curve)
+    new = [space.sample(seed) for seed in range(1000, 2000)]
+    micros = timeit.timeit(lambda: [table.latency(network) for network in new], number=1) / len(new) * 1e6
+    print(f"\n{table}\n{curve}")
+    print(f"  pricing a network that was not priced before takes {micros:.0f} microseconds")
+    print(
+        f"  the layers took {seconds[0]:.0f} s in the first context, with converting, and {seconds[1]:.0f} s in the second"
+    )
+    for context in ("loop", "cold"):
+        judge(table, networks, space, given.platform, context)
+
+
+def judge(table: nb.LatencyTable, networks: list[nb.Graph], space: nb.Space, platform: str, context: str) -> None:
+    """Measure networks twice in a context, and print how far each way to price them is off."""
+    first, second = (nb.measure(networks, platform, method="whole", context=context).frame for _ in range(2))
     known = {layer.id: layer for layer in space.unrolled().layers}
     measured, again = (frame["latency_ms"].to_numpy() for frame in (first, second))
     good = np.isfinite(measured) & np.isfinite(again)
     span = f"{measured[good].min():.3g} to {measured[good].max():.3g} ms"
-    new = [space.sample(seed) for seed in range(1000, 2000)]
-    micros = timeit.timeit(lambda: [table.latency(network) for network in new], number=1) / len(new) * 1e6
-    print(f"\n{table}; {good.sum()} of {len(networks)} networks of {space.name} have a latency, {span}")
-    print(f"  pricing a network that was not priced before takes {micros:.0f} microseconds")
+    print(f"\n{context}: {good.sum()} of {len(networks)} networks of {space.name} have a latency, {span}")
 
     def report(name: str, predicted: np.ndarray) -> None:
         """Print how far predictions are off."""
@@ -61,7 +80,10 @@ def main() -> None:
         return np.array([sum(of_layer[layer.id] for layer in network.layers) for network in networks])
 
     report("the same networks measured again", again)
-    report("latency table", np.array([table.latency(network) for network in networks]))
+    report("latency table, in this context", np.array([table.latency(network, context) for network in networks]))
+    without = replace(table, curve=None)
+    report("the same without the curve", np.array([without.latency(network, context) for network in networks]))
+    report("latency table, in its own context", np.array([table.latency(network) for network in networks]))
     x = pd.DataFrame([features(known[name]) for name in table.entries]).fillna(0.0)
     y = np.array([entry.latency_ms for entry in table.entries.values()])
     slope, base = np.polyfit(x["ops"], y, 1)
