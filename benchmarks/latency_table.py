@@ -51,9 +51,8 @@ def main() -> None:
     micros = timeit.timeit(lambda: [table.latency(network) for network in new], number=1) / len(new) * 1e6
     print(f"\n{table}\n{curve}")
     print(f"  pricing a network that was not priced before takes {micros:.0f} microseconds")
-    print(
-        f"  the layers took {seconds[0]:.0f} s in the first context, with converting, and {seconds[1]:.0f} s in the second"
-    )
+    first, second = seconds
+    print(f"  the layers took {first:.0f} s in the first context, with converting, and {second:.0f} s in the second")
     for context in ("loop", "cold"):
         judge(table, networks, space, given.platform, context)
 
