@@ -7,7 +7,7 @@ That changed a layer's latency by up to 2.9 times. So a session controls the dis
 ============= ========================================================================================================
 ``warm``      0 bytes: the layer is called over and over
 ``network``   24 MiB, as in MobileNetV1 in fp32 (17 MB of weights, 5 MB of activations)
-``cold``      twice the last cache of the machine, and no less than 64 MiB
+``cold``      twice the last cache of the machine, no less than 64 MiB and no more than 512 MiB
 a number      so many bytes
 ``loop``      of networks: the network is called over and over, so that each layer finds what the others leave
 ============= ========================================================================================================

@@ -113,7 +113,8 @@ class ArtifactCache:
     def trim_where_due(self, made_bytes: int) -> None:
         """Trim the cache if it is full, counting artifacts of so many bytes that were made since; and once a day.
 
-        To look through a cache of ten thousand artifacts takes a second, so that a note in it says what it holds.
+        A pool calls this after each conversion. To look through a cache of ten thousand artifacts takes a second, so a
+        note in it says what it holds.
         """
         note = self.root / _NOTE
         try:

@@ -27,6 +27,8 @@ def why_disturbed(disturbances: Collection[str], samples: int) -> str:
 def why_wide(latency: Latency, asked: float, rounds: int, is_finished: bool) -> str:
     """Return why an interval is wider than was asked; empty where it is not.
 
+    Where several sessions measured a subject, the narrowest interval that a finished one asked for counts.
+
     Parameters
     ----------
     latency : Latency
