@@ -47,6 +47,14 @@ ContextName = Annotated[
         "the caches hold), or bytes such as 32MiB. [default: network for stacked layers, warm for others]",
     ),
 ]
+StatisticName = Annotated[
+    str | None,
+    typer.Option(
+        "--statistic",
+        help="The statistic of all timed spans to report, as other benchmarks do: mean, median, p90 and so on. "
+        "[default: the median over undisturbed rounds, with the state of the machine taken out]",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 
 

@@ -17,6 +17,7 @@ from nnbehave.cli._options import (
     Sampling,
     Seed,
     SpaceName,
+    StatisticName,
     StoreURL,
     TargetName,
     Values,
@@ -48,13 +49,7 @@ def sweep_command(
         ),
     ] = None,
     context: ContextName = None,
-    statistic: Annotated[
-        str | None,
-        typer.Option(
-            help="The statistic of all timed spans to report, as other benchmarks do: mean, median, p90 and so on. "
-            "[default: the median over undisturbed rounds, with the state of the machine taken out]"
-        ),
-    ] = None,
+    statistic: StatisticName = None,
     values: Values = None,
     sampling: Sampling = "exhaustive",
     budget: Annotated[

@@ -40,9 +40,7 @@ def prune(
         bool,
         typer.Option("--keep-smallest", help="Also keep the smallest width, with which the next layer is fastest."),
     ] = False,
-    export: Annotated[
-        str | None, typer.Option(help="The format of --output, such as optuna, nni or yaml. [default: none]")
-    ] = None,
+    export: Annotated[str | None, typer.Option(help="The format of --output, such as optuna. [default: none]")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to export to.")] = None,
 ) -> Exit:
     """Remove the values of a search space that are not worth searching, and print the reason for each.

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import Field
 
 from nnbehave.analysis.results import Results
-from nnbehave.analysis.reuse_curve import ReuseCurve, find_reuse_curve
+from nnbehave.analysis.reuse_curve import ReuseCurve
 from nnbehave.analysis.steps import StepMap
 from nnbehave.design.graph import Graph
 from nnbehave.design.layer import Layer
 from nnbehave.errors import InvalidInputError
 from nnbehave.pruning import latency_table_files
+from nnbehave.pruning.chosen import curve_of, of_one
 from nnbehave.pruning.places import Placed, distances_in, ends_of, places_of, price_at
-from nnbehave.records import Environment, Measurement, Measurements
+from nnbehave.records import Environment, Measurements
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +121,7 @@ class LatencyTable:
         wanted = {"platform": platform, "environment": environment, "method": method}
         chosen = [one for one in results if one.subject.layer is not None and one.method != "none"]
         for name, value in wanted.items():
-            chosen = _of_one(name, value, chosen, results.environments)
+            chosen = of_one(name, value, chosen, results.environments)
         in_order = sorted(chosen, key=lambda one: one.session)  # of one layer the newest is the last, which stays
         contexts = Counter(one.context for one in in_order)
         chief = context or ("network" if "network" in contexts else max(contexts, key=contexts.__getitem__, default=""))
@@ -142,7 +143,7 @@ class LatencyTable:
             context=chief,
             contexts=tuple(sorted(contexts)),
             places=places_of(in_order),
-            curve=curve or _curve_of(in_order, results.environments),
+            curve=curve or curve_of(in_order, results.environments),
         )
 
     def latency(self, network: Graph | Iterable[Layer], context: str | int | None = None) -> float:
@@ -331,34 +332,8 @@ class LatencyTable:
         return f"LatencyTable({len(self.entries)} layers on {self.platform}, {self.method}; {versions})"
 
 
-def _curve_of(measurements: list[Measurement], environments: dict[str, Environment]) -> ReuseCurve | None:
-    """Return the machine's curve, if the layers of a table tell one."""
-    try:
-        return find_reuse_curve(Measurements(measurements, environments))
-    except InvalidInputError:
-        return None
-
-
 def _layers(network: Graph | Iterable[Layer]) -> Sequence[Layer]:
     """Return the layers of a network."""
     if isinstance(network, Layer):
         raise InvalidInputError("network: expected a Graph or layers, got a Layer; of_layer takes one layer")
     return network.layers if isinstance(network, Graph) else list(network)
-
-
-def _of_one(
-    name: str, wanted: str | None, measurements: list[Measurement], environments: dict[str, Environment]
-) -> list[Measurement]:
-    """Return the measurements of one platform, environment or method. Raise InvalidInputError if several are left."""
-    if wanted is not None:
-        return [one for one in measurements if getattr(one, name) == wanted]
-    if len(several := sorted({getattr(one, name) for one in measurements})) > 1:
-        told = ", ".join(_with_versions(each, environments.get(each, Environment())) for each in several)
-        raise InvalidInputError(f"{name}: a latency table is of one {name}, these results are of {told}; give one")
-    return measurements
-
-
-def _with_versions(name: str, facts: Environment) -> str:
-    """Return a name, with the versions of the packages if they are known."""
-    versions = ", ".join(f"{package} {number}" for package, number in facts.versions.items())
-    return f"{name} ({versions})" if versions else name
