@@ -34,7 +34,6 @@ HIGHEST = max(CHANNELS)
 STRIDES = (1, 2, 1)
 STEPS, RATE = 60, 0.01
 GIVEN_UP = 100  # trials after which a search gives up
-TRIED = 30  # random networks that set the target accuracy
 
 
 def make_space() -> Space:
@@ -140,6 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", default="tflite")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--tried", type=int, default=30, help="random networks that set the target accuracy")
     parser.add_argument("--store", default=None, help="where to keep the measurements")
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -162,7 +162,7 @@ def main() -> None:
     trainer, rng = Trainer(), np.random.default_rng(0)
     random = [tuple(map(int, each)) for each in rng.choice(CHANNELS, (3000, len(STRIDES)))]
     budget_ms = float(np.quantile([latency(channels) for channels in random], 0.3))
-    within = [channels for channels in random if latency(channels) <= budget_ms][:TRIED]
+    within = [channels for channels in random if latency(channels) <= budget_ms][: given.tried]
     target = float(np.quantile([trainer.accuracy(channels) for channels in within], 0.9))
     print(f"budget {budget_ms:.4g} ms, target accuracy {target:.3f}")
     for name, searched in spaces.items():

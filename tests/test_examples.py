@@ -62,7 +62,9 @@ def test_squeeze_and_excitation_leaves_mnasnet_on_an_npu() -> None:
 def test_a_search_is_as_good_in_what_is_left() -> None:
     pytest.importorskip("optuna", reason="needs optuna")
     pytest.importorskip("tensorflow", reason="needs nnbehave[tensorflow]")
-    told = run("optuna_latency_aware_nas.py", "--platform", "simulated?width=8&noise=0.002", "--seeds", "1")
+    told = run(
+        "optuna_latency_aware_nas.py", "--platform", "simulated?width=8&noise=0.002", "--seeds", "1", "--tried", "5"
+    )
     assert "conv1: [8, 16, 24, 32]" in told
     assert "conv1: [4, 8, 16, 24, 32]" in told
     assert told.count("trials at the median") == 3
